@@ -1,0 +1,151 @@
+"""A service's own database: SQLite file or PostgreSQL schema, one way to write, one way to read.
+
+`transaction()` is the only way to write: SQLite takes the write lock at its beginning (BEGIN IMMEDIATE); on PostgreSQL
+what is loaded to be changed is loaded with `.with_for_update()`. A database that is away raises Unreachable.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Session
+
+from shared.domain.errors import Unreachable
+
+SQLITE_AWAY = ("locked", "busy", "disk", "full", "unable to open", "readonly", "i/o")
+BUSY_TIMEOUT_MS = 15_000  # a writer of another process (CLI beside a host) may hold the file this long
+SAID = "said"  # key in Session.info: this transaction wrote outbox rows
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes only: stored as UTC, returned aware. SQLite keeps no offset, so it stores naive UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r} at the database's door")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One service's engine. `committed` is set after each commit that left outbox rows: a hint for the relay."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.committed = threading.Event()
+        self._writing = engine.execution_options(yujing_write=True)
+        # One process's writers queue here fairly; SQLite's own busy handler polls and starves.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is the SQLite shape."""
+        return self._turn is not None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """The only way to write: commits at the end, rolls back on any error."""
+        if self._turn is None:
+            with self._translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+                yield session
+        else:
+            with self._turn, self._translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+                yield session
+        if session.info.get(SAID):
+            self.committed.set()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent look; whatever is changed here is thrown away."""
+        with self._translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    def ping(self) -> str | None:
+        """None when the database answers, else why not."""
+        try:
+            with self.read() as session:
+                session.connection().execute(text("SELECT 1"))
+        except Unreachable as away:
+            return away.detail
+        return None
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, InterfaceError) as wrong:
+            if self._away(wrong):
+                raise Unreachable("the database is away", code="database-away") from wrong
+            raise
+
+    def _away(self, wrong: DBAPIError) -> bool:
+        if self._turn is None:
+            return True
+        return any(word in str(wrong.orig).lower() for word in SQLITE_AWAY)
+
+
+def open_database(url: str | None, folder: Path, service: str) -> Database:
+    """The service's database: `folder/<service>.sqlite` when `url` is None, else the schema `service` at `url`."""
+    if url is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Database(_sqlite(folder / f"{service}.sqlite"))
+    return Database(_postgres(url, service))
+
+
+def _sqlite(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
+        pool_size=20,
+        max_overflow=40,
+    )
+    event.listen(engine, "connect", _sqlite_pragmas)
+    event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("yujing_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _postgres(url: str, service: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(
+        parsed,
+        connect_args={"options": f"-csearch_path={service} -ctimezone=UTC", "connect_timeout": 5},
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+    )

@@ -1,0 +1,62 @@
+"""What can be wrong, by kind. `runtime/web.py` alone knows the HTTP numbers.
+
+DomainError
+├── Invalid        the input does not fit: names the field, the value and the rule
+├── NotFound       no such object, or it is outside the caller's scope
+├── Conflict       the object is in a state that forbids this
+├── Forbidden      the role lacks the verb
+├── Unauthorized   no valid token
+└── Unreachable    something we stand on (log, database, receiver) is away: try again later
+"""
+
+from __future__ import annotations
+
+
+class DomainError(Exception):
+    """The parent of all expected errors; `code` is fixed and machine-readable."""
+
+    code = "error"
+
+    def __init__(self, detail: str, *, code: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        if code is not None:
+            self.code = code
+
+
+class Invalid(DomainError):
+    """The input does not fit. `field` is its path, `value` what came, `rule` what was expected."""
+
+    code = "invalid"
+
+    def __init__(self, detail: str, *, field: str = "", value: object = None, rule: str = "", code: str | None = None):
+        super().__init__(detail, code=code)
+        self.field = field
+        self.value = value
+        self.rule = rule
+
+
+class NotFound(DomainError):
+    code = "not-found"
+
+
+class Conflict(DomainError):
+    code = "conflict"
+
+
+class Forbidden(DomainError):
+    code = "forbidden"
+
+
+class Unauthorized(DomainError):
+    code = "unauthorized"
+
+
+class Unreachable(DomainError):
+    """What we stand on is away; `retry_after_s` is a hint for the caller."""
+
+    code = "unreachable"
+
+    def __init__(self, detail: str, *, retry_after_s: int = 5, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,71 @@
+"""The envelope of everything said on `registry`, `risks` and `alerts`: CloudEvents 1.0, JSON, structured.
+
+An event carries the whole state with a revision, never a delta. Its id is subject id + revision: the same state said
+twice is the same event. Types are past tense and versioned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.domain.clock import parse_rfc3339, rfc3339
+
+RISK_OPENED = "yujing.risk.opened.v1"
+RISK_CHANGED = "yujing.risk.changed.v1"
+RISK_CLEARED = "yujing.risk.cleared.v1"
+DISCHARGE_SEEN = "yujing.discharge.seen.v1"
+ALERT_ISSUED = "yujing.alert.issued.v1"
+ALERT_CHANGED = "yujing.alert.changed.v1"
+ALERT_CLOSED = "yujing.alert.closed.v1"
+PEER_NOTICE_ISSUED = "yujing.peer.notice.issued.v1"
+DIGEST = "yujing.digest.v1"
+REGISTERED = "yujing.registered.v1"  # `registry`: the whole history of one object
+HEARTBEAT = "yujing.registry.heartbeat.v1"
+
+PACKETS, REGISTRY, RISKS, ALERTS, QUARANTINE = "packets", "registry", "risks", "alerts", "quarantine"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One CloudEvent. `time` is when it happened by the field clock; `data` is the whole state."""
+
+    type: str
+    source: str
+    subject: str
+    revision: int
+    time: datetime
+    data: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Subject id + revision."""
+        return f"{self.subject}:{self.revision}"
+
+    def document(self) -> dict[str, Any]:
+        """The CloudEvent as JSON-ready dict."""
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "subject": self.subject,
+            "time": rfc3339(self.time),
+            "datacontenttype": "application/json",
+            "revision": self.revision,
+            "data": dict(self.data),
+        }
+
+
+def read_event(document: Mapping[str, Any]) -> Event:
+    """The event in a decoded CloudEvent document; raises KeyError or Invalid when it is not one of ours."""
+    return Event(
+        type=document["type"],
+        source=document["source"],
+        subject=document["subject"],
+        revision=int(document["revision"]),
+        time=parse_rfc3339(document["time"]),
+        data=document["data"],
+    )

@@ -1,0 +1,75 @@
+"""The factors of HJ 212-2017 Annex B: names, 2005 codes, default units. The unit in force belongs to the point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from shared.domain.tables import rows
+
+UNITS = {
+    "毫克/立方米": "mg/m3",
+    "微克/立方米": "ug/m3",
+    "纳克/立方米": "ng/m3",
+    "毫克/升": "mg/L",
+    "微克/升": "ug/L",
+    "纳克/升": "ng/L",
+    "%": "%",
+    "摄氏度": "℃",
+    "千帕": "kPa",
+    "米/秒": "m/s",
+    "升/秒": "L/s",
+    "立方米/秒": "m3/s",
+    "无量纲": "1",
+}
+OXYGEN = "a19001"
+FLOWS = ("w00000", "a00000")
+
+
+@dataclass(frozen=True, slots=True)
+class Pollutant:
+    """`unit`: the default of the standard, None where it has none."""
+
+    code: str
+    medium: str
+    zh: str
+    en: str
+    code_2005: str
+    unit: str | None
+
+
+@cache
+def pollutants() -> Mapping[str, Pollutant]:
+    """All known factors by code."""
+    return {
+        row["code"]: Pollutant(
+            row["code"],
+            row["medium"],
+            row["name_zh"],
+            row["name_en"] or row["name_zh"],
+            row["code_2005"],
+            UNITS.get(row["unit_concentration_zh"]),
+        )
+        for row in rows("pollutants")
+    }
+
+
+def pollutant(code: str) -> Pollutant:
+    """The factor, or one named by its own code when the table does not know it."""
+    return pollutants().get(code) or Pollutant(code, "", code, code, "", None)
+
+
+@cache
+def aliases_2005() -> Mapping[str, str]:
+    """2005 code → 2017 code; a 2005 code that stands for two factors is left out (it cannot be mended for certain)."""
+    found: dict[str, str] = {}
+    twice: set[str] = set()
+    for factor in pollutants().values():
+        old = factor.code_2005.strip()
+        if not old:
+            continue
+        if old in found:
+            twice.add(old)
+        found[old] = factor.code
+    return {old: new for old, new in found.items() if old not in twice}

@@ -1,0 +1,114 @@
+"""A risk: what monitoring or permits found, as told to alerts. The whole state with a revision, never a delta.
+
+Whoever finds it says kind and condition (a row of the catalogue); stage, level and audience are the catalogue's, in
+alerts. Numbers that decide travel as strings; `multiple` (超标倍数) = decided / limit - 1 everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from shared.domain.clock import parse_rfc3339, rfc3339
+
+
+class RiskState(StrEnum):
+    """`cleared`: it ended. `withdrawn`: it turned out not to have been one. `merged`: it lives on in another."""
+
+    OPEN = "open"
+    CLEARED = "cleared"
+    WITHDRAWN = "withdrawn"
+    MERGED = "merged"
+
+
+class Cleared(StrEnum):
+    """Why a risk ended."""
+
+    COMPLIANT = "compliant"  # the first valid compliant window after it
+    UNKNOWN = "unknown"  # 24 windows without a verdict
+    HEARD = "heard"  # a silent point spoke again
+    EXCEEDED = "exceeded"  # a nearing that became an excess
+    TAKEN_BACK = "taken_back"  # its windows were re-decided
+    MERGED = "merged"
+    RENEWED = "renewed"
+    UNREGISTERED = "unregistered"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The span of an episode: whole windows of one averaging (`hour`, `day`, `instant` …); `count` of them."""
+
+    start: datetime
+    end: datetime
+    averaging: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """The whole state of one risk. Times are aware; `historical`: first seen over 72 h after its windows closed."""
+
+    id: str
+    revision: int
+    kind: str
+    condition: str
+    state: RiskState
+    credit_code: str | None
+    enterprise_name: str | None
+    region: str  # 6-digit division code
+    industry: str | None
+    opened_at: datetime
+    changed_at: datetime
+    why: Mapping[str, str]  # zh, en
+    group: str | None = None
+    outlet: str | None = None
+    outlet_name: str | None = None
+    factor: str | None = None
+    mn: str | None = None
+    permit: str | None = None
+    window: Window | None = None
+    measured: str | None = None
+    decided: str | None = None
+    limit: str | None = None
+    unit: str | None = None
+    multiple: str | None = None
+    basis: Mapping[str, str | None] = field(default_factory=dict)
+    cleared_at: datetime | None = None
+    cleared: Cleared | None = None
+    merged_into: str | None = None
+    previous: str | None = None
+    historical: bool = False
+    muted: str | None = None  # a reason known to the finder, e.g. "area_outage"
+    facts: Mapping[str, Any] = field(default_factory=dict)  # kind's own, JSON-ready
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready; times in RFC 3339."""
+        document = asdict(self)
+        for name in ("opened_at", "changed_at", "cleared_at"):
+            document[name] = rfc3339(document[name]) if document[name] else None
+        if self.window:
+            document["window"] = {
+                "from": rfc3339(self.window.start),
+                "to": rfc3339(self.window.end),
+                "averaging": self.window.averaging,
+                "count": self.window.count,
+            }
+        return document
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """The risk in a document as `document()` makes it; unknown fields are ignored (more may come)."""
+        known = {f.name: document[f.name] for f in fields(cls) if f.name in document}
+        for name in ("opened_at", "changed_at", "cleared_at"):
+            known[name] = parse_rfc3339(known[name], name) if known.get(name) else None
+        if known.get("window"):
+            w = known["window"]
+            known["window"] = Window(
+                parse_rfc3339(w["from"]), parse_rfc3339(w["to"]), w["averaging"], int(w["count"])
+            )
+        known["state"] = RiskState(known["state"])
+        known["cleared"] = Cleared(known["cleared"]) if known.get("cleared") else None
+        return cls(**known)

@@ -1,0 +1,40 @@
+"""JSON to and from bytes: CloudEvents on the log, packets as compact documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from shared.domain.errors import Invalid
+from shared.domain.events import Event, read_event
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+
+def encode(document: object) -> bytes:
+    """Compact UTF-8 JSON."""
+    return _encoder.encode(document)
+
+
+def decode(value: bytes) -> Any:
+    """The document in `value`; raises Invalid when it is not JSON."""
+    try:
+        return _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        raise Invalid(f"not JSON: {wrong}", rule="UTF-8 JSON") from wrong
+
+
+def encode_event(event: Event) -> bytes:
+    """The CloudEvent, structured."""
+    return _encoder.encode(event.document())
+
+
+def decode_event(value: bytes) -> Event:
+    """The event in `value`; raises Invalid when it is not one of ours."""
+    document = decode(value)
+    try:
+        return read_event(document)
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise Invalid(f"not an event of ours: {wrong}", rule="CloudEvents 1.0 with subject and revision") from wrong

@@ -1,0 +1,70 @@
+"""What a service has to say, written in the transaction that made it true; a relay appends it to the log.
+
+One relay a service at a time (lease). Rows go out `WHERE sent_at IS NULL ORDER BY id`: ids commit out of order, so a
+position would skip. The relay gives each row its `stream_no`, the number that feeds and event lists page by. A crash
+between append and mark says an event twice: receivers know it by its id.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, LargeBinary, Table, insert
+from sqlmodel import Field, Session, SQLModel
+
+from shared.database import SAID, UtcDateTime
+from shared.domain.events import Event
+from shared.eventlog.codec import encode_event
+
+
+class OutboxColumns(SQLModel):
+    """Mix into a service's own table: `class AlertsOutbox(OutboxColumns, AlertsTable, table=True)`."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    topic: str
+    key: str
+    event_id: str = Field(index=True)
+    value: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    stream_no: int | None = Field(default=None, index=True, unique=True)
+
+
+class LeaseColumns(SQLModel):
+    """Mix into a service's own table: who may do a thing that only one may do at a time."""
+
+    name: str = Field(primary_key=True)
+    holder: str
+    until: datetime = Field(sa_type=UtcDateTime)
+    fence: int = 0
+
+
+class Outbox:
+    """Where handlers say things; `table` is the service's own outbox."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def say(self, session: Session, topic: str, key: str, event: Event, *, wall_now: datetime) -> None:
+        """Say `event` on `topic` under `key`, if and only if this transaction commits."""
+        self.put(session, topic, key, event.id, encode_event(event), wall_now=wall_now)
+
+    def put(
+        self,
+        session: Session,
+        topic: str,
+        key: str,
+        event_id: str,
+        value: bytes | None,
+        *,
+        wall_now: datetime,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """The same for a value that is not an event (a quarantined packet, a deleted key)."""
+        session.connection().execute(
+            insert(self._table).values(
+                topic=topic, key=key, event_id=event_id, value=value, headers=headers or {}, created_at=wall_now
+            )
+        )
+        session.info[SAID] = True

@@ -1,0 +1,180 @@
+"""The documents of `registry`, decoded: enterprises, permits with all their versions, points; what was in force on a day.
+
+Key of a record: `kind:id`. The value is a CloudEvent `yujing.registered.v1` whose data carries `kind`, `id` and the whole
+history. Everyone reads the register from here; only permits writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from shared.domain.clock import parse_rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class Enterprise:
+    """`region`: 6-digit division; `industry`: GB/T 4754 code with its section letter, e.g. D4411."""
+
+    credit_code: str
+    name: str
+    industry: str
+    region: str
+    longitude: float | None = None
+    latitude: float | None = None
+    positive_list_until: date | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A permitted concentration. `reference_o2_pct` None: no conversion. `averaging`: hour or day."""
+
+    factor: str
+    averaging: str
+    limit: Decimal
+    unit: str
+    reference_o2_pct: Decimal | None = None
+    basis: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    code: str
+    medium: str | None
+    name: str | None
+    points: tuple[str, ...]  # MNs
+    limits: tuple[Limit, ...]
+
+    def limits_for(self, factor: str) -> tuple[Limit, ...]:
+        return tuple(limit for limit in self.limits if limit.factor == factor)
+
+
+@dataclass(frozen=True, slots=True)
+class PermitVersion:
+    """One version; it governs from `effective_from` until the next version's day."""
+
+    effective_from: date
+    valid_from: date
+    valid_to: date
+    recorded_at: datetime
+    outlets: tuple[Outlet, ...]
+    document: Mapping[str, Any]
+
+    def outlet(self, code: str) -> Outlet | None:
+        return next((outlet for outlet in self.outlets if outlet.code == code), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A permit with its versions in order of `effective_from`; of two of one day the later recorded stands last."""
+
+    number: str
+    credit_code: str
+    versions: tuple[PermitVersion, ...]
+
+    def in_force(self, day: date) -> PermitVersion | None:
+        """The version that governs on `day`: the last one whose `effective_from` is not after it.
+
+        An expired permit's limits go on binding whoever still discharges (管理条例 Art. 33, 34); callers who need
+        validity compare `valid_to`.
+        """
+        governing = [version for version in self.versions if version.effective_from <= day]
+        return governing[-1] if governing else None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A monitoring point. `units`: factor → unit the device sends; `strict`: frames without CRLF are refused."""
+
+    mn: str
+    system: str
+    credit_code: str
+    outlet: str | None
+    permit: str | None = None
+    strict: bool = False
+    interval_s: int = 60
+    units: Mapping[str, str] = field(default_factory=dict)
+    dialect: str = "hj212"
+    sealed_password: str | None = None
+    active: bool = True
+
+
+def read_enterprise(data: Mapping[str, Any]) -> Enterprise:
+    """From the data of an `enterprise` record."""
+    current = data["document"]
+    until = current.get("positive_list_until")
+    return Enterprise(
+        credit_code=current["credit_code"],
+        name=current["name"],
+        industry=current["industry"],
+        region=current["region"],
+        longitude=current.get("longitude"),
+        latitude=current.get("latitude"),
+        positive_list_until=date.fromisoformat(until) if until else None,
+        group=current.get("group"),
+    )
+
+
+def read_permit(data: Mapping[str, Any]) -> Permit:
+    """From the data of a `permit` record: `versions` = [{effective_from, recorded_at, document}]."""
+    versions = sorted(
+        (_version(version) for version in data["versions"]), key=lambda v: (v.effective_from, v.recorded_at)
+    )
+    return Permit(data["id"], data["credit_code"], tuple(versions))
+
+
+def _version(data: Mapping[str, Any]) -> PermitVersion:
+    document = data["document"]
+    return PermitVersion(
+        effective_from=date.fromisoformat(data["effective_from"]),
+        valid_from=date.fromisoformat(document["valid_from"]),
+        valid_to=date.fromisoformat(document["valid_to"]),
+        recorded_at=parse_rfc3339(data["recorded_at"]),
+        outlets=tuple(_outlet(outlet) for outlet in document.get("outlets") or ()),
+        document=document,
+    )
+
+
+def _outlet(data: Mapping[str, Any]) -> Outlet:
+    return Outlet(
+        code=data["code"],
+        medium=data.get("medium"),
+        name=data.get("name"),
+        points=tuple(point["mn"] for point in data.get("points") or ()),
+        limits=tuple(_limits(data.get("limits") or ())),
+    )
+
+
+def _limits(rows: Iterable[Mapping[str, Any]]) -> Iterable[Limit]:
+    for row in rows:
+        reference = row.get("reference_o2_pct")
+        yield Limit(
+            factor=row["factor"],
+            averaging=row["averaging"],
+            limit=Decimal(row["limit"]),
+            unit=row["unit"],
+            reference_o2_pct=Decimal(reference) if reference is not None else None,
+            basis=row.get("basis"),
+        )
+
+
+def read_point(data: Mapping[str, Any]) -> Point:
+    """From the data of a `point` record; the password stays sealed."""
+    document = data["document"]
+    return Point(
+        mn=document["mn"],
+        system=document["system"],
+        credit_code=document["credit_code"],
+        outlet=document.get("outlet"),
+        permit=document.get("permit"),
+        strict=document.get("strict", False),
+        interval_s=document.get("interval_s", 60),
+        units=document.get("units") or {},
+        dialect=document.get("dialect", "hj212"),
+        sealed_password=data.get("sealed_password"),
+        active=document.get("active", True),
+    )

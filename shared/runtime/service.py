@@ -1,0 +1,119 @@
+"""The shape of a service: what the host starts and stops. A service's `build(context)` gives one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from fastapi import APIRouter
+from sqlalchemy import Table
+
+from shared.database import Database, open_database
+from shared.domain.clock import Clock
+from shared.eventlog.outbox import Outbox
+from shared.eventlog.progress import Progress
+from shared.ports import EventLog
+from shared.runtime.consuming import Consumption
+from shared.runtime.directory import Directory
+from shared.runtime.metrics import Metrics
+from shared.runtime.secrets import Sealer
+from shared.runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every service is given; made once by the host."""
+
+    settings: Settings
+    clock: Clock
+    log: EventLog
+    sealer: Sealer
+    directory: Directory
+    metrics: Metrics
+
+    def database(self, service: str) -> Database:
+        """The service's own database."""
+        return open_database(self.settings.database, self.settings.data_dir, service)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that asks the rows what is due by now and not yet done; run at every tick by one replica at a time (lease)."""
+
+    name: str
+    run: Callable[[datetime], None]  # the field clock's now
+
+
+class Worker(Protocol):
+    """Something that runs beside the web server; stopped in reverse order of its start."""
+
+    name: str
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class ThreadWorker:
+    """Runs `run(stop)` on its own thread."""
+
+    def __init__(self, name: str, run: Callable[[threading.Event], None]) -> None:
+        self.name = name
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+
+class LoopWorker:
+    """Runs `main(stop)` on its own thread with its own event loop."""
+
+    def __init__(self, name: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+        self.name = name
+        self._main = main
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def _run(self) -> None:
+        async def body() -> None:
+            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+            self._ready.set()
+            await self._main(self._stop)
+
+        asyncio.run(body())
+
+    def start(self) -> None:
+        self._thread.start()
+        self._ready.wait(5)
+
+    def stop(self) -> None:
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(timeout=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service, wired. `ready` gives None, or why not."""
+
+    name: str
+    router: APIRouter
+    database: Database
+    progress: Progress
+    outbox: Outbox
+    outbox_table: Table
+    lease_table: Table
+    consumptions: Sequence[Consumption] = ()
+    jobs: Sequence[Job] = ()
+    workers: Sequence[Worker] = ()
+    ready: Callable[[], str | None] = field(default=lambda: None)

@@ -1,0 +1,118 @@
+"""Settings from the environment (or a `.env`), checked once at start and passed down; only `services/__main__.py` makes one."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.domain.errors import Invalid
+
+SECRETS = ("database_url", "secret_key", "kafka_sasl_password")
+
+
+class Settings(BaseSettings):
+    """Defaults run the embedded product with no variable set."""
+
+    model_config = SettingsConfigDict(env_prefix="YUJING_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Path("data")
+    host: str = "127.0.0.1"
+    http_port: int = Field(8000, ge=0, le=65535)
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(9212, ge=0, le=65535)
+    public_url: str | None = None
+    database_url: SecretStr | None = None
+    database_url_file: Path | None = None
+    secret_key: SecretStr | None = None
+    secret_key_file: Path | None = None
+    signing_key_file: Path | None = None
+    kafka_bootstrap: str | None = None
+    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_sasl_password_file: Path | None = None
+    kafka_ca_file: Path | None = None
+    kafka_topic_prefix: str = ""
+    kafka_session_timeout_ms: int = Field(45_000, ge=1_000)
+    allow_private_targets: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    field_clock: str | None = None
+    log_format: str = Field("auto", pattern="^(auto|json|text)$")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    crash_at: str | None = None
+
+    @field_validator("allow_private_targets", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_files(cls, values: Any) -> Any:
+        for name in SECRETS:
+            file = values.get(f"{name}_file")
+            if not file or name == "secret_key":  # the secret key's file may still have to be made
+                continue
+            if values.get(name):
+                raise ValueError(f"set YUJING_{name.upper()} or YUJING_{name.upper()}_FILE, not both")
+            values[name] = Path(file).read_text(encoding="utf-8").strip()
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        distributed = self.kafka_bootstrap is not None
+        if distributed and self.database_url is None:
+            raise ValueError("YUJING_KAFKA_BOOTSTRAP needs YUJING_DATABASE_URL: the distributed shape has both")
+        if distributed and self.secret_key is None and self.secret_key_file is None:
+            raise ValueError("YUJING_KAFKA_BOOTSTRAP needs YUJING_SECRET_KEY (or _FILE): every process opens the same secrets")
+        if distributed and self.field_clock:
+            raise ValueError("YUJING_FIELD_CLOCK is for one embedded host only, not for the distributed shape")
+        return self
+
+    @property
+    def distributed(self) -> bool:
+        return self.kafka_bootstrap is not None
+
+    @property
+    def database(self) -> str | None:
+        """The database URL in clear, None for SQLite files."""
+        return self.database_url.get_secret_value() if self.database_url else None
+
+    @property
+    def signing_key(self) -> Path:
+        """Where the key that signs tokens lies."""
+        return self.signing_key_file or self.data_dir / "signing.key"
+
+    def kafka_security(self) -> dict[str, Any]:
+        """The security arguments of a kafka-python client."""
+        arguments: dict[str, Any] = {"security_protocol": self.kafka_security_protocol}
+        if self.kafka_sasl_mechanism:
+            password = self.kafka_sasl_password.get_secret_value() if self.kafka_sasl_password else None
+            arguments |= {
+                "sasl_mechanism": self.kafka_sasl_mechanism,
+                "sasl_plain_username": self.kafka_sasl_username,
+                "sasl_plain_password": password,
+            }
+        if self.kafka_ca_file:
+            arguments["ssl_cafile"] = str(self.kafka_ca_file)
+        return arguments
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings, or Invalid that names each wrong variable without showing secrets."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as wrong:
+        lines = []
+        for error in wrong.errors(include_input=False, include_url=False):
+            name = "_".join(str(part) for part in error["loc"]).upper()
+            lines.append(f"YUJING_{name}: {error['msg']}" if name else error["msg"])
+        raise Invalid("; ".join(lines), field="settings", rule="see deploy/env.example") from wrong
+    except (OSError, ValueError) as wrong:
+        raise Invalid(str(wrong), field="settings", rule="see deploy/env.example") from wrong

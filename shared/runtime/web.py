@@ -1,0 +1,143 @@
+"""What every route shares: errors as RFC 9457 problem+json, keyset cursors, list answers. Alone knows HTTP numbers."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from shared.domain.errors import (
+    Conflict,
+    DomainError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unauthorized,
+    Unreachable,
+)
+
+log = structlog.get_logger(__name__)
+Item = TypeVar("Item")
+
+STATUS: dict[type[DomainError], int] = {
+    Invalid: 422,
+    NotFound: 404,
+    Conflict: 409,
+    Forbidden: 403,
+    Unauthorized: 401,
+    Unreachable: 503,
+}
+MEDIA = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """RFC 9457; `code` is fixed per kind of wrong. `errors` names field, value and rule."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[dict[str, Any]] | None = None
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": HTTPStatus(status).phrase, "content": {MEDIA: {"schema": Problem.model_json_schema()}}}
+    for status in (401, 403, 404, 409, 422, 503)
+}
+
+
+class Page(BaseModel, Generic[Item]):
+    """A page of a list; `next` is the cursor of the following page, null at the end."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+def cursor(*key: object) -> str:
+    """An opaque cursor that stands behind the row with this key."""
+    return urlsafe_b64encode(json.dumps(key, default=str).encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str | None, length: int) -> list[Any] | None:
+    """The key in a cursor of `length` parts; raises Invalid for one that we did not give."""
+    if not text:
+        return None
+    try:
+        key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, UnicodeDecodeError) as wrong:
+        raise Invalid(f"cursor {text!r} is not one of ours", field="cursor", value=text, rule="`next` of a former answer") from wrong
+    if not isinstance(key, list) or len(key) != length:
+        raise Invalid(f"cursor {text!r} is not one of this list", field="cursor", value=text, rule="`next` of this list")
+    return key
+
+
+def problem(status: int, detail: str, code: str, errors: list[dict[str, Any]] | None = None, **headers: str) -> JSONResponse:
+    """A problem+json answer."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if errors:
+        body["errors"] = errors
+    return JSONResponse(jsonable_encoder(body), status, headers, media_type=MEDIA)
+
+
+def install_problems(app: FastAPI) -> None:
+    """Every error of every route leaves as problem+json."""
+    app.add_exception_handler(DomainError, _domain)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _domain(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DomainError)
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    headers = {}
+    if isinstance(error, Unreachable):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    errors = None
+    if isinstance(error, Invalid) and error.field:
+        errors = [{"field": error.field, "value": error.value, "rule": error.rule}]
+    return problem(status, error.detail, error.code, errors, **headers)
+
+
+def _validation(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"field": ".".join(str(part) for part in e["loc"][1:]), "value": _short(e.get("input")), "rule": e["msg"]}
+        for e in error.errors()
+    ]
+    first = errors[0]
+    return problem(422, f"{first['field']}: {first['rule']}", "invalid", errors)
+
+
+def _short(value: Any) -> Any:
+    """What came, unless it is large or may hold a secret (whole objects are not echoed)."""
+    return value if isinstance(value, str | int | float | bool | None) and len(str(value)) <= 200 else type(value).__name__
+
+
+def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    return problem(error.status_code, str(error.detail), code, **(error.headers or {}))
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("a request failed unexpectedly", path=request.url.path, error=type(error).__name__, exc_info=error)
+    return problem(500, "an unexpected error; it was logged", "unexpected")
