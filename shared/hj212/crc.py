@@ -1,7 +1,7 @@
 """The checksum of HJ 212 (2017 Annex A, 2025 Annex A.1), and the Modbus one that some loggers send instead.
 
-Each step drops the low byte: crc = T[(crc >> 8) ^ byte], and eight steps are the identity on the high byte. So bytes eight
-apart may be XORed together first; eight table steps then finish any length. A right checksum does not prove right data.
+Each step drops the low byte: crc = T[(crc >> 8) ^ byte], and eight steps are the identity on the high byte. So bytes
+eight apart may be XORed together first; eight table steps then finish any length. It proves less than a CRC should.
 """
 
 from __future__ import annotations

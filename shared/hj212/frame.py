@@ -19,7 +19,7 @@ _HEADER = re.compile(rb"##(\d{4})(?=[ A-Za-z])")
 # What ends a frame before its declared length: a closed segment with checksum and CRLF, or the next frame's header.
 _EVENT = re.compile(rb"&&([0-9A-Za-z]{4})\r\n|##\d{4}(?=[ A-Za-z])")
 _EVENT_REACH = 7  # an event may begin this many bytes before the place up to which was searched
-_CLOSED_TAIL = re.compile(rb"&&([0-9A-Za-z]{4})([\r\n]*)\Z")
+_CLOSED_TAIL = re.compile(rb"(?<!CP=)&&([0-9A-Za-z]{4})([\r\n]*)\Z")
 _HEX4 = re.compile(rb"[0-9A-Fa-f]{4}")
 _HEAD, _CRC = 6, 4
 
@@ -144,8 +144,8 @@ class Framer:
             start = self._buffer.find(b"#", tail)
             self._drop_noise(len(self._buffer) if start < 0 else start)
             return False
-        self._drop_noise(found.start())
         self._declared = int(found[1])
+        self._drop_noise(found.start())
         return True
 
     def _cut_at_event(self, cuts: list[Cut], limit: int) -> bool:

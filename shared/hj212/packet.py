@@ -1,7 +1,7 @@
 """What a data segment says: header fields, CP items, factors and the time they stand for.
 
-Three generations (2005, 2017, 2025) are read alike. What is odd is kept and told in `notes`; what cannot be understood is
-`Malformed`. Units, limits and whether a value may count belong to others.
+Three generations (2005, 2017, 2025) are read alike. What is odd is kept and told in `notes`; what cannot be understood
+is `Malformed`. Units, limits and whether a value may count belong to others.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
+from shared.domain.clock import SHANGHAI
+
 MN_LONGEST = 32  # 24 in the standard; vendors write more, never a number
 
 Value = str | float
@@ -23,6 +23,7 @@ Pair = tuple[str, str]
 Item = tuple[Pair, ...]
 
 _TEXT = frozenset({"Flag", "EFlag", "SampleTime", "SN", "Info"})
+_HEADER = frozenset({"QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO", "RF"})
 _NO_ALIAS: Mapping[str, str] = MappingProxyType({})
 _TIME = re.compile(r"[0-9]{14}[0-9.]*", re.ASCII)
 
@@ -193,6 +194,9 @@ def _split(text: str, notes: list[str]) -> tuple[dict[str, str], str]:
             header[key] = value.strip()
         elif item.strip():
             raise Malformed(Wrong.ITEM, f"header item {place} has no '='")
+    if "CP" in header:
+        raise Malformed(Wrong.CP, "CP does not open with &&")
+    notes.extend(f"header field {key[:12]!r} unknown" for key in header if key not in _HEADER)
     return header, body
 
 
@@ -209,7 +213,7 @@ class _Reading:
 
     def take(self, body: str) -> tuple[Item, ...]:
         items: list[Item] = []
-        for text in body.split(";"):
+        for place, text in enumerate(body.split(";"), 1):
             item: list[Pair] = []
             for piece in text.split(","):
                 key, joined, value = piece.partition("=")
@@ -218,7 +222,7 @@ class _Reading:
                 elif item and item[-1][0].endswith("-Info"):  # free text may hold a comma
                     item[-1] = (item[-1][0], f"{item[-1][1]},{piece}")
                 elif piece.strip():
-                    raise Malformed(Wrong.ITEM, f"CP item {piece[:24]!r} has no '='")
+                    raise Malformed(Wrong.ITEM, f"CP item {place} has no '='")
             if item:
                 items.append(tuple(item))
                 self._sort(item)

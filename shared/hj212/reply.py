@@ -1,7 +1,7 @@
 """Makes frames: the answer a device's packet gets, and packets as a logger sends them.
 
-Also hides passwords in raw frames, for headers, logs and quarantine. When an answer may go out (only when the packet is in
-the log) is the gateway's to know.
+Also hides passwords in raw frames, for headers, logs and quarantine. When an answer may go out (only when the packet is
+in the log) is the gateway's to know.
 """
 
 from __future__ import annotations
