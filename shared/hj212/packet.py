@@ -127,24 +127,16 @@ def parse(segment: bytes, alias: Mapping[str, str] = _NO_ALIAS) -> Packet:
     notes: list[str] = []
     text = _decode(segment, notes)
     header, body = _split(text, notes)
-    st, cn, mn = header.get("ST", ""), header.get("CN", ""), header.get("MN", "")
-    if not (mn and cn):
-        raise Malformed(Wrong.MISSING, "MN and CN are needed")
-    if len(mn) > MN_LONGEST:
-        raise Malformed(Wrong.MN, f"{len(mn)} characters, at most {MN_LONGEST} expected")
-    if not (len(cn) == 4 and cn.isascii() and cn.isdigit()):
-        raise Malformed(Wrong.CN, f"{cn[:12]!r}, four digits expected")
-    if not st:
-        notes.append("no ST")
+    _check(header, notes)
     reading = _Reading(alias, notes)
     cp = reading.take(body)
     flag, pnum, pno = (_number(header, name, notes) for name in ("Flag", "PNUM", "PNO"))
     return Packet(
         qn=header.get("QN") or None,
-        st=st,
-        cn=cn,
+        st=header.get("ST", ""),
+        cn=header["CN"],
         pw=header.get("PW"),
-        mn=mn,
+        mn=header["MN"],
         flag=flag,
         pnum=pnum,
         pno=pno,
@@ -198,6 +190,18 @@ def _split(text: str, notes: list[str]) -> tuple[dict[str, str], str]:
         raise Malformed(Wrong.CP, "CP does not open with &&")
     notes.extend(f"header field {key[:12]!r} unknown" for key in header if key not in _HEADER)
     return header, body
+
+
+def _check(header: Mapping[str, str], notes: list[str]) -> None:
+    cn, mn = header.get("CN", ""), header.get("MN", "")
+    if not (mn and cn):
+        raise Malformed(Wrong.MISSING, "MN and CN are needed")
+    if len(mn) > MN_LONGEST:
+        raise Malformed(Wrong.MN, f"{len(mn)} characters, at most {MN_LONGEST} expected")
+    if not (len(cn) == 4 and cn.isascii() and cn.isdigit()):
+        raise Malformed(Wrong.CN, f"{cn[:12]!r}, four digits expected")
+    if not header.get("ST"):
+        notes.append("no ST")
 
 
 class _Reading:

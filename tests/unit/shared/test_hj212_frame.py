@@ -4,7 +4,7 @@ from itertools import pairwise
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.hj212.frame import Cut, Fault, Footer, Framer
@@ -45,6 +45,7 @@ pieces = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(stream=pieces, places=st.lists(st.integers(0, 600), max_size=12))
 def test_any_chunking_of_a_stream_gives_the_same_cuts(stream: bytes, places: list[int]) -> None:
     edges = sorted({0, len(stream), *(place for place in places if place < len(stream))})
@@ -53,11 +54,13 @@ def test_any_chunking_of_a_stream_gives_the_same_cuts(stream: bytes, places: lis
     assert without_end(read(*(bytes([byte]) for byte in stream))) == without_end(chunked)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(stream=pieces)
 def test_no_garbage_loses_the_good_frame_behind_it(stream: bytes) -> None:
     assert good(read(stream, OTHER))[-1:] == [OTHER[6:-6]]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(stream=pieces)
 def test_no_garbage_raises_anything_but_malformed(stream: bytes) -> None:
     for cut in read(stream):
@@ -67,6 +70,7 @@ def test_no_garbage_raises_anything_but_malformed(stream: bytes) -> None:
             assert wrong.detail
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(before=st.integers(0, 3), after=st.integers(0, 3))
 def test_every_frame_of_a_sticky_stream_comes_out_once(before: int, after: int) -> None:
     cuts = read(GOOD * before + OTHER + GOOD * after)

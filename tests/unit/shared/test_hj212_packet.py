@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.hj212.packet import Malformed, Upload, Wrong, parse, uploads
@@ -163,12 +163,14 @@ fields = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(fields)
 def test_a_built_packet_parses_to_what_it_was_built_from(sent: dict[str, object]) -> None:
     packet = parse(build(**sent))  # type: ignore[arg-type]
     assert {name: getattr(packet, name) for name in sent} == sent
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_malformed(noise: bytes) -> None:
     for segment in (noise, b"ST=32;CN=2011;MN=1;CP=&&" + noise + b"&&"):
