@@ -68,7 +68,12 @@ class Database:
             with self._translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
                 yield session
         else:
-            with self._turn, self._translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+            with (
+                self._turn,
+                self._translated(),
+                Session(self._writing, expire_on_commit=False) as session,
+                session.begin(),
+            ):
                 yield session
         if session.info.get(SAID):
             self.committed.set()

@@ -34,7 +34,9 @@ def credit_code(text: str, field: str = "credit_code") -> str:
             rule="18 characters with the check character of GB 32100-2015",
         ) from wrong
     if valid != text:
-        raise Invalid(f"{field} {text!r} must be written {valid!r}", field=field, value=text, rule="upper case, no spaces")
+        raise Invalid(
+            f"{field} {text!r} must be written {valid!r}", field=field, value=text, rule="upper case, no spaces"
+        )
     return str(valid)
 
 
@@ -46,7 +48,10 @@ def permit_number(text: str, field: str = "number") -> str:
     if re.fullmatch(NO_CODE_UNIT.pattern + r"\d{3}[A-Z]", text):
         return text
     raise Invalid(
-        f"{field} {text!r} is not a permit number", field=field, value=text, rule="credit code + 3 digits + 1 letter (HJ 608-2017)"
+        f"{field} {text!r} is not a permit number",
+        field=field,
+        value=text,
+        rule="credit code + 3 digits + 1 letter (HJ 608-2017)",
     )
 
 

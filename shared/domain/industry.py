@@ -23,7 +23,9 @@ class Industry:
 @cache
 def industries() -> Mapping[str, Industry]:
     """All industries by code with the section letter."""
-    return {row["code"]: Industry(row["code"], row["level"], row["parent"], row["name_zh"]) for row in rows("industries")}
+    return {
+        row["code"]: Industry(row["code"], row["level"], row["parent"], row["name_zh"]) for row in rows("industries")
+    }
 
 
 def industry(code: str, field: str = "industry") -> Industry:
@@ -31,6 +33,9 @@ def industry(code: str, field: str = "industry") -> Industry:
     found = industries().get(code)
     if found is None:
         raise Invalid(
-            f"{field} {code!r} is not an industry", field=field, value=code, rule="section letter + digits (GB/T 4754-2017)"
+            f"{field} {code!r} is not an industry",
+            field=field,
+            value=code,
+            rule="section letter + digits (GB/T 4754-2017)",
         )
     return found

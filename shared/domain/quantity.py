@@ -48,7 +48,9 @@ def decimal(text: str, field: str) -> Decimal:
     try:
         number = Decimal(text)
     except (InvalidOperation, TypeError, ValueError) as wrong:
-        raise Invalid(f"{field} {text!r} is not a number", field=field, value=text, rule="decimal number as text") from wrong
+        raise Invalid(
+            f"{field} {text!r} is not a number", field=field, value=text, rule="decimal number as text"
+        ) from wrong
     if not number.is_finite():
         raise Invalid(f"{field} {text!r} is not finite", field=field, value=text, rule="decimal number as text")
     return number

@@ -106,9 +106,7 @@ class Risk:
             known[name] = parse_rfc3339(known[name], name) if known.get(name) else None
         if known.get("window"):
             w = known["window"]
-            known["window"] = Window(
-                parse_rfc3339(w["from"]), parse_rfc3339(w["to"]), w["averaging"], int(w["count"])
-            )
+            known["window"] = Window(parse_rfc3339(w["from"]), parse_rfc3339(w["to"]), w["averaging"], int(w["count"]))
         known["state"] = RiskState(known["state"])
         known["cleared"] = Cleared(known["cleared"]) if known.get("cleared") else None
         return cls(**known)

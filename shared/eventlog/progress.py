@@ -54,7 +54,9 @@ class Progress:
         t = self._table
         changed = session.connection().execute(
             update(t)
-            .where(t.c.group == group, t.c.topic == partition.topic, t.c.partition == partition.number, t.c.epoch == epoch)
+            .where(
+                t.c.group == group, t.c.topic == partition.topic, t.c.partition == partition.number, t.c.epoch == epoch
+            )
             .values(next_offset=next_offset)
         )
         if changed.rowcount != 1:

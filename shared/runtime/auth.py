@@ -138,7 +138,10 @@ class Verifier:
         try:
             key = self._key(jwt.get_unverified_header(token).get("kid", ""))
             body = jwt.decode(
-                token, key, algorithms=[ALGORITHM], options={"require": ["exp", "sub", "jti"], "verify_exp": False, "verify_iat": False}
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                options={"require": ["exp", "sub", "jti"], "verify_exp": False, "verify_iat": False},
             )
         except jwt.PyJWTError as wrong:
             raise Unauthorized(f"the token is not valid: {wrong}") from wrong

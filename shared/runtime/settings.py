@@ -70,7 +70,9 @@ class Settings(BaseSettings):
         if distributed and self.database_url is None:
             raise ValueError("YUJING_KAFKA_BOOTSTRAP needs YUJING_DATABASE_URL: the distributed shape has both")
         if distributed and self.secret_key is None and self.secret_key_file is None:
-            raise ValueError("YUJING_KAFKA_BOOTSTRAP needs YUJING_SECRET_KEY (or _FILE): every process opens the same secrets")
+            raise ValueError(
+                "YUJING_KAFKA_BOOTSTRAP needs YUJING_SECRET_KEY (or _FILE): every process opens the same secrets"
+            )
         if distributed and self.field_clock:
             raise ValueError("YUJING_FIELD_CLOCK is for one embedded host only, not for the distributed shape")
         return self

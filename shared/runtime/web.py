@@ -75,13 +75,19 @@ def read_cursor(text: str | None, length: int) -> list[Any] | None:
     try:
         key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, UnicodeDecodeError) as wrong:
-        raise Invalid(f"cursor {text!r} is not one of ours", field="cursor", value=text, rule="`next` of a former answer") from wrong
+        raise Invalid(
+            f"cursor {text!r} is not one of ours", field="cursor", value=text, rule="`next` of a former answer"
+        ) from wrong
     if not isinstance(key, list) or len(key) != length:
-        raise Invalid(f"cursor {text!r} is not one of this list", field="cursor", value=text, rule="`next` of this list")
+        raise Invalid(
+            f"cursor {text!r} is not one of this list", field="cursor", value=text, rule="`next` of this list"
+        )
     return key
 
 
-def problem(status: int, detail: str, code: str, errors: list[dict[str, Any]] | None = None, **headers: str) -> JSONResponse:
+def problem(
+    status: int, detail: str, code: str, errors: list[dict[str, Any]] | None = None, **headers: str
+) -> JSONResponse:
     """A problem+json answer."""
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -92,7 +98,7 @@ def problem(status: int, detail: str, code: str, errors: list[dict[str, Any]] | 
     }
     if errors:
         body["errors"] = errors
-    return JSONResponse(jsonable_encoder(body), status, headers, media_type=MEDIA)
+    return JSONResponse(jsonable_encoder(body), status, dict(headers or {}), media_type=MEDIA)
 
 
 def install_problems(app: FastAPI) -> None:
@@ -114,7 +120,7 @@ def _domain(_request: Request, error: Exception) -> JSONResponse:
     errors = None
     if isinstance(error, Invalid) and error.field:
         errors = [{"field": error.field, "value": error.value, "rule": error.rule}]
-    return problem(status, error.detail, error.code, errors, **headers)
+    return problem(status, error.detail, error.code, errors, headers)
 
 
 def _validation(_request: Request, error: Exception) -> JSONResponse:
@@ -129,13 +135,15 @@ def _validation(_request: Request, error: Exception) -> JSONResponse:
 
 def _short(value: Any) -> Any:
     """What came, unless it is large or may hold a secret (whole objects are not echoed)."""
-    return value if isinstance(value, str | int | float | bool | None) and len(str(value)) <= 200 else type(value).__name__
+    return (
+        value if isinstance(value, str | int | float | bool | None) and len(str(value)) <= 200 else type(value).__name__
+    )
 
 
 def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    return problem(error.status_code, str(error.detail), code, **(error.headers or {}))
+    return problem(error.status_code, str(error.detail), code, headers=error.headers)
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,125 @@
+"""The look-up that every process keeps by following `registry`: points by MN, public keys, revocations, enterprises' names.
+
+It keeps nothing durable and has no effect; gateway and readiness wait until it has caught up. Doors that need a token
+answer 503 when the register was unheard for ten minutes; the gateway goes on with what it knows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from shared.domain.errors import Invalid, Unreachable
+from shared.domain.events import HEARTBEAT, REGISTRY
+from shared.eventlog.codec import decode_event
+from shared.ports import EventLog, Record
+from shared.register import Point, read_point
+from shared.runtime.secrets import Sealer
+
+log = structlog.get_logger(__name__)
+STALE_S = 600.0  # doors that need a token answer 503 beyond this
+PASSWORD = "point-password"  # purpose under which permits seals logger passwords
+
+
+class Directory:
+    """Safe to read from any thread. `heard_at`: wall time at which the register last said something."""
+
+    def __init__(self, log: EventLog, sealer: Sealer, wall_now: Callable[[], datetime]) -> None:
+        self._log = log
+        self._sealer = sealer
+        self._wall_now = wall_now
+        self._points: dict[str, Point] = {}
+        self._passwords: dict[str, str | None] = {}
+        self._regions: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
+        self._revoked: set[str] = set()
+        self._caught_up = threading.Event()
+        self.offset = 0
+        self.heard_at: datetime | None = None
+
+    # what others ask
+    def point(self, mn: str) -> Point | None:
+        """The active point of this MN."""
+        return self._points.get(mn)
+
+    def password(self, mn: str) -> str | None:
+        """The logger's password in clear, None when it is not checked."""
+        if mn not in self._passwords:
+            point = self._points.get(mn)
+            sealed = point.sealed_password if point else None
+            self._passwords[mn] = self._sealer.open(sealed, PASSWORD) if sealed else None
+        return self._passwords[mn]
+
+    def points(self) -> Mapping[str, Point]:
+        return self._points
+
+    def region_of(self, credit_code: str) -> str | None:
+        """The division of an enterprise."""
+        return self._regions.get(credit_code)
+
+    def public_key(self, kid: str) -> str | None:
+        """For verifying tokens; raises Unreachable while the register is unheard for too long."""
+        if not self._caught_up.is_set() or self.unheard_s() > STALE_S:
+            raise Unreachable("the register is not heard: tokens cannot be verified", code="register-unheard")
+        return self._keys.get(kid)
+
+    def revoked(self, jti: str) -> bool:
+        return jti in self._revoked
+
+    def caught_up(self) -> bool:
+        return self._caught_up.is_set()
+
+    def unheard_s(self) -> float:
+        """Seconds since the register said anything."""
+        return (self._wall_now() - self.heard_at).total_seconds() if self.heard_at else 0.0
+
+    # how it is kept
+    def run(self, stop: threading.Event) -> None:
+        """Follow the register until told to stop."""
+        following = None
+        while not stop.is_set():
+            try:
+                following = following or self._log.follow(REGISTRY)
+                for record in following.poll(1.0):
+                    self.take(record)
+                if following.caught_up() and not self._caught_up.is_set():
+                    self.heard_at = self.heard_at or self._wall_now()
+                    self._caught_up.set()
+            except Unreachable as away:
+                log.warning("the register is away", why=away.detail)
+                stop.wait(1.0)
+        if following is not None:
+            following.close()
+
+    def take(self, record: Record) -> None:
+        """One record of `registry` into the look-up."""
+        self.offset = record.offset + 1
+        self.heard_at = self._wall_now()
+        if record.value is None:
+            return
+        try:
+            event = decode_event(record.value)
+            if event.type != HEARTBEAT:
+                self._keep(event.data)
+        except (Invalid, KeyError) as wrong:
+            log.error("a record of the register is not understood", key=record.key, why=str(wrong))
+
+    def _keep(self, data: Mapping[str, Any]) -> None:
+        kind, name = data["kind"], data["id"]
+        if kind == "point":
+            point = read_point(data)
+            self._passwords.pop(name, None)
+            if point.active:
+                self._points[name] = point
+            else:
+                self._points.pop(name, None)
+        elif kind == "enterprise":
+            self._regions[name] = data["document"]["region"]
+        elif kind == "key":
+            self._keys[name] = data["public"]
+        elif kind == "revocation":
+            self._revoked.add(name)
