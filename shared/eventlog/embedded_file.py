@@ -102,7 +102,8 @@ class LogFile:
     def read(self, connection: sqlite3.Connection, partition: Partition, offset: int, limit: int) -> list[Record]:
         """Up to `limit` records from `offset` on: one SELECT, nothing stays open."""
         topic, number = partition.topic, partition.number
-        sql = f"SELECT offset, key, value, headers, at FROM {self.table(partition)} WHERE offset >= ? ORDER BY offset LIMIT ?"
+        columns = "offset, key, value, headers, at"
+        sql = f"SELECT {columns} FROM {self.table(partition)} WHERE offset >= ? ORDER BY offset LIMIT ?"
         with unreachable_when_broken():
             rows = connection.execute(sql, (offset, limit)).fetchall()
         of = datetime.fromtimestamp

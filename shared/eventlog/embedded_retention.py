@@ -1,7 +1,7 @@
 """What the embedded log may forget: by age, by size, and what a later value of the same key replaced.
 
 Never past the slowest group's reported position, never the last record of a partition (it carries the next offset). A
-group that has reported nothing for longer than the topic's retention no longer holds anything back.
+group that is not of this process and has been silent for longer than the topic's retention holds nothing back.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Retention:
     """Runs inside a transaction of the writer's thread."""
 
     def __init__(self, file: LogFile, *, wall_now: Callable[[], datetime], max_bytes: int) -> None:
+        self.live: set[str] = set()  # groups of this process: they hold back however long they have been silent
         self._file = file
         self._wall_now = wall_now
         self._max_bytes = max_bytes
@@ -49,12 +50,12 @@ class Retention:
     def _limit(self, connection: sqlite3.Connection, partition: Partition, shape: TopicShape) -> int:
         """Offsets below this may go: what every group has read, and never the last record."""
         since = milliseconds(self._wall_now() - timedelta(days=shape.retention_days))
-        (slowest,) = connection.execute(
-            "SELECT min(next_offset) FROM positions WHERE topic = ? AND partition = ? AND reported_at >= ?",
-            (partition.topic, partition.number, since),
-        ).fetchone()
-        last = self._file.end(connection, partition) - 1
-        return last if slowest is None else min(int(slowest), last)
+        positions = connection.execute(
+            'SELECT "group", next_offset, reported_at FROM positions WHERE topic = ? AND partition = ?',
+            (partition.topic, partition.number),
+        )
+        read: list[int] = [offset for group, offset, at in positions if at >= since or group in self.live]
+        return min([*read, self._file.end(connection, partition) - 1])
 
     def _forget_old(self, connection: sqlite3.Connection, partition: Partition, shape: TopicShape) -> int:
         table = self._file.table(partition)
@@ -85,9 +86,8 @@ class Retention:
             return 0
         self._compacted_to[partition] = end
         table = self._file.table(partition)
-        replaced = connection.execute(
-            f"DELETE FROM {table} WHERE offset < (SELECT max(later.offset) FROM {table} AS later WHERE later.key = {table}.key)"
-        ).rowcount
+        newest = f"(SELECT max(later.offset) FROM {table} AS later WHERE later.key = {table}.key)"
+        replaced = connection.execute(f"DELETE FROM {table} WHERE offset < {newest}").rowcount
         deleted = connection.execute(
             f"DELETE FROM {table} WHERE value IS NULL AND at < ? AND offset < ?",
             (milliseconds(self._wall_now() - TOMBSTONE_AGE), self._limit(connection, partition, shape)),

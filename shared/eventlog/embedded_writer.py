@@ -67,6 +67,7 @@ class Writer:
         self._retain_at = monotonic() + retention_every_s
         self._wake = threading.Condition()
         self._queue: deque[Append | Errand] = deque()
+        self._in_hand: list[Append | Errand] = []
         self._waiting = 0
         self._paced = False
         self._closing = False
@@ -117,6 +118,7 @@ class Writer:
 
     def register(self, group: str, topics: Sequence[str]) -> None:
         """A group that has read nothing yet holds retention back from its first record on."""
+        self._retention.live.add(group)
         now = milliseconds(self._wall_now())
         rows = [(group, p.topic, p.number, now) for topic in topics for p in self._file.partitions(topic)]
         sql = "INSERT INTO positions VALUES(?, ?, ?, 0, ?) ON CONFLICT DO UPDATE SET reported_at = excluded.reported_at"
@@ -189,6 +191,7 @@ class Writer:
     def _commit(self, batch: list[Append | Errand]) -> None:
         answers: list[Any] = []
         grown: dict[Partition, int] = {}
+        self._in_hand = batch
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._notice_others()
@@ -294,14 +297,11 @@ class Writer:
         """Nobody waits for ever on a writer that is gone."""
         with self._wake:
             self._closing = True
-            left = list(self._queue)
+            left = [*self._in_hand, *self._queue]
             self._queue.clear()
         for item in left:
-            item.future.set_exception(Unreachable("the log is closed", code="log-away"))
-        if self._reports:
-            self._housekeeping_at_close()
-        self._connection.close()
-
-    def _housekeeping_at_close(self) -> None:
-        self._reported_at = 0.0
+            if not item.future.done():
+                item.future.set_exception(Unreachable("the log is closed", code="log-away"))
+        self._reported_at = 0.0  # what was reported is written now
         self._housekeeping()
+        self._connection.close()

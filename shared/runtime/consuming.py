@@ -1,0 +1,293 @@
+"""The consumer loop: records in, handler, effect and progress in one transaction, on one thread.
+
+Exactly-once effect stands on the progress row (`eventlog/progress.py`): on taking a partition the loop seeks to it, and
+a member that lost its partition is fenced. What is away is waited for; what cannot be handled is set aside and the
+stream goes on. Which handler does what is the services' affair.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from time import monotonic
+
+import structlog
+from sqlmodel import Session
+
+from shared.database import Database
+from shared.domain.errors import DomainError, Unreachable
+from shared.eventlog import failpoints
+from shared.eventlog.codec import decode
+from shared.eventlog.progress import Fenced, Progress
+from shared.ports import EventLog, Partition, Record, Sharing
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Session, Sequence[Record]], None]
+Poison = Callable[[Session, Record, Exception], None]
+OnBatch = Callable[[str, int, datetime], None]
+
+MAX_RECORDS = 500  # one batch ≈ 0.2 MB, handled in well under the session time-out
+POLL_S = 0.5  # also how soon `stop` is seen
+NOT_YET_S = 0.05  # what a handler stands on usually comes within this
+FIRST_WAIT_S, LAST_WAIT_S = 0.2, 1.0  # between trials while log or database are away
+RETAKE_S = 3.0  # fenced, and the log still says the partition is ours: take it anew after this
+REPORT_S = 1.0  # positions are for display
+
+
+class NotYet(Exception):
+    """What this handler stands on has not arrived: the partition is paused briefly and the same records come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """What a group reads, and who handles it: topic → handler."""
+
+    group: str
+    handlers: Mapping[str, Handler]
+
+
+def _nothing(_topic: str, _records: int, _newest: datetime) -> None:
+    return None
+
+
+class Consumer:
+    """One member of a group; `run` on its own thread, `lag` and `assigned` from any."""
+
+    def __init__(
+        self,
+        consumption: Consumption,
+        *,
+        log: EventLog,
+        database: Database,
+        progress: Progress,
+        poison: Poison,
+        max_records: int = MAX_RECORDS,
+        on_batch: OnBatch = _nothing,
+    ) -> None:
+        self._group = consumption.group
+        self._handlers = consumption.handlers
+        self._log = log
+        self._database = database
+        self._progress = progress
+        self._poison = poison
+        self._max_records = max_records
+        self._on_batch = on_batch
+        self._sharing: Sharing | None = None
+        self._epochs: dict[Partition, int] = {}
+        self._take_at: dict[Partition, float] = {}  # taken, or fenced, and not yet positioned: when to try
+        self._resume_at: dict[Partition, float] = {}
+        self._unreported: dict[Partition, int] = {}
+        self._reported_at = 0.0
+        self._wait_s = FIRST_WAIT_S
+        self._lag: Mapping[Partition, int] = {}
+        self._lag_at = 0.0
+        self._poisoned = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until `stop`; comes back by itself from a log or database that was away."""
+        try:
+            while not stop.is_set():
+                try:
+                    self._turn()
+                except Unreachable as away:
+                    log.warning("consumer waits", group=self._group, reason=away.detail)
+                    stop.wait(self._longer())
+        finally:
+            self._leave()
+
+    def lag(self) -> Mapping[Partition, int]:
+        """Records not yet read of each partition owned, as of a second ago at most."""
+        return self._lag
+
+    def assigned(self) -> frozenset[Partition]:
+        """Partitions that are ours and positioned."""
+        return frozenset(self._epochs)
+
+    @property
+    def poisoned(self) -> int:
+        """Records set aside by this consumer."""
+        return self._poisoned
+
+    def _turn(self) -> None:
+        if self._sharing is None:
+            self._sharing = self._log.share(self._group, sorted(self._handlers))
+        sharing = self._sharing
+        self._wake(sharing)
+        polled = sharing.poll(self._max_records, self._patience())
+        self._lose(polled.lost)
+        for partition in polled.taken:
+            self._take_at[partition] = 0.0
+        self._take(sharing)
+        self._handle_all(sharing, polled.records)
+        self._tell(sharing)
+
+    def _patience(self) -> float:
+        """How long to poll: until the next partition is to be tried again."""
+        due = [*self._take_at.values(), *self._resume_at.values()]
+        return max(0.0, min([POLL_S, *(at - monotonic() for at in due)]))
+
+    def _wake(self, sharing: Sharing) -> None:
+        due = [p for p, at in self._resume_at.items() if at <= monotonic()]
+        for partition in due:
+            del self._resume_at[partition]
+        if due:
+            sharing.resume(due)
+
+    def _lose(self, lost: Sequence[Partition]) -> None:
+        for partition in lost:
+            for known in (self._epochs, self._take_at, self._resume_at, self._unreported):
+                known.pop(partition, None)
+
+    def _take(self, sharing: Sharing) -> None:
+        """Raise the epoch of what is ours now and go to where its progress row says."""
+        due = sorted((p for p, at in self._take_at.items() if at <= monotonic()), key=lambda p: (p.topic, p.number))
+        if not due:
+            return
+        try:
+            with self._database.transaction() as session:
+                rows = {p: self._progress.take(session, self._group, p) for p in due}
+        except Unreachable as away:
+            log.warning("consumer waits for its database", group=self._group, reason=away.detail)
+            again = monotonic() + self._longer()
+            self._take_at.update(dict.fromkeys(due, again))
+            return
+        for partition, (offset, epoch) in rows.items():
+            del self._take_at[partition]
+            self._epochs[partition] = epoch
+            sharing.seek(partition, offset)
+        log.info("partitions taken", group=self._group, partitions=[f"{p.topic}/{p.number}" for p in due])
+
+    def _handle_all(self, sharing: Sharing, records: Sequence[Record]) -> None:
+        away = False
+        for partition, slice_ in groupby(records, key=lambda r: Partition(r.topic, r.partition)):
+            part = list(slice_)
+            if partition not in self._epochs:
+                continue
+            if away:
+                self._put_back(sharing, part[0], self._wait_s)
+                continue
+            away = not self._handle(sharing, partition, part)
+        if records and not away:
+            self._wait_s = FIRST_WAIT_S
+
+    def _handle(self, sharing: Sharing, partition: Partition, records: list[Record]) -> bool:
+        """One slice; False when something we stand on is away."""
+        try:
+            self._effect(partition, records)
+        except Unreachable as away:
+            self._wait_out(sharing, records[0], away)
+            return False
+        except NotYet:
+            self._put_back(sharing, records[0], NOT_YET_S)
+        except Fenced:
+            self._drop(sharing, partition)
+        except Exception as wrong:
+            log.warning("batch failed, one by one now", group=self._group, topic=partition.topic, error=repr(wrong))
+            return self._one_by_one(sharing, partition, records)
+        return True
+
+    def _one_by_one(self, sharing: Sharing, partition: Partition, records: list[Record]) -> bool:
+        """The same records each in its own transaction; one that still fails is set aside."""
+        for record in records:
+            try:
+                self._effect_or_aside(partition, record)
+            except Unreachable as away:
+                self._wait_out(sharing, record, away)
+                return False
+            except NotYet:
+                self._put_back(sharing, record, NOT_YET_S)
+                return True
+            except Fenced:
+                self._drop(sharing, partition)
+                return True
+        return True
+
+    def _effect_or_aside(self, partition: Partition, record: Record) -> None:
+        try:
+            self._effect(partition, [record])
+        except (Unreachable, NotYet, Fenced):
+            raise
+        except Exception as wrong:
+            self._set_aside(partition, record, wrong)
+
+    def _effect(self, partition: Partition, records: list[Record]) -> None:
+        with self._database.transaction() as session:
+            self._handlers[partition.topic](session, records)
+            self._advance(session, partition, records[-1])
+            failpoints.reach("after-handler")
+        failpoints.reach("after-commit")
+        self._done(partition, records)
+
+    def _set_aside(self, partition: Partition, record: Record, wrong: Exception) -> None:
+        log.error("record set aside", group=self._group, event_id=_name(record), exc_info=wrong)
+        with self._database.transaction() as session:
+            self._poison(session, record, wrong)
+            self._advance(session, partition, record)
+        self._poisoned += 1
+        self._done(partition, [record])
+
+    def _advance(self, session: Session, partition: Partition, last: Record) -> None:
+        self._progress.advance(session, self._group, partition, self._epochs[partition], last.offset + 1)
+
+    def _done(self, partition: Partition, records: list[Record]) -> None:
+        self._unreported[partition] = records[-1].offset + 1
+        self._on_batch(partition.topic, len(records), records[-1].appended_at)
+
+    def _wait_out(self, sharing: Sharing, first: Record, away: Unreachable) -> None:
+        log.warning("handler waits", group=self._group, topic=first.topic, reason=away.detail)
+        self._put_back(sharing, first, self._longer())
+
+    def _put_back(self, sharing: Sharing, first: Record, wait_s: float) -> None:
+        """The same records come again after `wait_s`; until then the partition is paused and membership lives on."""
+        partition = Partition(first.topic, first.partition)
+        sharing.seek(partition, first.offset)
+        sharing.pause([partition])
+        self._resume_at[partition] = monotonic() + wait_s
+
+    def _drop(self, sharing: Sharing, partition: Partition) -> None:
+        """Another has taken the partition. If the log goes on to call it ours (the other has died), we take it anew."""
+        log.warning("partition taken by another", group=self._group, topic=partition.topic, number=partition.number)
+        self._lose([partition])
+        sharing.pause([partition])
+        self._take_at[partition] = self._resume_at[partition] = monotonic() + RETAKE_S
+
+    def _longer(self) -> float:
+        now, self._wait_s = self._wait_s, min(self._wait_s * 2, LAST_WAIT_S)
+        return now
+
+    def _tell(self, sharing: Sharing) -> None:
+        """Positions and lag, about once a second."""
+        now = monotonic()
+        if self._unreported and now - self._reported_at >= REPORT_S:
+            failpoints.reach("before-report")
+            sharing.report(dict(self._unreported))
+            self._unreported.clear()
+            self._reported_at = now
+        if now - self._lag_at >= REPORT_S:
+            self._lag, self._lag_at = dict(sharing.lag()), now
+
+    def _leave(self) -> None:
+        if self._sharing is None:
+            return
+        try:
+            if self._unreported:
+                self._sharing.report(self._unreported)
+            self._sharing.close()
+        except Unreachable as away:
+            log.warning("left the group without a word", group=self._group, reason=away.detail)
+        self._sharing = None
+        self._epochs.clear()
+
+
+def _name(record: Record) -> str:
+    """The event's id, or where the record stands when it has none."""
+    try:
+        document = decode(record.value or b"")
+    except DomainError:
+        document = None
+    named = document.get("id") if isinstance(document, dict) else None
+    return str(named or f"{record.topic}/{record.partition}@{record.offset}")
