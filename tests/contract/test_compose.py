@@ -1,0 +1,115 @@
+"""docker-compose.yml and the proxy against the compose schema and our own promises; nothing is run, there is no engine here.
+
+The schema is the one that the program `docker-compose` carries and checks by; our promises are read from the file itself.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.server_process import missing
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("migrate", "permits", "monitoring", "alerts")
+
+
+@cache
+def described() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    return document
+
+
+def service(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = described()["services"][name]
+    return found
+
+
+def compose_says(file: Path) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("docker-compose")
+    if program is None:
+        missing("the compose schema comes with `docker-compose`, which is not installed (Debian: docker-compose)")
+    command = [program, "--file", str(file), "config", "--quiet"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_compose_file_fits_the_schema() -> None:
+    said = compose_says(ROOT / "docker-compose.yml")
+    assert said.returncode == 0, said.stderr
+
+
+def test_the_schema_check_refuses_a_wrong_file(tmp_path: Path) -> None:
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text("services:\n  permits:\n    image: yujing\n    helthcheck: {disable: true}\n")
+    said = compose_says(wrong)
+    assert said.returncode != 0
+    assert "helthcheck" in said.stderr
+
+
+@pytest.mark.parametrize("name", sorted(described()["services"]))
+def test_no_container_runs_as_root_or_may_gain_rights(name: str) -> None:
+    user = str(service(name)["user"])
+    assert user.split(":")[0] not in ("0", "root")
+    assert service(name)["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service(name)["security_opt"]
+
+
+@pytest.mark.parametrize("name", sorted(set(described()["services"]) - {"kafka"}))
+def test_file_systems_are_read_only_where_the_image_allows(name: str) -> None:
+    assert service(name)["read_only"] is True
+
+
+def test_secrets_come_by_files_only() -> None:
+    for name, one in described()["services"].items():
+        environment = one.get("environment", {})
+        named = [key for key in environment if re.search("PASSWORD|SECRET|SIGNING|DATABASE_URL", key)]
+        assert all(key.endswith("_FILE") for key in named), name
+        given = {Path(environment[key]).name for key in named}
+        assert given <= set(one.get("secrets", [])), f"{name} reads a secret that it is not given"
+
+
+def test_services_wait_for_the_schemas_and_topics() -> None:
+    assert service("migrate")["command"] == ["migrate"]
+    for name in OURS[1:]:
+        assert service(name)["command"] == ["run", name]
+        assert service(name)["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+        assert "/readyz" in " ".join(service(name)["healthcheck"]["test"])
+
+
+def test_the_broker_is_the_version_that_the_tests_run() -> None:
+    pom = (ROOT / "deploy/kafka/pom.xml").read_text(encoding="utf-8")
+    version = re.search("<kafka.version>(.+)</kafka.version>", pom)
+    assert version is not None
+    assert service("kafka")["image"] == f"apache/kafka:{version[1]}"
+
+
+def test_the_proxy_passes_each_service_on_and_nothing_else() -> None:
+    proxy = (ROOT / "deploy/proxy/nginx.conf").read_text(encoding="utf-8")
+    assert set(re.findall(r"~\^/(\w+)/v1/\s+(\w+);", proxy)) == {(name, name) for name in OURS[1:]}
+    assert not re.search(r"location[^{]*/(metrics|readyz|healthz)", proxy)
+
+
+def test_the_image_takes_only_locked_packages() -> None:
+    everything = _pins(ROOT / "requirements.lock")
+    image = _pins(ROOT / "deploy/requirements.lock")
+    assert image.items() <= everything.items(), "run `make lock`: both files are made together"
+    assert {"pytest", "mypy", "uv"}.isdisjoint(image)
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "deploy/requirements.lock"])
+def test_a_lock_has_hashes_and_names_no_registry(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "index-url" not in text
+    assert len(re.findall(r"==.*\\\n    --hash=sha256:", text)) == len(_pins(ROOT / lock))
+
+
+def _pins(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
