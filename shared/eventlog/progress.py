@@ -32,11 +32,11 @@ class Progress:
     """The progress rows of one service; `table` is its own `…_progress`."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self.table = table
 
     def take(self, session: Session, group: str, partition: Partition) -> tuple[int, int]:
         """Raise the epoch of `partition` and return (next offset, new epoch)."""
-        t = self._table
+        t = self.table
         connection = session.connection()
         insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
         key = {"group": group, "topic": partition.topic, "partition": partition.number}
@@ -51,7 +51,7 @@ class Progress:
 
     def advance(self, session: Session, group: str, partition: Partition, epoch: int, next_offset: int) -> None:
         """Move on to `next_offset`; raises Fenced when the epoch is no longer ours."""
-        t = self._table
+        t = self.table
         changed = session.connection().execute(
             update(t)
             .where(
@@ -64,7 +64,7 @@ class Progress:
 
     def position(self, session: Session, group: str, topic: str, partition: int = 0) -> int:
         """The next offset of the partition; 0 when the group never took it."""
-        t = self._table
+        t = self.table
         found = session.connection().execute(
             select(t.c.next_offset).where(t.c.group == group, t.c.topic == topic, t.c.partition == partition)
         )

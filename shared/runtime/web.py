@@ -86,7 +86,11 @@ def read_cursor(text: str | None, length: int) -> list[Any] | None:
 
 
 def problem(
-    status: int, detail: str, code: str, errors: list[dict[str, Any]] | None = None, **headers: str
+    status: int,
+    detail: str,
+    code: str,
+    errors: list[dict[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A problem+json answer."""
     body: dict[str, Any] = {

@@ -1,0 +1,73 @@
+"""run, migrate, replay: the host itself and what is done to its data."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from sqlalchemy import update
+
+from services.building import BUILD, chosen, make, make_context, migrate_all
+from services.commands.terminal import AsJson, plain_errors, tell
+from shared.domain.errors import Conflict
+from shared.eventlog import failpoints
+from shared.runtime.host import Host
+from shared.runtime.logs import set_up_logs
+from shared.runtime.settings import Settings, load_settings
+
+Services = Annotated[list[str] | None, typer.Argument(help="permits, monitoring, alerts; none = all")]
+
+
+def run(services: Services = None) -> None:
+    """运行一个或全部服务 / Run one or all services until SIGTERM."""
+    with plain_errors():
+        settings = load_settings()
+        set_up_logs(settings.log_format, settings.log_level)
+        failpoints.arm(settings.crash_at)
+        made = make(settings, chosen(services or []))
+        host = Host(made.context, made.services)
+        host.on_ready = lambda url: _greet(url, settings)
+        code = host.run()
+    sys.exit(code)
+
+
+def _greet(url: str, settings: Settings) -> None:
+    if not sys.stdout.isatty():
+        return
+    typer.echo(f"预警 Yujing  {url}   HJ 212 {settings.gateway_host}:{settings.gateway_port}")
+    token = settings.data_dir / "admin.token"
+    if token.exists():
+        typer.echo(f"令牌 token  {token.read_text(encoding='ascii').strip()}")
+
+
+def migrate(services: Services = None, as_json: AsJson = False) -> None:
+    """建立或升级主题与表 / Bring topics and tables up to date."""
+    with plain_errors():
+        context = make_context(load_settings())
+        done = migrate_all(context, chosen(services or []))
+        context.log.close()
+    tell({name: "upgraded" if changed else "up to date" for name, changed in done.items()}, as_json=as_json)
+
+
+def replay(
+    service: Annotated[str, typer.Argument(help="permits, monitoring, alerts")],
+    topic: Annotated[str | None, typer.Option(help="one topic; none = all that the service reads")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do it")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """从头重读事件日志 / Read the event log again from offset zero; adds no effect."""
+    with plain_errors():
+        (name,) = chosen([service])
+        if not yes:
+            raise Conflict("replay reads everything again; say --yes to do it", code="not-confirmed")
+        context = make_context(load_settings(), exclusive=False)
+        made = BUILD[name](context)
+        table = made.progress.table
+        with made.database.transaction() as session:
+            statement = update(table).values(next_offset=0, epoch=table.c.epoch + 1)
+            if topic:
+                statement = statement.where(table.c.topic == topic)
+            rows = session.connection().execute(statement).rowcount
+        context.log.close()
+    tell({"service": name, "partitions": rows, "from": 0}, as_json=as_json)

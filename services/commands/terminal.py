@@ -1,0 +1,35 @@
+"""How commands speak: JSON with `--json`, else lines; expected errors as one clear line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from shared.domain.errors import DomainError, Invalid
+
+AsJson = Annotated[bool, typer.Option("--json", help="机器可读 / machine-readable output")]
+
+
+def tell(document: Mapping[str, Any], *, as_json: bool) -> None:
+    """The outcome of a command, on standard output."""
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False, default=str))
+        return
+    for key, value in document.items():
+        typer.echo(f"{key}: {value}")
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """An expected error ends the command with one line that names the value and the rule."""
+    try:
+        yield
+    except DomainError as wrong:
+        rule = f" (expected: {wrong.rule})" if isinstance(wrong, Invalid) and wrong.rule else ""
+        typer.echo(f"yujing: {wrong.detail}{rule}", err=True)
+        sys.exit(2)

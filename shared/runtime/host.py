@@ -1,0 +1,297 @@
+"""One process that hosts one to n services: web server, consumers, relays, jobs, workers; started in order, stopped in
+reverse. Metrics are brought up to date when they are asked for. Which services there are is the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlmodel import Session
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.domain.events import ALERTS, PACKETS, QUARANTINE, REGISTRY, RISKS
+from shared.eventlog.codec import encode
+from shared.eventlog.relay import Relay
+from shared.ports import Record, TopicShape
+from shared.runtime.auth import Verifier
+from shared.runtime.consuming import Consumer
+from shared.runtime.metrics import Metrics
+from shared.runtime.scheduling import Scheduler
+from shared.runtime.service import Context, Service, ThreadWorker, Worker
+from shared.runtime.web import install_problems
+
+log = structlog.get_logger(__name__)
+VERSION = "0.1.0"
+UNHEARD_S = 60.0  # the register says something every 20 s
+
+
+def topics(distributed: bool) -> dict[str, TopicShape]:
+    """The topics and their shapes, fixed at birth."""
+    wide = 12 if distributed else 4
+    return {
+        PACKETS: TopicShape(wide),
+        REGISTRY: TopicShape(1, compacted=True),
+        RISKS: TopicShape(wide),
+        ALERTS: TopicShape(1),
+        QUARANTINE: TopicShape(1),
+    }
+
+
+class Host:
+    """Hosts `services`; `run()` blocks until SIGTERM or SIGINT."""
+
+    def __init__(self, context: Context, services: Sequence[Service]) -> None:
+        self.context = context
+        self.services = services
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.stopping = threading.Event()
+        self.consumers: list[tuple[str, Consumer]] = []
+        self.relays: list[tuple[str, Relay]] = []
+        self._workers = self._all_workers()
+        self._started: list[Worker] = []
+        self.app = self._app()
+        self.on_ready: Callable[[str], None] = lambda _url: None
+
+    # wiring
+    def _all_workers(self) -> list[Worker]:
+        workers: list[Worker] = [ThreadWorker("directory", self.context.directory.run)]
+        for service in self.services:
+            relay = Relay(
+                service.database,
+                service.outbox_table,
+                service.lease_table,
+                self.context.log,
+                holder=self.holder,
+                wall_now=self.context.clock.wall_now,
+            )
+            self.relays.append((service.name, relay))
+            workers.append(ThreadWorker(f"{service.name}-relay", relay.run))
+            for consumption in service.consumptions:
+                consumer = Consumer(
+                    consumption,
+                    log=self.context.log,
+                    database=service.database,
+                    progress=service.progress,
+                    poison=partial(self._poison, service),
+                    on_batch=self._on_batch,
+                )
+                self.consumers.append((consumption.group, consumer))
+                workers.append(ThreadWorker(consumption.group, consumer.run))
+            if service.jobs:
+                workers.append(
+                    Scheduler(
+                        service.jobs,
+                        service.database,
+                        service.lease_table,
+                        self.holder,
+                        self.context.clock,
+                        self.context.metrics,
+                        service.name,
+                    ).worker()
+                )
+            workers.extend(service.workers)
+        return workers
+
+    def _poison(self, service: Service, session: Session, record: Record, error: Exception) -> None:
+        """A record that a handler fails on is set aside, told and counted; the stream goes on."""
+        self.context.metrics.poisoned.labels(record.topic).inc()
+        name = f"{service.name}:{record.topic}:{record.partition}:{record.offset}"
+        document = {
+            "reason": "handler-error",
+            "mn": None,
+            "received_at": None,
+            "source": name,
+            "detail": f"{type(error).__name__}: {error}"[:500],
+            "raw": "",
+        }
+        service.outbox.put(session, QUARANTINE, name, name, encode(document), wall_now=self.context.clock.wall_now())
+
+    def _on_batch(self, topic: str, _count: int, newest: datetime) -> None:
+        self.context.metrics.stage_last.labels(topic).set(newest.timestamp())
+
+    # the web side
+    def _app(self) -> FastAPI:
+        app = FastAPI(
+            title="Yujing 预警", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None, lifespan=self._life
+        )
+        app.state.verifier = Verifier(self.context.directory, self.context.clock.wall_now)
+        app.state.stopping = self.stopping
+        install_problems(app)
+        for service in self.services:
+            app.include_router(service.router)
+            self._describe(app, service)
+        app.add_api_route("/healthz", lambda: {"status": "ok"}, include_in_schema=False)
+        app.add_api_route("/readyz", self._readyz, include_in_schema=False)
+        app.add_api_route("/metrics", self._metrics, include_in_schema=False)
+        app.add_middleware(Timed, metrics=self.context.metrics)
+        self.context.metrics.build.labels(VERSION).set(1)
+        return app
+
+    def _describe(self, app: FastAPI, service: Service) -> None:
+        prefix = f"/{service.name}/v1"
+        document = openapi(service)
+        app.add_api_route(f"{prefix}/openapi.json", lambda: JSONResponse(document), include_in_schema=False)
+
+        def docs() -> HTMLResponse:
+            return get_swagger_ui_html(openapi_url=f"{prefix}/openapi.json", title=f"Yujing {service.name}")
+
+        app.add_api_route(f"{prefix}/docs", docs, include_in_schema=False)
+
+    def not_ready(self) -> dict[str, str]:
+        """Why this process cannot work now; empty when it can."""
+        wrong: dict[str, str] = {}
+        if not self.context.directory.caught_up():
+            wrong["register"] = "not caught up yet"
+        if (why := self.context.log.healthy()) is not None:
+            wrong["log"] = why
+        for service in self.services:
+            if (why := service.database.ping()) is not None:
+                wrong[f"{service.name} database"] = why
+            if (why := service.ready()) is not None:
+                wrong[service.name] = why
+        return wrong
+
+    def _readyz(self) -> JSONResponse:
+        wrong = self.not_ready()
+        return JSONResponse({"status": "not ready" if wrong else "ready", "why": wrong}, 503 if wrong else 200)
+
+    def _metrics(self) -> Response:
+        metrics = self.context.metrics
+        metrics.register_heard.set(self.context.directory.unheard_s())
+        for name, relay in self.relays:
+            metrics.outbox_pending.labels(name).set(relay.pending())
+            metrics.outbox_oldest.labels(name).set(relay.oldest_age_s())
+        for group, consumer in self.consumers:
+            self._lag(metrics, group, consumer)
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _lag(self, metrics: Metrics, group: str, consumer: Consumer) -> None:
+        by_topic: dict[str, int] = {}
+        for partition, behind in consumer.lag().items():
+            by_topic[partition.topic] = by_topic.get(partition.topic, 0) + behind
+        for topic, behind in by_topic.items():
+            metrics.lag_records.labels(topic, group).set(behind)
+
+    # the life of the process
+    @asynccontextmanager
+    async def _life(self, _app: FastAPI) -> AsyncIterator[None]:
+        ticker = asyncio.create_task(self._announce())
+        await asyncio.to_thread(self.start)
+        try:
+            yield
+        finally:
+            ticker.cancel()
+            await asyncio.to_thread(self.stop)
+
+    def start(self) -> None:
+        """Create the topics, then start every worker; half-done starts unwind."""
+        self.context.log.create(topics(self.context.settings.distributed))
+        try:
+            for worker in self._workers:
+                worker.start()
+                self._started.append(worker)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop in reverse order."""
+        self.stopping.set()
+        while self._started:
+            worker = self._started.pop()
+            try:
+                worker.stop()
+            except RuntimeError as wrong:
+                log.warning("a worker did not stop cleanly", worker=worker.name, error=str(wrong))
+        self.context.log.close()
+        for service in self.services:
+            service.database.close()
+
+    async def _announce(self) -> None:
+        while self.not_ready_quietly():
+            await asyncio.sleep(0.05)
+        url = f"http://{self.context.settings.host}:{self.context.settings.http_port}"
+        log.info("ready", url=url, services=[service.name for service in self.services])
+        self.on_ready(url)
+
+    def not_ready_quietly(self) -> bool:
+        return not self._started or bool(self.not_ready())
+
+    def run(self) -> int:
+        """Serve until a signal; 0 after a clean stop."""
+        settings = self.context.settings
+        config = uvicorn.Config(
+            self.app,
+            host=settings.host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=3,
+            server_header=False,
+        )
+        server = Server(config, self.stopping)
+        server.run()
+        return 0 if server.started else 1
+
+
+class Server(uvicorn.Server):
+    """Tells the streams to end as soon as the signal comes, so that stopping does not wait for them."""
+
+    def __init__(self, config: uvicorn.Config, stopping: threading.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self._stopping.set()
+        super().handle_exit(sig, frame)
+
+
+class Timed:
+    """Times every request by method, route template and status."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = perf_counter(), [500]
+
+        async def note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status[0] = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, note)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            self.metrics.requests.labels(scope["method"], route, str(status[0])).observe(perf_counter() - began)
+
+
+def openapi(service: Service) -> dict[str, Any]:
+    """The OpenAPI document of one service, as committed under `docs/openapi/`."""
+    return get_openapi(
+        title=f"Yujing 预警: {service.name}",
+        version=VERSION,
+        routes=service.router.routes,
+        description="Errors are RFC 9457 problem+json; times are RFC 3339 with offset; lists are `{items, next}`.",
+    )
