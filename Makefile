@@ -55,7 +55,7 @@ lock: setup ## resolve the dependencies again (UPGRADE=--upgrade takes newer one
 	@$(COMPILE) $(UPGRADE) --constraint requirements.lock --no-annotate --output-file deploy/requirements.lock
 
 secrets: setup ## the secret files that docker-compose.yml reads, made once in .run/secrets
-	@$(BIN)/python deploy/secrets.py .run/secrets
+	@$(BIN)/python deploy/make_secrets.py .run/secrets
 
 clean: ## what was made here, but data/
 	rm -rf .venv .run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -62,7 +62,10 @@ def fetch() -> None:
     fresh = RUN / "jars.new"
     shutil.rmtree(fresh, ignore_errors=True)
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-    subprocess.run([maven, "-B", "-q", "-Dstyle.color=never", "-f", str(HERE / "pom.xml"), *goal], check=True)
+    sys.stderr.write("fetching Apache Kafka's jars (once, 44 MB)\n")
+    done = subprocess.run([maven, "-B", "-q", "-f", str(HERE / "pom.xml"), *goal], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"Maven did not fetch Kafka's jars:\n{done.stdout}{done.stderr}")
     shutil.copyfile(HERE / "pom.xml", fresh / STAMP.name)
     shutil.rmtree(JARS, ignore_errors=True)
     fresh.rename(JARS)

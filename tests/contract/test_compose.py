@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
+from shared.runtime.auth import signing_key
+from shared.runtime.secrets import sealer
+from shared.runtime.settings import load_settings
 from tests.support.server_process import missing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,3 +117,21 @@ def test_a_lock_has_hashes_and_names_no_registry(lock: str) -> None:
 
 def _pins(lock: Path) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_secret_files_are_ones_that_a_service_takes(tmp_path: Path) -> None:
+    make = [sys.executable, str(ROOT / "deploy/make_secrets.py"), str(tmp_path)]
+    subprocess.run(make, check=True)
+    first = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    subprocess.run(make, check=True)
+    assert first == {file.name: file.read_bytes() for file in tmp_path.iterdir()}, "made once, then kept"
+    assert set(first) == set(described()["secrets"])
+    settings = load_settings(
+        _env_file=None,
+        database_url_file=tmp_path / "database_url",
+        secret_key_file=tmp_path / "secret_key",
+        kafka_bootstrap="kafka:9092",
+    )
+    assert (tmp_path / "database_password").read_text() in str(settings.database)
+    assert sealer(settings).open(sealer(settings).seal("123456", "logger"), "logger") == "123456"
+    assert signing_key(tmp_path / "signing_key").kid
