@@ -11,6 +11,8 @@ DomainError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class DomainError(Exception):
     """The parent of all expected errors; `code` is fixed and machine-readable."""
@@ -25,15 +27,25 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """The input does not fit. `field` is its path, `value` what came, `rule` what was expected."""
+    """The input does not fit. `field` is its path, `value` what came, `rule` what was expected; `also`: what else does not."""
 
     code = "invalid"
 
-    def __init__(self, detail: str, *, field: str = "", value: object = None, rule: str = "", code: str | None = None):
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str = "",
+        value: object = None,
+        rule: str = "",
+        code: str | None = None,
+        also: Sequence[Invalid] = (),
+    ):
         super().__init__(detail, code=code)
         self.field = field
         self.value = value
         self.rule = rule
+        self.also = tuple(also)
 
 
 class NotFound(DomainError):

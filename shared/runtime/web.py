@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from math import isfinite
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -38,6 +39,7 @@ STATUS: dict[type[DomainError], int] = {
     Unreachable: 503,
 }
 MEDIA = "application/problem+json"
+SECRET_WORDS = ("password", "secret", "token")
 
 
 class Problem(BaseModel):
@@ -124,25 +126,51 @@ def _domain(_request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     errors = None
     if isinstance(error, Invalid) and error.field:
-        errors = [{"field": error.field, "value": error.value, "rule": error.rule}]
+        errors = [
+            {"field": one.field, "value": _short(one.value), "rule": one.rule or one.detail}
+            for one in (error, *error.also)
+        ]
     return problem(status, error.detail, error.code, errors, headers)
 
 
 def _validation(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"field": ".".join(str(part) for part in e["loc"][1:]), "value": _short(e.get("input")), "rule": e["msg"]}
+        {"field": _path(e["loc"]), "value": _came(e), "rule": e["msg"].removeprefix("Value error, ")}
         for e in error.errors()
     ]
     first = errors[0]
     return problem(422, f"{first['field']}: {first['rule']}", "invalid", errors)
 
 
+def _path(loc: Sequence[int | str]) -> str:
+    """`outlets[0].limits[2].limit`; the body as a whole is `body`."""
+    path = ""
+    for part in loc[1:]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return _writable(path.removeprefix(".")) or str(loc[0])
+
+
+def _came(error: Mapping[str, Any]) -> Any:
+    """What came at the wrong place; never a secret, and never what stands under a name we do not know."""
+    name = next((part for part in reversed(error["loc"]) if isinstance(part, str)), "")
+    hidden = error["type"] == "extra_forbidden" or any(word in name.lower() for word in SECRET_WORDS)
+    value = error.get("input")
+    return type(value).__name__ if hidden else _short(value)
+
+
 def _short(value: Any) -> Any:
     """What came, unless it is large or may hold a secret (whole objects are not echoed)."""
-    return (
-        value if isinstance(value, str | int | float | bool | None) and len(str(value)) <= 200 else type(value).__name__
-    )
+    if not isinstance(value, str | int | float | bool | None) or len(str(value)) > 200:
+        return type(value).__name__
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # JSON has no word for it
+    return _writable(value) if isinstance(value, str) else value
+
+
+def _writable(text: str) -> str:
+    """A lone surrogate from a JSON escape cannot leave as UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _http(_request: Request, error: Exception) -> JSONResponse:
