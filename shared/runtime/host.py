@@ -89,6 +89,7 @@ class Host:
                     database=service.database,
                     progress=service.progress,
                     poison=partial(self._poison, service),
+                    max_records=self.context.settings.max_batch,
                     on_batch=self._on_batch,
                 )
                 self.consumers.append((consumption.group, consumer))

@@ -23,6 +23,9 @@ class Metrics:
             registry=r,
         )
         self.gateway_connections = Gauge("yujing_gateway_connections", "Open connections of loggers", registry=r)
+        self.gateway_closed = Counter(
+            "yujing_gateway_closed", "Connections that the gateway closed", ["reason"], registry=r
+        )
         self.gateway_frames = Counter("yujing_gateway_frames", "Frames cut, by fault", ["fault"], registry=r)
         self.stage_last = Gauge(
             "yujing_pipeline_last_event_timestamp_seconds", "When a stage last handled something", ["stage"], registry=r

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     kafka_session_timeout_ms: int = Field(45_000, ge=1_000)
     allow_private_targets: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     field_clock: str | None = None
+    max_batch: int = Field(500, ge=1, le=10_000)  # records a handler is given at once
     log_format: str = Field("auto", pattern="^(auto|json|text)$")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     crash_at: str | None = None
