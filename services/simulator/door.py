@@ -1,0 +1,153 @@
+"""The product as its callers see it: HTTP paths of the register, tokens, endpoints, lists and the event stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+
+from shared.domain.errors import Conflict, Unreachable
+
+from .region import PROVINCE, SampleEnterprise, SampleRegion
+
+AT_ONCE = 8
+PAGES = 100  # of a list, at most
+SAMPLE_SUBJECT = "sample"
+Thing = TypeVar("Thing")
+
+
+@dataclass
+class Door:
+    """`client` has the base URL; `token` is an admin's."""
+
+    client: httpx.AsyncClient
+    token: str
+    _last_event: str | None = None
+
+    async def register(self, region: SampleRegion) -> None:
+        """Enterprises first, then their permits, outlets and points with them."""
+
+        async def put(enterprise: SampleEnterprise) -> None:
+            path = f"/permits/v1/enterprises/{enterprise.credit_code}"
+            await self._send("PUT", path, enterprise.document())
+            await self._send("PUT", f"/permits/v1/permits/{enterprise.permit_number}", enterprise.permit())
+
+        await _each(region.enterprises, put)
+
+    async def known(self, mns: Iterable[str], *, within_s: float) -> bool:
+        """Whether monitoring has heard of these points by then."""
+        deadline = asyncio.get_running_loop().time() + within_s
+        for mn in mns:
+            while (await self._ask(f"/monitoring/v1/points/{mn}/latest")).status_code == 404:
+                if asyncio.get_running_loop().time() > deadline:
+                    return False
+                await asyncio.sleep(0.1)
+        return True
+
+    async def enterprise_token(self, credit_code: str) -> str:
+        body = {"role": "enterprise", "subject": SAMPLE_SUBJECT, "credit_codes": [credit_code]}
+        return str((await self._send("POST", "/permits/v1/keys", body))["token"])
+
+    async def officer_token(self) -> str:
+        body = {"role": "officer", "subject": SAMPLE_SUBJECT, "region": PROVINCE}
+        return str((await self._send("POST", "/permits/v1/keys", body))["token"])
+
+    async def endpoint(self, url: str, token: str) -> str:
+        """Registers a webhook endpoint of the token's owner; its secret."""
+        return str((await self._send("POST", "/alerts/v1/endpoints", {"url": url}, token))["secret"])
+
+    async def all(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """Every item of a list, page after page."""
+        found: list[dict[str, Any]] = []
+        for _ in range(PAGES):
+            answer = _good(await self._ask(path, query)).json()
+            found += answer["items"]
+            if not answer.get("next"):
+                break
+            query["cursor"] = answer["next"]
+        return found
+
+    async def events(self) -> AsyncIterator[Mapping[str, Any]]:
+        """The public event stream, from now on, over any break of the connection."""
+        while True:
+            try:
+                async for event in self._stream():
+                    yield event
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.5)
+
+    async def _stream(self) -> AsyncIterator[Mapping[str, Any]]:
+        headers = self._headers() | {"accept": "text/event-stream"}
+        if self._last_event:
+            headers["last-event-id"] = self._last_event
+        timeout = httpx.Timeout(10, read=None)
+        async with self.client.stream("GET", "/alerts/v1/stream", headers=headers, timeout=timeout) as answer:
+            if answer.is_error:
+                await answer.aread()
+            _good(answer)
+            data: list[str] = []
+            async for line in answer.aiter_lines():
+                name, _, value = line.partition(":")
+                if name == "id":
+                    self._last_event = value.strip()
+                elif name == "data":
+                    data.append(value.removeprefix(" "))
+                elif not line and data:
+                    yield json.loads("\n".join(data))
+                    data = []
+
+    async def _ask(self, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
+        try:
+            return await self.client.get(path, params=query, headers=self._headers())
+        except httpx.TransportError as wrong:
+            raise Unreachable(f"{self.client.base_url} does not answer: {wrong!r}") from wrong
+
+    async def _send(self, verb: str, path: str, body: Mapping[str, Any], token: str | None = None) -> Any:
+        try:
+            answer = await self.client.request(verb, path, json=body, headers=self._headers(token))
+        except httpx.TransportError as wrong:
+            raise Unreachable(f"{self.client.base_url} does not answer: {wrong!r}") from wrong
+        return _good(answer).json() if answer.content else None
+
+    def _headers(self, token: str | None = None) -> dict[str, str]:
+        return {"authorization": f"Bearer {token or self.token}"}
+
+
+def _good(answer: httpx.Response) -> httpx.Response:
+    """The answer when it is a good one; else what the problem+json says."""
+    if answer.is_success:
+        return answer
+    detail = f"{answer.request.method} {answer.request.url.path} → {answer.status_code}: {answer.text[:500]}"
+    raise (Unreachable if answer.status_code >= 500 else Conflict)(detail)
+
+
+async def _each(things: Iterable[Thing], act: Callable[[Thing], Awaitable[None]]) -> None:
+    """All of them, some at once; the first failure ends it."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(thing: Thing) -> None:
+        async with gate:
+            await act(thing)
+
+    await asyncio.gather(*(one(thing) for thing in things))
+
+
+async def endpoints_for(
+    door: Door, region: SampleRegion, url: Callable[[str], str], trust: Callable[[str, str], None]
+) -> None:
+    """One endpoint an enterprise, made with its own token, and one for an officer of the whole region."""
+
+    async def enterprise(found: SampleEnterprise) -> None:
+        token = await door.enterprise_token(found.credit_code)
+        trust(found.credit_code, await door.endpoint(url(found.credit_code), token))
+
+    await _each(region.enterprises, enterprise)
+    trust(OFFICER, await door.endpoint(url(OFFICER), await door.officer_token()))
+
+
+OFFICER = "officer"

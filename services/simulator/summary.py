@@ -1,0 +1,134 @@
+"""What a demonstration did: numbers that anyone can GET, and whether each promised thing happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.domain.clock import HOUR, day_start, shanghai_day
+
+from .door import Door
+from .fleet import Stats
+from .receiver import Receiver
+from .region import SamplePoint, SampleRegion
+from .trouble import LEVELS, TROUBLE_NAMES, Trouble, TroubleKind
+
+GRACE_WALL_S = 4.0  # from the last packet of a trouble to its alert
+OFFICIAL = ("orange", "red")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A promised thing. `ok` None: its field time had not come yet."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The lists as the public API gives them."""
+
+    alerts: Sequence[Mapping[str, Any]]
+    exceedances: Sequence[Mapping[str, Any]]
+    deliveries: Sequence[Mapping[str, Any]]
+    quarantine: Sequence[Mapping[str, Any]]
+
+
+async def look(door: Door) -> Findings:
+    """Reads every list that the summary counts."""
+    return Findings(
+        alerts=await door.all("/alerts/v1/alerts"),
+        exceedances=await door.all("/monitoring/v1/exceedances"),
+        deliveries=await door.all("/alerts/v1/deliveries"),
+        quarantine=await door.all("/monitoring/v1/quarantine"),
+    )
+
+
+def checks(
+    region: SampleRegion, stats: Stats, receiver: Receiver | None, found: Findings, *, reached: Reached
+) -> list[Check]:
+    """Every promise, in the order in which a frame travels."""
+    made = [
+        Check("packets acknowledged 报文已应答", stats.acknowledged > 0, f"{stats.acknowledged}"),
+        Check("every packet answered 全部应答", stats.unanswered == 0, f"unanswered {stats.unanswered}"),
+        *(_trouble(point, trouble, found.alerts, reached) for point, trouble in _promised(region)),
+    ]
+    grave = [alert for alert in found.alerts if alert.get("level") in OFFICIAL]
+    made.append(Check("orange or red 橙色或红色预警", bool(grave), f"{len(grave)}"))
+    if receiver is not None:
+        made += [
+            Check("webhook verified 推送已验签", receiver.verified > 0, f"{receiver.verified}"),
+            Check("no signature refused 无拒签", not receiver.refused, "; ".join(receiver.refused[:3]) or "0"),
+        ]
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The field time up to which packets were sent, less the time that an alert may take."""
+
+    origin: datetime
+    until: datetime
+
+
+def _promised(region: SampleRegion) -> Iterable[tuple[SamplePoint, Trouble]]:
+    return ((point, t) for point in region.points for t in point.troubles if t.expected is not None)
+
+
+def _trouble(point: SamplePoint, trouble: Trouble, alerts: Sequence[Mapping[str, Any]], reached: Reached) -> Check:
+    kind, level = trouble.expected or ("", LEVELS[0])
+    hits = [a for a in alerts if a.get("point") == point.mn and a.get("kind") == kind]
+    best = max((a["level"] for a in hits), key=LEVELS.index, default=None)
+    zh, en = TROUBLE_NAMES[trouble.kind]
+    name = f"{en} → {kind} {level} {zh}"
+    if best is not None and LEVELS.index(best) >= LEVELS.index(level):
+        return Check(name, True, f"{best}")
+    if _due(trouble, reached.origin) > reached.until:
+        return Check(name, None, "its field time had not come 尚未到时")
+    return Check(name, False, f"point {point.mn}: {'no alert' if best is None else f'only {best}'}")
+
+
+def _due(trouble: Trouble, origin: datetime) -> datetime:
+    """When the last packet that the alert needs has been sent."""
+    if trouble.kind is TroubleKind.DAY:
+        return day_start(shanghai_day(origin) + timedelta(days=1)) + timedelta(minutes=20)
+    return origin + (max(trouble.hours) + 1) * HOUR + timedelta(minutes=10)
+
+
+def pending(found: Findings) -> int:
+    """Pushes that are still on their way."""
+    return sum(1 for delivery in found.deliveries if delivery.get("status") in ("due", "pending", "sending"))
+
+
+def document(
+    region: SampleRegion, stats: Stats, receiver: Receiver | None, found: Findings, made: Sequence[Check]
+) -> dict[str, Any]:
+    """The summary as JSON."""
+    return {
+        "enterprises": len(region.enterprises),
+        "points": len(region.points),
+        "packets": {
+            "sent": stats.sent,
+            "acknowledged": stats.acknowledged,
+            "resent": stats.resent,
+            "by_command": dict(stats.by_command),
+        },
+        "exceedances": len(found.exceedances),
+        "quarantined": len(found.quarantine),
+        "alerts": {
+            "total": len(found.alerts),
+            "by_level": dict(Counter(str(a.get("level")) for a in found.alerts)),
+            "by_kind": dict(Counter(str(a.get("kind")) for a in found.alerts)),
+        },
+        "deliveries": dict(Counter(str(d.get("status")) for d in found.deliveries)),
+        "webhooks": None
+        if receiver is None
+        else {"verified": receiver.verified, "repeated": receiver.repeated, "refused": len(receiver.refused)},
+        "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in made],
+        "ok": all(check.ok is not False for check in made),
+    }
