@@ -13,16 +13,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event, text
+from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Engine, Integer, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session
 
 from shared.domain.errors import Unreachable
 
 SQLITE_AWAY = ("locked", "busy", "disk", "full", "unable to open", "readonly", "i/o")
 BUSY_TIMEOUT_MS = 15_000  # a writer of another process (CLI beside a host) may hold the file this long
+POSTGRES_SETTINGS = {
+    "timezone": "UTC",
+    # A member stopped in the middle of a transaction keeps its row locks; whoever takes over must not wait for ever.
+    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "15s",
+}
 SAID = "said"  # key in Session.info: this transaction wrote outbox rows
 
 
@@ -44,6 +51,16 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class WideInteger(TypeDecorator[int]):
+    """64 bits on PostgreSQL; SQLite's INTEGER is that wide anyway, and numbers its rows only under that name."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
 
 
 class Database:
@@ -104,6 +121,8 @@ class Database:
             if self._away(wrong):
                 raise Unreachable("the database is away", code="database-away") from wrong
             raise
+        except PoolTimeout as wrong:
+            raise Unreachable("all connections to the database are taken", code="database-away") from wrong
 
     def _away(self, wrong: DBAPIError) -> bool:
         if self._turn is None:
@@ -149,7 +168,14 @@ def _postgres(url: str, service: str) -> Engine:
         parsed = parsed.set(drivername="postgresql+psycopg")
     return create_engine(
         parsed,
-        connect_args={"options": f"-csearch_path={service} -ctimezone=UTC", "connect_timeout": 5},
+        connect_args={
+            "options": " ".join([f"-csearch_path={service}", *(f"-c{k}={v}" for k, v in POSTGRES_SETTINGS.items())]),
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,  # ms; a server that vanished without a word
+        },
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=20,

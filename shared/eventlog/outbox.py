@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import JSON, LargeBinary, Table, insert
 from sqlmodel import Field, Session, SQLModel
 
-from shared.database import SAID, UtcDateTime
+from shared.database import SAID, UtcDateTime, WideInteger
 from shared.domain.events import Event
 from shared.eventlog.codec import encode_event
 
@@ -20,7 +20,7 @@ from shared.eventlog.codec import encode_event
 class OutboxColumns(SQLModel):
     """Mix into a service's own table: `class AlertsOutbox(OutboxColumns, AlertsTable, table=True)`."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
     topic: str
     key: str
     event_id: str = Field(index=True)
@@ -28,7 +28,7 @@ class OutboxColumns(SQLModel):
     headers: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = Field(sa_type=UtcDateTime)
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
-    stream_no: int | None = Field(default=None, index=True, unique=True)
+    stream_no: int | None = Field(default=None, index=True, unique=True, sa_type=WideInteger)
 
 
 class LeaseColumns(SQLModel):

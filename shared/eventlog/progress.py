@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, Session, SQLModel
 
+from shared.database import WideInteger
 from shared.ports import Partition
 
 
@@ -24,7 +25,7 @@ class ProgressColumns(SQLModel):
     group: str = Field(primary_key=True)
     topic: str = Field(primary_key=True)
     partition: int = Field(primary_key=True)
-    next_offset: int = 0
+    next_offset: int = Field(default=0, sa_type=WideInteger)
     epoch: int = 0
 
 
@@ -61,6 +62,12 @@ class Progress:
         )
         if changed.rowcount != 1:
             raise Fenced(f"{group} {partition.topic}/{partition.number} epoch {epoch}")
+
+    def positions(self, session: Session, group: str) -> dict[Partition, int]:
+        """The next offset of every partition that the group ever took."""
+        t = self.table
+        rows = session.connection().execute(select(t.c.topic, t.c.partition, t.c.next_offset).where(t.c.group == group))
+        return {Partition(row.topic, row.partition): int(row.next_offset) for row in rows}
 
     def position(self, session: Session, group: str, topic: str, partition: int = 0) -> int:
         """The next offset of the partition; 0 when the group never took it."""
