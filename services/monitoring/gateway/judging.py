@@ -1,0 +1,161 @@
+"""What one cut of the stream is: a packet of a registered point, a notice, an answer, or something for quarantine.
+
+Decides from the frame and the look-up alone; appending and answering are others' work (DOMAIN §1.5). Before the password
+fits nothing is acknowledged; after it what cannot be used is acknowledged too, once its quarantine record is durable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from hmac import compare_digest
+
+from shared.domain.pollutant import aliases_2005, pollutants
+from shared.domain.quarantine import QuarantineReason
+from shared.hj212.crc import Dialect
+from shared.hj212.frame import Cut, Fault
+from shared.hj212.packet import MN_LONGEST, Malformed, Packet, Upload, Wrong, parse
+from shared.register import Point
+from shared.runtime.directory import Directory
+
+DEVICE_REPORTS = frozenset({"1001", "3015", "3019", "3020"})  # hold something worth keeping though they are no upload
+REASONS = {
+    Fault.NOISE: QuarantineReason.NOISE,
+    Fault.HEADER: QuarantineReason.MALFORMED,
+    Fault.LENGTH: QuarantineReason.LENGTH,
+    Fault.TRUNCATED: QuarantineReason.CUT_SHORT,
+    Fault.OVERSIZE: QuarantineReason.TOO_LONG,
+    Fault.CRC: QuarantineReason.CHECKSUM,
+    Fault.CRC_MODBUS: QuarantineReason.CHECKSUM,
+    Fault.ENCRYPTED: QuarantineReason.ENCRYPTED,
+    Fault.FOOTER: QuarantineReason.FOOTER,
+}
+MEASURED = frozenset({Upload.REALTIME, Upload.MINUTE, Upload.HOUR, Upload.DAY})
+
+_MN = re.compile(rb"(?:^|[;#\d ])MN=([^;&\r\n]{1,%d})(?=[;&])" % MN_LONGEST)
+_PW = re.compile(rb"(?:^|[;#\d ])PW=([^;&\r\n]*)(?=[;&])")
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A packet for the log; answered when it is there."""
+
+    packet: Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A login, heartbeat, command or answer: proves that the point lives, holds no readings."""
+
+    packet: Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """For quarantine. `packet` only when it is a registered point's own and may be acknowledged."""
+
+    reason: QuarantineReason
+    detail: str
+    mn: str | None = None
+    password: str | None = None
+    registered: bool = False
+    packet: Packet | None = None
+
+
+Verdict = Data | Notice | Refused
+
+
+def judge(cut: Cut, directory: Directory) -> Verdict:
+    """The verdict on one cut; raises Invalid when the point's password cannot be unsealed here."""
+    fault = cut.fault
+    if fault is not None and fault is not Fault.CRC_MODBUS:
+        return _damaged(cut, fault, directory)
+    try:
+        packet = parse(cut.segment, _alias(cut.segment))
+    except Malformed as wrong:
+        if fault is not None:
+            return _damaged(cut, fault, directory)
+        enciphered = wrong.reason is Wrong.ENCRYPTED
+        reason = QuarantineReason.ENCRYPTED if enciphered else QuarantineReason.MALFORMED
+        return _refused(cut, reason, str(wrong), directory)
+    point = directory.point(packet.mn)
+    if point is None:
+        if fault is not None:
+            return _damaged(cut, fault, directory)
+        return Refused(QuarantineReason.UNKNOWN_POINT, "no active point has this MN", packet.mn, packet.pw)
+    refusal = cut.refusal(strict=point.strict, dialect=_dialect(point))
+    if refusal is not None:
+        return _damaged(cut, refusal, directory)
+    return _of_point(packet, directory)
+
+
+def _of_point(packet: Packet, directory: Directory) -> Verdict:
+    password = directory.password(packet.mn)
+    if password is not None and not _same(packet.pw, password):
+        detail = "no password" if packet.pw is None else "another password than registered"
+        return Refused(QuarantineReason.PASSWORD, detail, packet.mn, packet.pw, registered=True)
+    upload = packet.upload
+    if upload is None and packet.cn not in DEVICE_REPORTS:
+        return Notice(packet)
+    if upload is not None and packet.data_time is None:
+        told = packet.params.get("DataTime")
+        detail = "no DataTime" if told is None else f"DataTime unreadable: {told[:24]!r}"
+        return Refused(QuarantineReason.BAD_TIME, detail, packet.mn, packet.pw, registered=True, packet=packet)
+    if upload in MEASURED and not packet.factors:
+        detail = f"a {packet.cn} without one factor"
+        return Refused(QuarantineReason.NO_FACTORS, detail, packet.mn, packet.pw, registered=True, packet=packet)
+    return Data(packet)
+
+
+def _damaged(cut: Cut, fault: Fault, directory: Directory) -> Refused:
+    """CRC wrong: 执行结束, no answer (HJ 212-2017 table 2); so with every other damage."""
+    dialect = f"; its checksum is {cut.dialect.value}" if fault is Fault.CRC_MODBUS and cut.dialect else ""
+    return _refused(cut, REASONS[fault], f"{fault.value}{dialect}", directory)
+
+
+def _refused(cut: Cut, reason: QuarantineReason, detail: str, directory: Directory) -> Refused:
+    mn, password = _said(_MN, cut.raw), _said(_PW, cut.raw)
+    registered = mn is not None and directory.point(mn) is not None
+    return Refused(reason, detail, mn, password, registered)
+
+
+def _said(pattern: re.Pattern[bytes], raw: bytes) -> str | None:
+    """A header field of a frame that may not be parsed; None when it is not plain text."""
+    found = pattern.search(raw[:512])
+    text = found[1].decode("ascii", "replace").strip() if found else ""
+    return text if text and text.isascii() and text.isprintable() else None
+
+
+def _same(given: str | None, password: str) -> bool:
+    return given is not None and compare_digest(given.encode(), password.encode())
+
+
+@cache
+def _dialects() -> Mapping[str, Dialect]:
+    return {dialect.value: dialect for dialect in Dialect}
+
+
+def _dialect(point: Point) -> Dialect:
+    return _dialects().get(point.dialect, Dialect.HJ212)
+
+
+@cache
+def aliases_of(prefix: str) -> Mapping[str, str]:
+    """2005 code → 2017 code among the factors of one medium: the same old code may stand in air and in water."""
+    found: dict[str, list[str]] = {}
+    for factor in pollutants().values():
+        if factor.code.startswith(prefix) and factor.code_2005.strip():
+            found.setdefault(factor.code_2005.strip(), []).append(factor.code)
+    return {old: new[0] for old, new in found.items() if len(new) == 1}
+
+
+def _alias(segment: bytes) -> Mapping[str, str]:
+    """By the system that the packet names: 31 is stack air, 32 waste water."""
+    head = segment[:64]
+    if b"ST=31;" in head:
+        return aliases_of("a")
+    if b"ST=32;" in head:
+        return aliases_of("w")
+    return aliases_2005()

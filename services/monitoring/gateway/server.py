@@ -1,0 +1,246 @@
+"""The TCP server of data loggers: takes what connections cut, has it logged, answers when it is durable.
+
+Acknowledges only what is in the log (DESIGN §2); counts everything; keeps what it cannot use in quarantine, within caps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from shared.domain.clock import monotonic_s
+from shared.domain.errors import Invalid
+from shared.domain.events import PACKETS, QUARANTINE
+from shared.hj212.frame import Cut, Fault
+from shared.hj212.packet import Packet
+from shared.hj212.reply import reply
+from shared.ports import NewRecord
+from shared.runtime.service import Context
+
+from . import records
+from .appending import Appender
+from .connection import STOPPING, Connection, Slot
+from .judging import Data, Notice, Refused, judge
+from .limits import Cap, Limits
+
+log = structlog.get_logger(__name__)
+
+NOTICES_KEPT = 100_000  # points whose last notice is remembered
+
+
+class Gateway:
+    """All connections of one process; everything runs on one loop."""
+
+    def __init__(
+        self, context: Context, *, limits: Limits | None = None, monotonic: Callable[[], float] = monotonic_s
+    ) -> None:
+        self.limits = limits or Limits()
+        self._context = context
+        self._monotonic = monotonic
+        self._appender: Appender | None = None
+        self._connections: set[Connection] = set()
+        self._by_address: dict[str, int] = {}
+        self._watched: set[Connection] = set()
+        self._waiting: set[Connection] = set()  # not read, because of what is outside them
+        self._noticed: dict[str, datetime] = {}  # the last notice of a point that is durable
+        self._touched: dict[Connection, None] = {}
+        self._strangers = Cap(self.limits.strangers_an_hour, self.limits.strangers_in_all, monotonic)
+        self._claimed = Cap(self.limits.claimed_an_hour, self.limits.claimed_in_all, monotonic)
+        metrics = context.metrics
+        self._open = metrics.gateway_connections
+        self._frames = {fault: metrics.gateway_frames.labels(fault.value) for fault in Fault}
+        self._good = metrics.gateway_frames.labels("none")
+        self._lag = metrics.ingest_lag
+        self._outcome = {
+            name: metrics.ingest_packets.labels("gateway", name)
+            for name in ("accepted", "repeated", "noticed", "quarantined", "capped", "log-away", "sealed")
+        }
+        self._sealed_told = False
+
+    # what connections ask
+    def now(self) -> float:
+        return self._monotonic()
+
+    def welcome(self, connection: Connection) -> bool:
+        """Whether one more may stay; the 21st of an address may not."""
+        mine = self._by_address.get(connection.address, 0)
+        if len(self._connections) >= self.limits.connections or mine >= self.limits.connections_an_address:
+            self.dropped(connection, "too-many")
+            return False
+        self._by_address[connection.address] = mine + 1
+        self._connections.add(connection)
+        self._open.set(len(self._connections))
+        return True
+
+    def gone(self, connection: Connection) -> None:
+        if connection not in self._connections:
+            return
+        self._connections.discard(connection)
+        self._watched.discard(connection)
+        self._waiting.discard(connection)
+        left = self._by_address[connection.address] - 1
+        if left:
+            self._by_address[connection.address] = left
+        else:
+            del self._by_address[connection.address]
+        self._open.set(len(self._connections))
+
+    def dropped(self, connection: Connection, reason: str) -> None:
+        self._context.metrics.gateway_closed.labels(reason).inc()
+
+    def watch(self, connection: Connection) -> None:
+        self._watched.add(connection)
+
+    def full(self, connection: Connection) -> bool:
+        """Nothing is read until the register is known, nor while too much waits for the log: TCP holds the rest."""
+        waiting = self._appender.waiting if self._appender else 0
+        full = waiting >= self.limits.waiting or not self._context.directory.caught_up()
+        if full:
+            self._waiting.add(connection)
+        return full
+
+    def take(self, connection: Connection, cuts: Sequence[Cut]) -> None:
+        """What a connection cut, in its order."""
+        now = self._context.clock.field_now()
+        for cut in cuts:
+            (self._good if cut.fault is None else self._frames[cut.fault]).inc()
+            try:
+                verdict = judge(cut, self._context.directory)
+            except Invalid as wrong:
+                self._unopened(wrong)
+                continue
+            if isinstance(verdict, Data):
+                self._data(connection, verdict.packet, cut, now)
+            elif isinstance(verdict, Notice):
+                self._notice(connection, verdict.packet, cut, now)
+            else:
+                self._refuse(connection, verdict, cut, now)
+
+    # what becomes of a cut
+    def _data(self, connection: Connection, packet: Packet, cut: Cut, now: datetime) -> None:
+        record = records.packet(packet, cut.raw, received_at=now, directory=self._context.directory)
+        if packet.data_time is not None:
+            self._lag.observe((now - packet.data_time).total_seconds())
+        slot = connection.expect(reply(packet))
+        self._put(PACKETS, record, partial(self._landed, slot, "accepted"))
+
+    def _notice(self, connection: Connection, packet: Packet, cut: Cut, now: datetime) -> None:
+        """Logged once a minute and point; between, the one in the log stands for it."""
+        answer = reply(packet)
+        last = self._noticed.get(packet.mn)
+        if last is not None and timedelta(0) <= now - last < timedelta(seconds=self.limits.notice_every_s):
+            self._outcome["repeated"].inc()
+            if answer is not None:
+                self._settle(connection.expect(answer))
+            return
+        record = records.notice(packet, cut.raw, received_at=now, directory=self._context.directory)
+        slot = connection.expect(answer)
+        self._put(PACKETS, record, partial(self._notice_landed, slot, packet.mn, now))
+
+    def _refuse(self, connection: Connection, verdict: Refused, cut: Cut, now: datetime) -> None:
+        proven = verdict.packet is not None
+        cap = self._claimed if verdict.registered else self._strangers
+        if not proven and not cap.admits(connection.address):
+            self._outcome["capped"].inc()
+            return
+        record = records.quarantine(
+            verdict, cut.raw, address=connection.address, received_at=now, sealer=self._context.sealer
+        )
+        answer = reply(verdict.packet) if verdict.packet is not None else None
+        self._put(QUARANTINE, record, partial(self._landed, connection.expect(answer), "quarantined"))
+
+    def _unopened(self, wrong: Invalid) -> None:
+        """The secret key here is not the one that sealed the register: no packet can be checked, none is answered."""
+        self._outcome["sealed"].inc()
+        if not self._sealed_told:
+            self._sealed_told = True
+            log.error("a logger's password does not open: packets stay unanswered", why=wrong.detail)
+
+    # what comes back from the log
+    def _put(self, topic: str, record: NewRecord, landed: Callable[[bool], None]) -> None:
+        if self._appender is not None:
+            self._appender.put(topic, record, landed)
+
+    def _landed(self, slot: Slot, outcome: str, durable: bool) -> None:
+        slot.done = True
+        if durable:
+            self._outcome[outcome].inc()
+        else:
+            slot.answer = None
+            self._outcome["log-away"].inc()
+        self._touched[slot.connection] = None
+
+    def _notice_landed(self, slot: Slot, mn: str, at: datetime, durable: bool) -> None:
+        if durable:
+            if len(self._noticed) >= NOTICES_KEPT:
+                self._noticed.clear()
+            self._noticed[mn] = at
+        self._landed(slot, "noticed", durable)
+
+    def _settle(self, slot: Slot) -> None:
+        slot.done = True
+        slot.connection.flush()
+
+    def _after_append(self) -> None:
+        touched, self._touched = self._touched, {}
+        for connection in touched:
+            connection.flush()
+        if self._waiting:
+            self._resume()
+
+    def _resume(self) -> None:
+        waiting, self._waiting = self._waiting, set()
+        for connection in waiting:
+            connection.regulate()
+
+    # the life of the server
+    async def serve(self, stop: asyncio.Event, on_bound: Callable[[int], None]) -> None:
+        """Listen until told to stop, then close within `limits.stop_s`; raises OSError when the port is taken."""
+        loop = asyncio.get_running_loop()
+        self._appender = Appender(self._context.log, loop, self._after_append)
+        settings = self._context.settings
+        server = await loop.create_server(
+            lambda: Connection(self), settings.gateway_host, settings.gateway_port, backlog=1024
+        )
+        on_bound(server.sockets[0].getsockname()[1])
+        try:
+            await self._sweep(stop)
+        finally:
+            server.close()
+            await self._close()
+
+    async def _sweep(self, stop: asyncio.Event) -> None:
+        pace = min(self.limits.settle_s, self.limits.half_open_s, self.limits.idle_s) / 4
+        idle_look = 0.0
+        while not stop.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(stop.wait(), pace)
+            now = self.now()
+            self._watched = {connection for connection in list(self._watched) if connection.look(now)}
+            if now - idle_look >= self.limits.idle_s / 20:
+                idle_look = now
+                self._drop_idle(now)
+            self._resume()
+
+    def _drop_idle(self, now: float) -> None:
+        for connection in list(self._connections):
+            if now - connection.heard_at >= self.limits.idle_s and not connection.unanswered:
+                connection.drop("idle")
+
+    async def _close(self) -> None:
+        for connection in list(self._connections):
+            connection.finish(STOPPING)
+        until = monotonic_s() + self.limits.stop_s
+        while (self._connections or self._appender_waits()) and monotonic_s() < until:
+            await asyncio.sleep(0.01)
+        for connection in list(self._connections):
+            connection.abort()
+        await asyncio.sleep(0)
+
+    def _appender_waits(self) -> bool:
+        return self._appender is not None and self._appender.waiting > 0
