@@ -1,0 +1,31 @@
+"""One figure of a bench."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """`path`: from which door to which row or webhook, and what was committed on the way."""
+
+    figure: str
+    value: float
+    unit: str
+    path: str
+    detail: dict[str, float] = field(default_factory=dict)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The nearest-rank quantile."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / 100
