@@ -32,6 +32,11 @@ def unit(text: str) -> str:
     return _SPELLINGS.get(text, text)
 
 
+def known_units() -> frozenset[str]:
+    """Units that can be compared, in their one spelling."""
+    return frozenset(_UNITS)
+
+
 def scale(from_unit: str, to_unit: str) -> Decimal | None:
     """What to multiply by to go from one unit to another; None when they are not of one dimension."""
     from_unit, to_unit = unit(from_unit), unit(to_unit)

@@ -1,0 +1,1 @@
+"""HTTP in: shapes, routes. Rules live in `domain`, effects in `handlers`."""

@@ -1,0 +1,52 @@
+"""Who may call what of the register, and the transaction that its routes write in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from services.permits.handlers.registrar import Written
+from shared.database import Database
+from shared.domain.errors import Conflict, Invalid
+from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.web import read_cursor
+
+Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)]
+Overseer = Annotated[Caller, allow(Role.OFFICER, Role.OPS)]
+Writer = Annotated[Caller, allow(Role.OFFICER)]
+Anyone = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.DEVICE, Role.OPS)]
+Admin = Annotated[Caller, allow()]
+Cursor = Annotated[str | None, Query(max_length=400)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+CreditCode = Annotated[str | None, Query(max_length=18, pattern=r"^[0-9A-Za-z]+$")]
+
+
+@contextmanager
+def writing(database: Database) -> Iterator[Session]:
+    """`transaction()`; two that create the same object at once: the second is told to try again."""
+    try:
+        with database.transaction() as session:
+            yield session
+    except IntegrityError as clash:
+        raise Conflict("the same object was written at the same time; try again", code="concurrent-write") from clash
+
+
+def told(written: Written, response: Response) -> dict[str, Any]:
+    """201 on creation, 200 on change and no change; `changed` says which."""
+    response.status_code = 201 if written.created else 200
+    return {**written.view, "changed": written.changed}
+
+
+def behind(cursor: str | None) -> str:
+    """The key that a list goes on after."""
+    key = read_cursor(cursor, 1)
+    if key is None:
+        return ""
+    if not isinstance(key[0], str) or not key[0].isprintable():
+        raise Invalid("cursor is not one of this list", field="cursor", value=cursor, rule="`next` of this list")
+    return key[0]

@@ -1,0 +1,301 @@
+"""The register's documents as callers send and see them; names are fixed, more fields may come."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
+
+from services.permits.api.fields import Day, DecimalText, Document, Password, PlainText, Word
+
+Medium = Literal["air", "water"]
+Averaging = Literal["hour", "day"]
+Category = Literal["key", "simplified", "registration"]
+SystemCode = Annotated[str, StringConstraints(pattern=r"^\d{2}$")]
+ReportDue = Annotated[str, StringConstraints(pattern=r"^(\d{2}-)?\d{2}$")]
+Longitude = Annotated[StrictFloat | StrictInt, Field(ge=-180, le=180, allow_inf_nan=False)]
+Latitude = Annotated[StrictFloat | StrictInt, Field(ge=-90, le=90, allow_inf_nan=False)]
+
+ENTERPRISE: dict[str, Any] = {
+    "credit_code": "91150102MA0N0AAA1P",
+    "name": "呼和浩特示例热电有限公司",
+    "industry": "D4412",
+    "region": "150102",
+    "longitude": 111.66,
+    "latitude": 40.86,
+}
+POINT: dict[str, Any] = {"mn": "A110000_0001", "system": "31", "password": "123456"}
+LIMIT: dict[str, Any] = {
+    "factor": "a21026",
+    "averaging": "hour",
+    "limit": "35",
+    "unit": "mg/m3",
+    "reference_o2_pct": "6",
+    "basis": "GB 13223-2011 表2",
+}
+PERMIT: dict[str, Any] = {
+    "category": "key",
+    "valid_from": "2021-12-16",
+    "valid_to": "2026-12-15",
+    "authority": "呼和浩特市生态环境局",
+    "outlets": [
+        {
+            "code": "DA001",
+            "medium": "air",
+            "name": "1号锅炉烟囱",
+            "points": [POINT],
+            "limits": [LIMIT],
+            "annual_amounts": [{"factor": "a21026", "year": 2026, "tonnes": "12.5"}],
+        }
+    ],
+    "reports": [{"kind": "annual", "due": "01-31"}],
+}
+
+
+class EnterpriseIn(Document):
+    """An enterprise (排污单位)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ENTERPRISE]})
+
+    credit_code: Word | None = None
+    name: PlainText
+    industry: Word = Field(description="GB/T 4754-2017 with its section letter")
+    region: Annotated[str, StringConstraints(pattern=r"^\d{6}$")] = Field(description="GB/T 2260, 6 digits")
+    longitude: Longitude | None = None
+    latitude: Latitude | None = None
+    positive_list_until: Day | None = Field(None, description="正面清单; warnings, but no on-site task until then")
+    group: PlainText | None = Field(None, description="corporate group")
+
+
+class PointIn(Document):
+    """A monitoring point at an outlet of a permit. Settings that are not said stay as they are registered."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [POINT]})
+
+    mn: Annotated[str, StringConstraints(min_length=1, max_length=32)]
+    system: SystemCode = Field(description="ST of HJ 212, e.g. 31 air, 32 surface water discharge")
+    password: Password = None
+    strict: StrictBool = Field(False, description="frames without CRLF are refused")
+    interval_s: StrictInt = Field(60, ge=1, le=86_400)
+    units: dict[Word, PlainText] = Field(default={}, description="factor → unit that the device sends")
+    dialect: Literal["hj212"] = "hj212"
+
+
+class PointAloneIn(PointIn):
+    """A monitoring point registered by itself."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**POINT, "credit_code": ENTERPRISE["credit_code"], "outlet": "DA001"}]}
+    )
+
+    mn: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = None  # type: ignore[assignment]
+    credit_code: Word | None = None
+    outlet: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{1,32}$")] | None = None
+    permit: Word | None = Field(None, description="needed only when several permits have the outlet")
+
+
+class LimitIn(Document):
+    """A permitted concentration (许可排放浓度限值)."""
+
+    factor: Word = Field(description="HJ 212-2017 Annex B")
+    averaging: Averaging
+    limit: DecimalText
+    unit: Annotated[str, StringConstraints(max_length=16)]
+    reference_o2_pct: DecimalText | None = Field(None, description="null: no conversion")
+    basis: PlainText | None = None
+
+
+class AnnualAmountIn(Document):
+    """A permitted annual amount (许可排放量)."""
+
+    factor: Word
+    year: StrictInt = Field(ge=1990, le=2199)
+    tonnes: DecimalText
+
+
+class OutletIn(Document):
+    """An outlet (排放口). null: not known; an empty list: none."""
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=32)]
+    medium: Medium | None = None
+    name: PlainText | None = None
+    points: list[PointIn] | None = None
+    limits: list[LimitIn] | None = None
+    annual_amounts: list[AnnualAmountIn] | None = None
+
+
+class ReportIn(Document):
+    """A duty to report (执行报告)."""
+
+    kind: Word
+    due: ReportDue
+
+
+class PermitIn(Document):
+    """A version of a permit (排污许可证). Without `effective_from`: from today, not before `valid_from`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [PERMIT]})
+
+    number: Word | None = None
+    credit_code: Word | None = None
+    category: Category | None = None
+    valid_from: Day
+    valid_to: Day
+    authority: PlainText | None = None
+    renewal_applied_on: Day | None = None
+    renewal_accepted_on: Day | None = None
+    outlets: list[OutletIn] | None = None
+    reports: list[ReportIn] | None = None
+    effective_from: Day | None = None
+    correction: StrictBool = False
+    reason: PlainText | None = None
+
+
+class RegionIn(Document):
+    """A division (行政区划)."""
+
+    register_complete: StrictBool = Field(description="whether every permit holder in it is registered")
+
+
+class KeyIn(Document):
+    """A token to be made."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"role": "officer", "region": "15", "scopes": ["register"], "days": 90}]}
+    )
+
+    role: Literal["enterprise", "officer", "device", "ops", "admin"]
+    subject: Word | None = Field(None, description="who; the role by default")
+    credit_codes: list[Word] = Field(default=[], max_length=1000)
+    region: Annotated[str, StringConstraints(pattern=r"^(\d{2}){1,3}$")] | None = None
+    scopes: list[Word] = Field(default=[], max_length=20)
+    mns: list[Word] = Field(default=[], max_length=1000)
+    days: StrictInt = Field(90, ge=1, le=365)
+
+
+class RevocationIn(Document):
+    """A token to be revoked: its id, or itself."""
+
+    jti: Word | None = None
+    token: Annotated[str, StringConstraints(min_length=1, max_length=20_000)] | None = Field(None, repr=False)
+
+
+class EnterpriseVersion(BaseModel):
+    recorded_at: str
+    document: dict[str, Any]
+
+
+class EnterpriseOut(BaseModel):
+    credit_code: str
+    name: str
+    industry: str
+    region: str
+    longitude: float | None
+    latitude: float | None
+    positive_list_until: date | None
+    group: str | None
+    revision: int
+    versions: list[EnterpriseVersion]
+
+
+class EnterpriseWritten(EnterpriseOut):
+    changed: bool
+
+
+class PointOut(BaseModel):
+    mn: str
+    system: str
+    strict: bool
+    interval_s: int
+    units: dict[str, str]
+    dialect: str
+    credit_code: str
+    outlet: str | None
+    permit: str | None
+    password_set: bool
+    active: bool
+    registered_at: str
+    revision: int
+
+
+class PointWritten(PointOut):
+    changed: bool
+    notes: list[str] = []
+
+
+class PermitVersionOut(BaseModel):
+    effective_from: date
+    recorded_at: str
+    correction: bool
+    reason: str | None
+    document: dict[str, Any]
+
+
+class Gap(BaseModel):
+    """Days that no period of validity covers, both included."""
+
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+
+
+class PermitOut(BaseModel):
+    """The document in force `on` a day (before the first version's day: that version, `in_force` false)."""
+
+    number: str
+    credit_code: str
+    category: str | None
+    valid_from: date
+    valid_to: date
+    authority: str | None
+    renewal_applied_on: date | None
+    renewal_accepted_on: date | None
+    outlets: list[dict[str, Any]] | None
+    reports: list[dict[str, Any]] | None
+    on: date
+    in_force: bool
+    effective_from: date
+    incomplete: list[str]
+    gaps: list[Gap]
+    revision: int
+    versions: list[PermitVersionOut]
+
+
+class PermitWritten(PermitOut):
+    changed: bool
+    change: str
+    notes: list[str]
+
+
+class RegionOut(BaseModel):
+    code: str
+    name: str
+    register_complete: bool
+    revision: int
+
+
+class RegionWritten(RegionOut):
+    changed: bool
+
+
+class KeyOut(BaseModel):
+    """A token, shown once."""
+
+    token: str
+    jti: str
+    role: str
+    subject: str
+    expires_at: str
+
+
+class RevocationOut(BaseModel):
+    jti: str
+    until: str
+    changed: bool
+
+
+class PublicKeyOut(BaseModel):
+    kid: str
+    algorithm: str
+    public: str
+    published_at: str

@@ -1,0 +1,79 @@
+"""Routes of tokens: make, revoke, public keys."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from services.permits.api.access import Admin, Anyone, writing
+from services.permits.api.schemas import KeyIn, KeyOut, PublicKeyOut, RevocationIn, RevocationOut
+from services.permits.handlers import tokens
+from services.permits.handlers.registrar import Registrar
+from services.permits.store import tokens as store
+from shared.database import Database
+from shared.domain.clock import rfc3339
+from shared.runtime.auth import ALGORITHM, Caller, Role, SigningKey
+from shared.runtime.web import PROBLEMS, Page
+
+
+def tokens_router(registrar: Registrar, database: Database, key: SigningKey) -> APIRouter:
+    """Makes and revokes tokens; only an admin may."""
+    router = APIRouter(prefix="/permits/v1", responses=PROBLEMS, tags=["keys"])
+
+    @router.post("/keys", status_code=201, summary="签发令牌 / Make a token", response_model=KeyOut)
+    def make_token(body: KeyIn, caller: Admin, response: Response) -> Any:
+        """The token is shown once and never kept."""
+        bearer = _bearer(body)
+        with writing(database) as session:
+            issued = tokens.issue(registrar, session, caller, bearer=bearer, life=timedelta(days=body.days), key=key)
+        response.headers["Cache-Control"] = "no-store"
+        return {
+            "token": issued.token,
+            "jti": issued.jti,
+            "role": bearer.role.value,
+            "subject": bearer.subject,
+            "expires_at": rfc3339(issued.expires_at),
+        }
+
+    @router.post(
+        "/keys/revocations",
+        status_code=201,
+        summary="吊销令牌 / Revoke a token",
+        response_model=RevocationOut,
+        responses={200: {"model": RevocationOut, "description": "It was revoked before"}},
+    )
+    def revoke_token(body: RevocationIn, caller: Admin, response: Response) -> Any:
+        with writing(database) as session:
+            made, changed = tokens.revoke(registrar, session, caller, jti=body.jti, token=body.token)
+        response.status_code = 201 if changed else 200
+        return {"jti": made.jti, "until": rfc3339(made.until), "changed": changed}
+
+    @router.get("/keys", summary="公钥 / Public keys", response_model=Page[PublicKeyOut])
+    def public_keys(_caller: Anyone) -> Any:
+        with database.read() as session:
+            found = store.list_keys(session)
+        items = [
+            {
+                "kid": one.kid,
+                "algorithm": ALGORITHM,
+                "public": one.public,
+                "published_at": rfc3339(one.published_at),
+            }
+            for one in found
+        ]
+        return {"items": items, "next": None}
+
+    return router
+
+
+def _bearer(body: KeyIn) -> Caller:
+    return Caller(
+        role=Role(body.role),
+        subject=body.subject or body.role,
+        credit_codes=tuple(body.credit_codes),
+        region=body.region,
+        scopes=tuple(body.scopes),
+        mns=tuple(body.mns),
+    )

@@ -1,0 +1,1 @@
+"""Load, decide, save, say: what each door does to the register. Callers own the transaction."""

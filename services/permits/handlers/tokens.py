@@ -1,0 +1,112 @@
+"""Tokens: made, revoked, and the public keys that everyone verifies them with. The token itself is never kept."""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from sqlmodel import Session
+
+from services.permits.domain.document import Findings
+from services.permits.handlers.enterprises import enterprise_code
+from services.permits.handlers.registrar import Registrar
+from services.permits.store import tokens as store
+from services.permits.store.tokens import Issuance, PublicKey, Revocation
+from shared.domain import identity
+from shared.domain.clock import rfc3339
+from shared.domain.errors import Invalid
+from shared.domain.region import prefix, regions
+from shared.runtime.auth import Caller, Role, SigningKey, claims
+
+LONGEST = timedelta(days=365)
+NEEDS = {Role.ENTERPRISE: "credit_codes", Role.OFFICER: "region", Role.DEVICE: "mns"}
+ONLY_FOR = {"credit_codes": Role.ENTERPRISE, "region": Role.OFFICER, "scopes": Role.OFFICER, "mns": Role.DEVICE}
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token, shown once."""
+
+    token: str
+    jti: str
+    expires_at: datetime
+
+
+def issue(
+    registrar: Registrar, session: Session, issuer: Caller, *, bearer: Caller, life: timedelta, key: SigningKey
+) -> Issued:
+    """A token for `bearer`."""
+    bearer = _checked(bearer)
+    now = registrar.clock.wall_now()
+    body = claims(bearer, now=now, life=life)
+    expires = datetime.fromtimestamp(body["exp"], UTC)
+    store.save_issuance(session, Issuance(body["jti"], bearer.role.value, bearer.subject, issuer.subject, now, expires))
+    return Issued(key.sign(body), body["jti"], expires)
+
+
+def _checked(bearer: Caller) -> Caller:
+    """The bearer with its region as a prefix; raises Invalid when the role and what it is given do not fit."""
+    findings = Findings()
+    needed = NEEDS.get(bearer.role)
+    if needed and not getattr(bearer, needed):
+        findings.wrong(needed, None, f"a token for the role {bearer.role} needs it")
+    for name, role in ONLY_FOR.items():
+        if getattr(bearer, name) and bearer.role is not role:
+            findings.wrong(name, bearer.role.value, f"only for the role {role}")
+    _check_each(bearer, findings)
+    region = prefix(bearer.region) if bearer.region else None
+    if bearer.region and not any(code.startswith(bearer.region) for code in regions()):
+        findings.wrong("region", bearer.region, "2, 4 or 6 digits that a division code of GB/T 2260 begins with")
+    findings.refuse()
+    return Caller(bearer.role, bearer.subject, bearer.credit_codes, region, bearer.scopes, bearer.mns)
+
+
+def _check_each(bearer: Caller, findings: Findings) -> None:
+    named = [(f"credit_codes[{i}]", code, enterprise_code) for i, code in enumerate(bearer.credit_codes)]
+    named += [(f"mns[{i}]", mn, identity.mn) for i, mn in enumerate(bearer.mns)]
+    for path, text, check in named:
+        try:
+            check(text)
+        except Invalid as wrong:
+            findings.wrong(path, text, wrong.rule)
+
+
+def revoke(
+    registrar: Registrar, session: Session, revoker: Caller, *, jti: str | None, token: str | None
+) -> tuple[Revocation, bool]:
+    """Revoke a token by its id or by itself, and whether that changed anything."""
+    if (jti is None) == (token is None):
+        raise Invalid("say `jti` or `token`", field="jti", value=jti, rule="one of jti and token")
+    now = registrar.clock.wall_now()
+    name, until = _read(token) if token else (str(jti), None)
+    former = store.find_revocation(session, name)
+    if former is not None:
+        return former, False
+    issuance = store.find_issuance(session, name)
+    until = until or (issuance.expires_at if issuance else now + LONGEST)
+    made = Revocation(name, until, revoker.subject, now)
+    store.save_revocation(session, made)
+    registrar.say(session, "revocation", name, revision=1, facts={"until": rfc3339(until)})
+    return made, True
+
+
+def _read(token: str) -> tuple[str, datetime]:
+    """Id and end of a token. Its signature is not asked: an admin may revoke one that a former key signed."""
+    try:
+        body: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+        return str(body["jti"]), datetime.fromtimestamp(int(body["exp"]), UTC)
+    except (jwt.PyJWTError, KeyError, ValueError, TypeError, OverflowError, OSError, binascii.Error) as wrong:
+        raise Invalid("the token cannot be read", field="token", value="…", rule="a token of ours") from wrong
+
+
+def publish_key(registrar: Registrar, session: Session, key: SigningKey) -> bool:
+    """Say the public key on `registry`, once; whether it was new."""
+    if store.find_key(session, key.kid) is not None:
+        return False
+    published = PublicKey(key.kid, key.public_pem(), registrar.clock.wall_now())
+    store.save_key(session, published)
+    registrar.say(session, "key", key.kid, revision=1, facts={"public": published.public})
+    return True

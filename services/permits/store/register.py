@@ -1,0 +1,249 @@
+"""The register's rows to and from the domain's values. Loading to change locks (`lock=True`); versions are only added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, true
+from sqlmodel import Session, col, select
+
+from services.permits.domain.permit import PermitHistory, Version
+from services.permits.domain.point import Registration
+from services.permits.store.tables import EnterpriseRow, PermitRow, PermitVersionRow, PointRow, RegionRow
+from shared.runtime.auth import Caller, Role
+from shared.runtime.directory import PASSWORD
+from shared.runtime.secrets import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class EnterpriseEntry:
+    """An enterprise with all it was registered as."""
+
+    credit_code: str
+    document: Mapping[str, Any]
+    versions: tuple[Mapping[str, Any], ...]
+    revision: int
+
+    @property
+    def region(self) -> str:
+        return str(self.document["region"])
+
+
+@dataclass(frozen=True, slots=True)
+class RegionEntry:
+    """A division, and whether every enterprise in it that needs a permit is registered."""
+
+    code: str
+    register_complete: bool
+    revision: int
+
+
+# enterprises
+def find_enterprise(session: Session, credit_code: str, *, lock: bool = False) -> EnterpriseEntry | None:
+    row = session.get(EnterpriseRow, credit_code, with_for_update=lock or None)
+    return _enterprise(row) if row else None
+
+
+def save_enterprise(session: Session, entry: EnterpriseEntry) -> None:
+    row = EnterpriseRow(
+        credit_code=entry.credit_code,
+        region=entry.region,
+        industry=str(entry.document["industry"]),
+        document=dict(entry.document),
+        versions=[dict(version) for version in entry.versions],
+        revision=entry.revision,
+    )
+    session.merge(row)
+    session.flush()
+
+
+def list_enterprises(
+    session: Session, caller: Caller, *, region: str | None, industry: str | None, after: str, limit: int
+) -> list[EnterpriseEntry]:
+    statement = select(EnterpriseRow).where(_in_scope(caller), col(EnterpriseRow.credit_code) > after)
+    if region:
+        statement = statement.where(col(EnterpriseRow.region).startswith(region, autoescape=True))
+    if industry:
+        statement = statement.where(col(EnterpriseRow.industry).startswith(industry, autoescape=True))
+    rows = session.exec(statement.order_by(EnterpriseRow.credit_code).limit(limit))
+    return [_enterprise(row) for row in rows]
+
+
+def _enterprise(row: EnterpriseRow) -> EnterpriseEntry:
+    return EnterpriseEntry(row.credit_code, row.document, tuple(row.versions), row.revision)
+
+
+def _in_scope(caller: Caller) -> ColumnElement[bool]:
+    """Enterprises that the caller sees; the same rule as `Caller.sees`."""
+    if caller.sees_all:
+        return true()
+    if caller.role is Role.OFFICER and caller.region:
+        return col(EnterpriseRow.region).startswith(caller.region, autoescape=True)
+    codes = caller.credit_codes if caller.role is Role.ENTERPRISE else ()
+    return col(EnterpriseRow.credit_code).in_(codes)
+
+
+# permits
+def find_permit(session: Session, number: str, *, lock: bool = False) -> PermitHistory | None:
+    row = session.get(PermitRow, number, with_for_update=lock or None)
+    return _histories(session, [row])[0] if row else None
+
+
+def save_permit(session: Session, history: PermitHistory, former: PermitHistory) -> None:
+    """The permit's row, and the versions that `former` did not have; versions are never changed."""
+    newest = history.newest
+    assert newest is not None, "a permit is saved with its first version"
+    session.merge(
+        PermitRow(
+            number=history.number,
+            credit_code=history.credit_code,
+            valid_to=newest.valid_to,
+            revision=history.revision,
+        )
+    )
+    session.flush()
+    for version in history.versions:
+        if version not in former.versions:
+            session.add(
+                PermitVersionRow(
+                    number=history.number,
+                    effective_from=version.effective_from,
+                    recorded_at=version.recorded_at,
+                    correction=version.correction,
+                    reason=version.reason,
+                    document=dict(version.document),
+                )
+            )
+    session.flush()
+
+
+def list_permits(
+    session: Session, caller: Caller, *, credit_code: str | None, expiring_by: date | None, after: str, limit: int
+) -> list[PermitHistory]:
+    statement = (
+        select(PermitRow)
+        .join(EnterpriseRow, col(EnterpriseRow.credit_code) == col(PermitRow.credit_code))
+        .where(_in_scope(caller), col(PermitRow.number) > after)
+    )
+    if credit_code:
+        statement = statement.where(col(PermitRow.credit_code) == credit_code)
+    if expiring_by:
+        statement = statement.where(col(PermitRow.valid_to) <= expiring_by)
+    return _histories(session, session.exec(statement.order_by(PermitRow.number).limit(limit)).all())
+
+
+def permits_of(session: Session, credit_code: str) -> list[PermitHistory]:
+    """All permits of one enterprise."""
+    rows = session.exec(select(PermitRow).where(PermitRow.credit_code == credit_code).order_by(PermitRow.number))
+    return _histories(session, rows.all())
+
+
+def _histories(session: Session, rows: Sequence[PermitRow]) -> list[PermitHistory]:
+    numbers = [row.number for row in rows]
+    versions: dict[str, list[Version]] = {number: [] for number in numbers}
+    statement = (
+        select(PermitVersionRow).where(col(PermitVersionRow.number).in_(numbers)).order_by(col(PermitVersionRow.id))
+    )
+    for row in session.exec(statement):
+        versions[row.number].append(
+            Version(row.effective_from, row.recorded_at, row.document, row.correction, row.reason)
+        )
+    return [
+        PermitHistory(
+            row.number,
+            row.credit_code,
+            tuple(sorted(versions[row.number], key=lambda v: (v.effective_from, v.recorded_at))),
+            row.revision,
+        )
+        for row in rows
+    ]
+
+
+# points
+def find_points(session: Session, mns: Iterable[str], sealer: Sealer, *, lock: bool = False) -> dict[str, Registration]:
+    """The points of these MNs, active or not."""
+    statement = select(PointRow).where(col(PointRow.mn).in_(sorted(set(mns)))).order_by(PointRow.mn)
+    if lock:
+        statement = statement.with_for_update()
+    return {row.mn: _registration(row, sealer) for row in session.exec(statement)}
+
+
+def loose_points(session: Session, credit_code: str, sealer: Sealer) -> list[Registration]:
+    """An enterprise's points that name an outlet and no permit yet."""
+    statement = (
+        select(PointRow)
+        .where(PointRow.credit_code == credit_code, col(PointRow.permit).is_(None), col(PointRow.outlet).is_not(None))
+        .order_by(PointRow.mn)
+        .with_for_update()
+    )
+    return [_registration(row, sealer) for row in session.exec(statement)]
+
+
+def save_point(session: Session, point: Registration, sealer: Sealer) -> str | None:
+    """The row, and its password as sealed there."""
+    sealed = sealer.seal(point.password, PASSWORD) if point.password is not None else None
+    session.merge(
+        PointRow(
+            mn=point.mn,
+            credit_code=point.credit_code,
+            permit=point.permit,
+            outlet=point.outlet,
+            settings=dict(point.settings),
+            sealed_password=sealed,
+            active=point.active,
+            registered_at=point.registered_at,
+            revision=point.revision,
+        )
+    )
+    session.flush()
+    return sealed
+
+
+def list_points(
+    session: Session, caller: Caller, sealer: Sealer, *, credit_code: str | None, after: str, limit: int
+) -> list[Registration]:
+    statement = (
+        select(PointRow)
+        .join(EnterpriseRow, col(EnterpriseRow.credit_code) == col(PointRow.credit_code))
+        .where(_in_scope(caller), col(PointRow.mn) > after)
+    )
+    if credit_code:
+        statement = statement.where(col(PointRow.credit_code) == credit_code)
+    rows = session.exec(statement.order_by(PointRow.mn).limit(limit))
+    return [_registration(row, sealer) for row in rows]
+
+
+def _registration(row: PointRow, sealer: Sealer) -> Registration:
+    return Registration(
+        mn=row.mn,
+        credit_code=row.credit_code,
+        outlet=row.outlet,
+        permit=row.permit,
+        settings=row.settings,
+        registered_at=row.registered_at,
+        password=sealer.open(row.sealed_password, PASSWORD) if row.sealed_password else None,
+        active=row.active,
+        revision=row.revision,
+    )
+
+
+# regions
+def find_region(session: Session, code: str, *, lock: bool = False) -> RegionEntry | None:
+    row = session.get(RegionRow, code, with_for_update=lock or None)
+    return RegionEntry(row.code, row.register_complete, row.revision) if row else None
+
+
+def save_region(session: Session, entry: RegionEntry) -> None:
+    session.merge(RegionRow(code=entry.code, register_complete=entry.register_complete, revision=entry.revision))
+    session.flush()
+
+
+def list_regions(session: Session, caller: Caller, *, after: str, limit: int) -> list[RegionEntry]:
+    statement = select(RegionRow).where(col(RegionRow.code) > after)
+    if not caller.sees_all:
+        statement = statement.where(col(RegionRow.code).startswith(caller.region or "-", autoescape=True))
+    rows = session.exec(statement.order_by(RegionRow.code).limit(limit))
+    return [RegionEntry(row.code, row.register_complete, row.revision) for row in rows]

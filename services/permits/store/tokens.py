@@ -1,0 +1,83 @@
+"""Rows about tokens: who was given one, which are revoked, which public keys were published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from services.permits.store.tables import PublicKeyRow, RevocationRow, TokenIssuanceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Issuance:
+    jti: str
+    role: str
+    subject: str
+    issued_by: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """`until`: from then on the token is expired anyway."""
+
+    jti: str
+    until: datetime
+    revoked_by: str
+    revoked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    kid: str
+    public: str
+    published_at: datetime
+
+
+def save_issuance(session: Session, one: Issuance) -> None:
+    session.add(
+        TokenIssuanceRow(
+            jti=one.jti,
+            role=one.role,
+            subject=one.subject,
+            issued_by=one.issued_by,
+            issued_at=one.issued_at,
+            expires_at=one.expires_at,
+        )
+    )
+    session.flush()
+
+
+def find_issuance(session: Session, jti: str) -> Issuance | None:
+    row = session.get(TokenIssuanceRow, jti)
+    if row is None:
+        return None
+    return Issuance(row.jti, row.role, row.subject, row.issued_by, row.issued_at, row.expires_at)
+
+
+def find_revocation(session: Session, jti: str) -> Revocation | None:
+    row = session.get(RevocationRow, jti)
+    return Revocation(row.jti, row.until, row.revoked_by, row.revoked_at) if row else None
+
+
+def save_revocation(session: Session, one: Revocation) -> None:
+    session.add(RevocationRow(jti=one.jti, until=one.until, revoked_by=one.revoked_by, revoked_at=one.revoked_at))
+    session.flush()
+
+
+def find_key(session: Session, kid: str) -> PublicKey | None:
+    row = session.get(PublicKeyRow, kid)
+    return PublicKey(row.kid, row.public, row.published_at) if row else None
+
+
+def save_key(session: Session, key: PublicKey) -> None:
+    session.add(PublicKeyRow(kid=key.kid, public=key.public, published_at=key.published_at))
+    session.flush()
+
+
+def list_keys(session: Session) -> list[PublicKey]:
+    rows = session.exec(select(PublicKeyRow).order_by(col(PublicKeyRow.published_at), col(PublicKeyRow.kid)))
+    return [PublicKey(row.kid, row.public, row.published_at) for row in rows]
