@@ -1,0 +1,88 @@
+"""Which promises count as kept, broken, or not yet due."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.simulator.fleet import Stats
+from services.simulator.receiver import Receiver
+from services.simulator.region import sample_region
+from services.simulator.summary import Check, Findings, Reached, checks, document
+from services.simulator.trouble import TroubleKind
+from shared.domain.clock import Clock
+
+ORIGIN = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+REGION = sample_region(on=date(2026, 11, 20))
+
+
+def a_receiver(verified: int = 1) -> Receiver:
+    return Receiver(Clock(wall_now=lambda: ORIGIN, field_now=lambda: ORIGIN), lambda message: None, verified=verified)
+
+
+def alerts_of_all_troubles() -> list[dict[str, Any]]:
+    return [
+        {"point": point.mn, "kind": trouble.expected[0], "level": trouble.expected[1]}
+        for point in REGION.points
+        for trouble in point.troubles
+        if trouble.expected
+    ]
+
+
+def judged(
+    alerts: list[dict[str, Any]], *, until: datetime = ORIGIN + timedelta(days=2), stats: Stats | None = None,
+    receiver: Receiver | None = None,
+) -> list[Check]:  # fmt: skip
+    found = Findings(alerts=alerts, exceedances=[], deliveries=[], quarantine=[])
+    took = stats or Stats(sent=5, acknowledged=5)
+    return checks(REGION, took, receiver or a_receiver(), found, reached=Reached(ORIGIN, until))
+
+
+def test_all_is_kept_when_every_trouble_has_its_alert() -> None:
+    made = judged(alerts_of_all_troubles())
+    assert all(check.ok for check in made)
+    told = document(REGION, Stats(sent=5, acknowledged=5), a_receiver(), Findings([], [], [], []), made)
+    assert told["ok"] is True
+    # eight kinds of trouble with a promised alert; packets twice, orange or red, webhooks twice
+    assert len(told["checks"]) == len(TroubleKind) - 1 + 5
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_each_missing_alert_is_named(number: int) -> None:
+    alerts = alerts_of_all_troubles()
+    missing = alerts.pop(number)
+    broken = [check for check in judged(alerts) if check.ok is False]
+    assert len(broken) == 1
+    assert missing["point"] in broken[0].detail
+
+
+def test_an_alert_of_too_low_a_level_does_not_do() -> None:
+    alerts = alerts_of_all_troubles()
+    grave = next(alert for alert in alerts if alert["level"] == "red")
+    grave["level"] = "yellow"
+    assert [check.detail for check in judged(alerts) if check.ok is False] == [f"point {grave['point']}: only yellow"]
+
+
+def test_what_was_not_due_yet_is_neither_kept_nor_broken() -> None:
+    made = judged([], until=ORIGIN + timedelta(minutes=5))
+    open_promises = [check for check in made if check.ok is None]
+    assert len(open_promises) == len(TroubleKind) - 1
+
+
+@pytest.mark.parametrize(
+    ("stats", "receiver"),
+    [(Stats(), None), (Stats(sent=5, acknowledged=4), None), (None, a_receiver(verified=0))],
+    ids=["nothing acknowledged", "one unanswered", "no webhook"],
+)
+def test_the_road_itself_is_promised(stats: Stats | None, receiver: Receiver | None) -> None:
+    broken = [c for c in judged(alerts_of_all_troubles(), stats=stats, receiver=receiver) if c.ok is False]
+    assert len(broken) == 1
+
+
+def test_a_refused_signature_breaks_a_promise() -> None:
+    receiver = a_receiver()
+    receiver.refused.append("the signature does not fit")
+    (broken,) = [c for c in judged(alerts_of_all_troubles(), receiver=receiver) if c.ok is False]
+    assert broken.detail == "the signature does not fit"
