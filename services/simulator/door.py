@@ -12,11 +12,13 @@ import httpx
 
 from shared.domain.errors import Conflict, Unreachable
 
-from .region import PROVINCE, SampleEnterprise, SampleRegion
+from .region import SampleEnterprise, SampleRegion
+from .trouble import TroubleKind
 
 AT_ONCE = 8
 PAGES = 100  # of a list, at most
 SAMPLE_SUBJECT = "sample"
+OFFICER = "officer"
 Thing = TypeVar("Thing")
 
 
@@ -52,8 +54,8 @@ class Door:
         body = {"role": "enterprise", "subject": SAMPLE_SUBJECT, "credit_codes": [credit_code]}
         return str((await self._send("POST", "/permits/v1/keys", body))["token"])
 
-    async def officer_token(self) -> str:
-        body = {"role": "officer", "subject": SAMPLE_SUBJECT, "region": PROVINCE}
+    async def officer_token(self, region: str) -> str:
+        body = {"role": "officer", "subject": SAMPLE_SUBJECT, "region": region}
         return str((await self._send("POST", "/permits/v1/keys", body))["token"])
 
     async def endpoint(self, url: str, token: str) -> str:
@@ -140,14 +142,12 @@ async def _each(things: Iterable[Thing], act: Callable[[Thing], Awaitable[None]]
 async def endpoints_for(
     door: Door, region: SampleRegion, url: Callable[[str], str], trust: Callable[[str, str], None]
 ) -> None:
-    """One endpoint an enterprise, made with its own token, and one for an officer of the whole region."""
+    """One endpoint an enterprise, made with its own token, and one for an officer of the gravest trouble's city."""
 
     async def enterprise(found: SampleEnterprise) -> None:
         token = await door.enterprise_token(found.credit_code)
         trust(found.credit_code, await door.endpoint(url(found.credit_code), token))
 
     await _each(region.enterprises, enterprise)
-    trust(OFFICER, await door.endpoint(url(OFFICER), await door.officer_token()))
-
-
-OFFICER = "officer"
+    city = region.city_of(TroubleKind.REPEATED)
+    trust(OFFICER, await door.endpoint(url(OFFICER), await door.officer_token(city)))

@@ -114,8 +114,9 @@ class SampleRegion:
     def points(self) -> tuple[SamplePoint, ...]:
         return tuple(point for enterprise in self.enterprises for point in enterprise.points)
 
-    def owner(self, mn: str) -> SampleEnterprise:
-        return next(e for e in self.enterprises if any(point.mn == mn for point in e.points))
+    def city_of(self, kind: TroubleKind) -> str:
+        """The 4-digit division of the enterprise with this trouble."""
+        return next(e.region[:4] for e in self.enterprises for p in e.points for t in p.troubles if t.kind is kind)
 
 
 def sample_region(seed: int = 7, *, on: date) -> SampleRegion:
@@ -230,7 +231,7 @@ TRADES = (
 )
 PROMISED = {
     ("D4411", 0): (excess(TroubleKind.LASTING, _SO2, {1, 2, 3}, 1.25),),
-    ("D4411", 1): (Trouble(TroubleKind.OXYGEN, _NOX, frozenset({0, 1, 2})),),
+    ("D4411", 1): (Trouble(TroubleKind.OXYGEN, _NOX, frozenset({0, 1})),),
     ("D4430", 0): (excess(TroubleKind.GRAVE, _NOX, {0}, 2.3),),
     ("D4430", 1): (Trouble(TroubleKind.SILENT, _NOX, frozenset(range(6, 30))),),
     ("C3011", 0): (excess(TroubleKind.REPEATED, _DUST, {0, 2, 4}, 1.3),),

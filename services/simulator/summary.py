@@ -16,6 +16,7 @@ from .receiver import Receiver
 from .region import SamplePoint, SampleRegion
 from .trouble import LEVELS, TROUBLE_NAMES, Trouble, TroubleKind
 
+OXYGEN_GRACE = timedelta(minutes=90)  # an hour later the oxygen counts as missing; then a job has to come by
 GRACE_WALL_S = 4.0  # from the last packet of a trouble to its alert
 OFFICIAL = ("orange", "red")
 
@@ -97,12 +98,13 @@ def _due(trouble: Trouble, origin: datetime) -> datetime:
     """When the last packet that the alert needs has been sent."""
     if trouble.kind is TroubleKind.DAY:
         return day_start(shanghai_day(origin) + timedelta(days=1)) + timedelta(minutes=20)
-    return origin + (max(trouble.hours) + 1) * HOUR + timedelta(minutes=10)
+    late = OXYGEN_GRACE if trouble.kind is TroubleKind.OXYGEN else timedelta(minutes=10)
+    return origin + (max(trouble.hours) + 1) * HOUR + late
 
 
 def pending(found: Findings) -> int:
     """Pushes that are still on their way."""
-    return sum(1 for delivery in found.deliveries if delivery.get("status") in ("due", "pending", "sending"))
+    return sum(1 for delivery in found.deliveries if delivery.get("state") in ("due", "sending"))
 
 
 def document(
@@ -125,7 +127,7 @@ def document(
             "by_level": dict(Counter(str(a.get("level")) for a in found.alerts)),
             "by_kind": dict(Counter(str(a.get("kind")) for a in found.alerts)),
         },
-        "deliveries": dict(Counter(str(d.get("status")) for d in found.deliveries)),
+        "deliveries": dict(Counter(str(d.get("state")) for d in found.deliveries)),
         "webhooks": None
         if receiver is None
         else {"verified": receiver.verified, "repeated": receiver.repeated, "refused": len(receiver.refused)},
