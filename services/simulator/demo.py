@@ -94,7 +94,7 @@ class Demo:
         deadline = monotonic_s() + SETTLE_S
         calm = None
         while self.receiver is not None and not self.stop.is_set() and monotonic_s() < deadline:
-            state = (len(self.alerts), self.receiver.verified, pending(await look(self.door)))
+            state = (len(self.alerts), self.receiver.verified, await pending(self.door))
             if state == calm and not state[2]:
                 return
             calm = state

@@ -152,7 +152,7 @@ def demo_command(
         stopped = host.stop()
         if keep is None:
             shutil.rmtree(data, ignore_errors=True)
-    if stopped not in (0, None):
+    if stopped not in (0, -signal.SIGTERM, None):
         out.print(f"主机退出码 the host ended with {stopped}", highlight=False)
         return 1
     return code

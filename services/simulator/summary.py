@@ -102,9 +102,9 @@ def _due(trouble: Trouble, origin: datetime) -> datetime:
     return origin + (max(trouble.hours) + 1) * HOUR + late
 
 
-def pending(found: Findings) -> int:
+async def pending(door: Door) -> int:
     """Pushes that are still on their way."""
-    return sum(1 for delivery in found.deliveries if delivery.get("state") in ("due", "sending"))
+    return sum([len(await door.all("/alerts/v1/deliveries", state=state)) for state in ("due", "sending")])
 
 
 def document(
