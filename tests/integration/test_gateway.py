@@ -139,6 +139,8 @@ def test_a_command_that_carries_a_new_password_leaves_none_on_the_log(room: Room
     assert logger.rest() == []
     (record,) = room.records(PACKETS)
     assert b"654321" not in (record.value or b"") + b"".join(record.headers.values())
+    (packet,) = room.packets()
+    assert (packet["command"], packet["factors"]) == ("9015", {})
 
 
 @pytest.mark.parametrize("password", ["000000", "12345", "1234567", "", None])

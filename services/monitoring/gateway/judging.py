@@ -9,18 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from hmac import compare_digest
 
+from services.monitoring.intake import check
 from shared.domain.pollutant import aliases_2005, pollutants
 from shared.domain.quarantine import QuarantineReason
 from shared.hj212.crc import Dialect
 from shared.hj212.frame import Cut, Fault
-from shared.hj212.packet import MN_LONGEST, Malformed, Packet, Upload, Wrong, parse
+from shared.hj212.packet import MN_LONGEST, Malformed, Packet, Wrong, parse
 from shared.register import Point
 from shared.runtime.directory import Directory
 
-DEVICE_REPORTS = frozenset({"1001", "3015", "3019", "3020"})  # hold something worth keeping though they are no upload
+from .documents import Document, of_data, of_notice
+
 REASONS = {
     Fault.NOISE: QuarantineReason.NOISE,
     Fault.HEADER: QuarantineReason.MALFORMED,
@@ -32,7 +35,7 @@ REASONS = {
     Fault.ENCRYPTED: QuarantineReason.ENCRYPTED,
     Fault.FOOTER: QuarantineReason.FOOTER,
 }
-MEASURED = frozenset({Upload.REALTIME, Upload.MINUTE, Upload.HOUR, Upload.DAY})
+DETAIL = 500  # characters of an explanation
 
 _MN = re.compile(rb"(?:^|[;#\d ])MN=([^;&\r\n]{1,%d})(?=[;&])" % MN_LONGEST)
 _PW = re.compile(rb"(?:^|[;#\d ])PW=([^;&\r\n]*)(?=[;&])")
@@ -43,6 +46,7 @@ class Data:
     """A packet for the log; answered when it is there."""
 
     packet: Packet
+    document: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Notice:
     """A login, heartbeat, command or answer: proves that the point lives, holds no readings."""
 
     packet: Packet
+    document: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Refused:
 Verdict = Data | Notice | Refused
 
 
-def judge(cut: Cut, directory: Directory) -> Verdict:
+def judge(cut: Cut, directory: Directory, field_now: datetime) -> Verdict:
     """The verdict on one cut; raises Invalid when the point's password cannot be unsealed here."""
     fault = cut.fault
     if fault is not None and fault is not Fault.CRC_MODBUS:
@@ -88,25 +93,22 @@ def judge(cut: Cut, directory: Directory) -> Verdict:
     refusal = cut.refusal(strict=point.strict, dialect=_dialect(point))
     if refusal is not None:
         return _damaged(cut, refusal, directory)
-    return _of_point(packet, directory)
+    return _of_point(packet, directory, field_now)
 
 
-def _of_point(packet: Packet, directory: Directory) -> Verdict:
+def _of_point(packet: Packet, directory: Directory, field_now: datetime) -> Verdict:
     password = directory.password(packet.mn)
     if password is not None and not _same(packet.pw, password):
         detail = "no password" if packet.pw is None else "another password than registered"
         return Refused(QuarantineReason.PASSWORD, detail, packet.mn, packet.pw, registered=True)
-    upload = packet.upload
-    if upload is None and packet.cn not in DEVICE_REPORTS:
-        return Notice(packet)
-    if upload is not None and packet.data_time is None:
-        told = packet.params.get("DataTime")
-        detail = "no DataTime" if told is None else f"DataTime unreadable: {told[:24]!r}"
-        return Refused(QuarantineReason.BAD_TIME, detail, packet.mn, packet.pw, registered=True, packet=packet)
-    if upload in MEASURED and not packet.factors:
-        detail = f"a {packet.cn} without one factor"
-        return Refused(QuarantineReason.NO_FACTORS, detail, packet.mn, packet.pw, registered=True, packet=packet)
-    return Data(packet)
+    if packet.upload is None:
+        return Notice(packet, of_notice(packet))
+    found = Data(packet, of_data(packet))
+    rejection = check(found.document, directory, field_now)
+    if rejection is None or rejection.code is QuarantineReason.FUTURE:  # the handler keeps it until its time has come
+        return found
+    detail = "; ".join((rejection.detail, *packet.notes))[:DETAIL]
+    return Refused(rejection.code, detail, packet.mn, packet.pw, registered=True, packet=packet)
 
 
 def _damaged(cut: Cut, fault: Fault, directory: Directory) -> Refused:

@@ -17,7 +17,6 @@ from shared.domain.clock import monotonic_s
 from shared.domain.errors import Invalid
 from shared.domain.events import PACKETS, QUARANTINE
 from shared.hj212.frame import Cut, Fault
-from shared.hj212.packet import Packet
 from shared.hj212.reply import reply
 from shared.ports import NewRecord
 from shared.runtime.service import Context
@@ -110,37 +109,38 @@ class Gateway:
         for cut in cuts:
             (self._good if cut.fault is None else self._frames[cut.fault]).inc()
             try:
-                verdict = judge(cut, self._context.directory)
+                verdict = judge(cut, self._context.directory, now)
             except Invalid as wrong:
                 self._unopened(wrong)
                 continue
             if isinstance(verdict, Data):
-                self._data(connection, verdict.packet, cut, now)
+                self._data(connection, verdict, cut, now)
             elif isinstance(verdict, Notice):
-                self._notice(connection, verdict.packet, cut, now)
+                self._notice(connection, verdict, now)
             else:
                 self._refuse(connection, verdict, cut, now)
 
     # what becomes of a cut
-    def _data(self, connection: Connection, packet: Packet, cut: Cut, now: datetime) -> None:
-        record = records.packet(packet, cut.raw, received_at=now, directory=self._context.directory)
-        if packet.data_time is not None:
-            self._lag.observe((now - packet.data_time).total_seconds())
-        slot = connection.expect(reply(packet))
+    def _data(self, connection: Connection, found: Data, cut: Cut, now: datetime) -> None:
+        offset = self._context.directory.offset
+        record = records.packet(found.document, cut.raw, received_at=now, register_offset=offset)
+        if found.packet.data_time is not None:
+            self._lag.observe((now - found.packet.data_time).total_seconds())
+        slot = connection.expect(reply(found.packet))
         self._put(PACKETS, record, partial(self._landed, slot, "accepted"))
 
-    def _notice(self, connection: Connection, packet: Packet, cut: Cut, now: datetime) -> None:
+    def _notice(self, connection: Connection, found: Notice, now: datetime) -> None:
         """Logged once a minute and point; between, the one in the log stands for it."""
-        answer = reply(packet)
-        last = self._noticed.get(packet.mn)
+        mn, slot = found.packet.mn, connection.expect(reply(found.packet))
+        last = self._noticed.get(mn)
         if last is not None and timedelta(0) <= now - last < timedelta(seconds=self.limits.notice_every_s):
             self._outcome["repeated"].inc()
-            if answer is not None:
-                self._settle(connection.expect(answer))
+            slot.done = True
+            connection.flush()
             return
-        record = records.notice(packet, cut.raw, received_at=now, directory=self._context.directory)
-        slot = connection.expect(answer)
-        self._put(PACKETS, record, partial(self._notice_landed, slot, packet.mn, now))
+        offset = self._context.directory.offset
+        record = records.packet(found.document, None, received_at=now, register_offset=offset)
+        self._put(PACKETS, record, partial(self._notice_landed, slot, mn, now))
 
     def _refuse(self, connection: Connection, verdict: Refused, cut: Cut, now: datetime) -> None:
         proven = verdict.packet is not None
@@ -181,10 +181,6 @@ class Gateway:
                 self._noticed.clear()
             self._noticed[mn] = at
         self._landed(slot, "noticed", durable)
-
-    def _settle(self, slot: Slot) -> None:
-        slot.done = True
-        slot.connection.flush()
 
     def _after_append(self) -> None:
         touched, self._touched = self._touched, {}
