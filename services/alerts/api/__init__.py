@@ -1,0 +1,25 @@
+"""HTTP of alerts: the inbox, events, endpoints and deliveries. Decides nothing; `casework` does."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from services.alerts.api.alerts import alert_routes
+from services.alerts.api.endpoints import endpoint_routes
+from services.alerts.api.events import event_routes
+from services.alerts.casework import Casework
+from services.alerts.channels.guard import Guard
+from services.alerts.feed import Feed
+from shared.database import Database
+from shared.runtime.web import PROBLEMS
+
+PREFIX = "/alerts/v1"
+
+
+def routes(database: Database, casework: Casework, guard: Guard, feed: Feed) -> APIRouter:
+    """All routes of alerts."""
+    router = APIRouter(prefix=PREFIX, responses=PROBLEMS)
+    router.include_router(alert_routes(database, casework))
+    router.include_router(event_routes(database, feed))
+    router.include_router(endpoint_routes(database, casework, guard))
+    return router

@@ -1,0 +1,187 @@
+"""Endpoints and deliveries: where pushes go, and what became of each. Owned by the caller; secrets are shown once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.alerts.api.alerts import Reader, page, read_place
+from services.alerts.casework import Casework
+from services.alerts.channels.guard import Guard
+from services.alerts.domain.audience import Owner, audience_of
+from services.alerts.store.endpoints import endpoint
+from services.alerts.store.pushes import PushState, delivery
+from shared.database import Database
+from shared.domain.clock import rfc3339
+from shared.domain.errors import Forbidden, Invalid
+from shared.domain.events import Event
+from shared.domain.identity import credit_code, new_id
+from shared.domain.region import prefix
+from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.web import Page
+
+TAG = "推送端点 / Endpoints"
+TEST = "yujing.endpoint.test.v1"
+Owning = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)]
+
+
+class OwnerIn(BaseModel):
+    """Exactly one of them."""
+
+    model_config = ConfigDict(extra="forbid")
+    credit_code: str | None = Field(default=None, max_length=18)
+    region: str | None = Field(default=None, pattern=r"^\d{2}(\d{2}){0,2}$")
+    operators: bool = False
+
+
+class EndpointIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    url: str = Field(min_length=1, max_length=2048)
+    owner: OwnerIn | None = Field(default=None, description="admin only, or to choose one of several credit codes")
+
+
+def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> APIRouter:
+    """The routes of endpoints and deliveries; long because it is only wiring."""
+    router = APIRouter(tags=[TAG])
+    endpoints, pushes, clock = casework.endpoints, casework.pushes, casework.clock
+
+    def shown(caller: Caller, endpoint_id: str) -> dict[str, Any]:
+        with database.read() as session:
+            return _times(endpoint(endpoints.load(session, endpoint_id, caller)))
+
+    @router.post(
+        "/endpoints", status_code=201, summary="登记推送端点，密钥只显示一次 / Register; the secret is shown once"
+    )
+    def register(caller: Owning, asked: EndpointIn) -> dict[str, Any]:
+        owner = owner_of(caller, asked.owner)
+        guard.check_url(asked.url)
+        with database.transaction() as session:
+            by = f"{caller.role}:{caller.subject}"
+            endpoint_id, secret = endpoints.add(session, asked.url, owner, by=by, wall_now=clock.wall_now())
+        return {**shown(caller, endpoint_id), "secret": secret}
+
+    @router.get("/endpoints", summary="推送端点 / Endpoints")
+    def list_endpoints(
+        caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50, cursor: str | None = None
+    ) -> Page[dict[str, Any]]:
+        with database.read() as session:
+            rows = endpoints.page(session, caller, after=read_place(cursor), limit=limit + 1)
+        return page([(row.created_at, row.id, _times(endpoint(row))) for row in rows], limit)
+
+    @router.get("/endpoints/{endpoint_id}", summary="一个推送端点 / One endpoint")
+    def get_endpoint(caller: Reader, endpoint_id: str) -> dict[str, Any]:
+        return shown(caller, endpoint_id)
+
+    @router.delete("/endpoints/{endpoint_id}", status_code=204, summary="注销推送端点 / Delete an endpoint")
+    def delete_endpoint(caller: Owning, endpoint_id: str) -> None:
+        with database.transaction() as session:
+            endpoints.delete(session, endpoint_id, caller, wall_now=clock.wall_now())
+            pushes.cancel_endpoint(session, endpoint_id, "endpoint_deleted")
+
+    @router.post("/endpoints/{endpoint_id}/test", status_code=202, summary="试推送 / Push a test event the usual way")
+    def test_endpoint(caller: Owning, endpoint_id: str) -> dict[str, Any]:
+        with database.transaction() as session:
+            row = endpoints.load(session, endpoint_id, caller)
+            audience, push_id = audience_of(Owner(row.credit_code, row.region, row.operators)), new_id("psh")
+            words = {"zh": "这是一次推送测试。", "en": "This is a test of your endpoint."}
+            test = Event(TEST, "/alerts", push_id, 1, clock.wall_now(), {"endpoint": endpoint_id, "headline": words})
+            casework.test_push(session, endpoint_id, audience or "test", test, push_id)
+            return _times(pushes.document(session, push_id, caller))
+
+    @router.post(
+        "/endpoints/{endpoint_id}/rotate",
+        summary="更换密钥 / New secret; the old one signs for 24 h",
+    )
+    def rotate(caller: Owning, endpoint_id: str) -> dict[str, Any]:
+        with database.transaction() as session:
+            secret = endpoints.rotate(session, endpoint_id, caller, wall_now=clock.wall_now())
+        return {**shown(caller, endpoint_id), "secret": secret}
+
+    @router.post("/endpoints/{endpoint_id}/enable", summary="重新启用 / Enable again")
+    def enable(caller: Owning, endpoint_id: str) -> dict[str, Any]:
+        with database.transaction() as session:
+            endpoints.enable(session, endpoint_id, caller, wall_now=clock.wall_now())
+            casework.hint.when_committed(session)
+        return shown(caller, endpoint_id)
+
+    @router.get("/deliveries", summary="推送记录，最新在前 / Deliveries with their attempts, newest first")
+    def list_deliveries(
+        caller: Reader,
+        endpoint: str | None = None,
+        state: PushState | None = None,
+        alert: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        cursor: str | None = None,
+    ) -> Page[dict[str, Any]]:
+        wanted = {"endpoint_id": endpoint, "state": state.value if state else None, "alert_id": alert}
+        with database.read() as session:
+            rows = pushes.page(session, caller, wanted, before=read_place(cursor), limit=limit + 1)
+            tried = pushes.attempts(session, [row.id for row in rows])
+        return page([(row.created_at, row.id, _times(delivery(row, tried.get(row.id, [])))) for row in rows], limit)
+
+    @router.get("/deliveries/{push_id}", summary="一次推送 / One delivery")
+    def get_delivery(caller: Reader, push_id: str) -> dict[str, Any]:
+        with database.read() as session:
+            return _times(pushes.document(session, push_id, caller))
+
+    @router.post(
+        "/deliveries/{push_id}/replay", status_code=202, summary="重推，同一 webhook-id / Push again, same webhook-id"
+    )
+    def replay(caller: Owning, push_id: str) -> dict[str, Any]:
+        with database.transaction() as session:
+            pushes.replay(session, push_id, caller, wall_now=clock.wall_now())
+            casework.hint.when_committed(session)
+            return _times(pushes.document(session, push_id, caller))
+
+    return router
+
+
+def owner_of(caller: Caller, asked: OwnerIn | None) -> Owner:
+    """Whose the new endpoint is: the caller's own, unless an admin says whose."""
+    if caller.role is Role.ADMIN:
+        return _named(asked)
+    if caller.role is Role.ENTERPRISE:
+        return _enterprise(caller, asked)
+    if asked is not None and caller.role is Role.OPS:
+        raise Forbidden("operators register endpoints of their own only: leave out `owner`")
+    if caller.role is Role.OPS:
+        return Owner(operators=True)
+    region = prefix(asked.region) if asked and asked.region else caller.region or ""
+    if not caller.region or not region.startswith(prefix(caller.region)) or (asked and not asked.region):
+        raise Forbidden(f"an officer's endpoint belongs to a division inside {caller.region}")
+    return Owner(region=prefix(region))
+
+
+def _named(asked: OwnerIn | None) -> Owner:
+    given = asked or OwnerIn()
+    if sum((given.credit_code is not None, given.region is not None, given.operators)) != 1:
+        rule = 'exactly one of {"credit_code": …}, {"region": …}, {"operators": true}'
+        raise Invalid(f"owner: expected {rule}", field="owner", rule=rule)
+    if given.credit_code is not None:
+        return Owner(credit_code=credit_code(given.credit_code, "owner.credit_code"))
+    return Owner(operators=True) if given.operators else Owner(region=prefix(given.region or ""))
+
+
+def _enterprise(caller: Caller, asked: OwnerIn | None) -> Owner:
+    named = asked.credit_code if asked else None
+    if named is None and len(caller.credit_codes) == 1:
+        named = caller.credit_codes[0]
+    if named is None:
+        rule = "one of the token's credit codes"
+        raise Invalid(f"owner.credit_code: expected {rule}", field="owner.credit_code", rule=rule)
+    if named not in caller.credit_codes:
+        raise Forbidden("the endpoint may only be the caller's own enterprise's")
+    return Owner(credit_code=named)
+
+
+def _times(document: dict[str, Any]) -> dict[str, Any]:
+    """Times in RFC 3339, at any depth that these documents have."""
+    return {name: _shown(value) for name, value in document.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_times(one) for one in value]
+    return rfc3339(value) if hasattr(value, "tzinfo") else value

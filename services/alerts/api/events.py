@@ -1,0 +1,103 @@
+"""The CloudEvents of alerts by long poll and as server-sent events. The only asynchronous routes: thousands may wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from services.alerts.api.alerts import Reader
+from services.alerts.feed import PAGE, Feed
+from services.alerts.store.events import Said, last_said, said_after
+from shared.database import Database
+from shared.domain.errors import Invalid
+from shared.eventlog.codec import decode
+from shared.runtime.auth import Caller
+
+TAG = "事件 / Events"
+HEARTBEAT_S = 15.0
+LONGEST_WAIT_S = 60
+
+
+class Events(BaseModel):
+    """`next`: ask with `after=` this number."""
+
+    items: list[dict[str, Any]]
+    next: int
+
+
+def event_routes(database: Database, feed: Feed) -> APIRouter:
+    router = APIRouter(tags=[TAG])
+
+    @router.get("/events", summary="预警事件，可长轮询 / Events of alerts, by long poll")
+    async def events(
+        caller: Reader,
+        after: Annotated[int, Query(ge=0, description="stream number of the last event known")] = 0,
+        wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="seconds to wait for an event")] = 0,
+        limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+    ) -> Events:
+        found, reached = await asyncio.to_thread(_page, database, caller, after, limit)
+        if not found and wait:
+            async with aclosing(feed.listen(caller, reached, idle_s=wait)) as listening:
+                found = await anext(listening, [])
+        found = found[:limit]
+        return Events(items=[decode(one.value) for one in found], next=found[-1].stream_no if found else reached)
+
+    @router.get(
+        "/stream",
+        summary="预警事件流 / Events of alerts as server-sent events",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {}}, "description": "one CloudEvent a message"}},
+    )
+    async def stream(
+        caller: Reader,
+        after: Annotated[int | None, Query(ge=0, description="stream number; none: only what is new")] = None,
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> StreamingResponse:
+        start = await _start(database, after, last_event_id)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(_messages(feed, caller, start), media_type="text/event-stream", headers=headers)
+
+    return router
+
+
+def _page(database: Database, caller: Caller, after: int, limit: int) -> tuple[list[Said], int]:
+    with database.read() as session:
+        last = last_said(session)
+        return said_after(session, after, limit=limit, caller=caller, until=last), max(after, last)
+
+
+async def _start(database: Database, after: int | None, last_event_id: str | None) -> int:
+    """Where a listener goes on: its last id, then `after`, else at the end."""
+    if last_event_id:
+        if not (last_event_id.isascii() and last_event_id.isdigit()):
+            raise Invalid(
+                f"Last-Event-ID {last_event_id!r} is not a stream number",
+                field="Last-Event-ID",
+                value=last_event_id[:100],
+                rule="the id of the last message",
+            )
+        return min(int(last_event_id), 2**62)
+    return after if after is not None else await asyncio.to_thread(_last, database)
+
+
+def _last(database: Database) -> int:
+    with database.read() as session:
+        return last_said(session)
+
+
+async def _messages(feed: Feed, caller: Caller, after: int) -> AsyncGenerator[bytes, None]:
+    yield b"retry: 3000\n\n"
+    async with aclosing(feed.listen(caller, after, idle_s=HEARTBEAT_S)) as listening:
+        async for events in listening:
+            yield b"".join(_message(one) for one in events) or b": still here\n\n"
+
+
+def _message(said: Said) -> bytes:
+    kind = decode(said.value)["type"]
+    return f"id: {said.stream_no}\nevent: {kind}\ndata: ".encode() + said.value + b"\n\n"

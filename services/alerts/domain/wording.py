@@ -1,0 +1,130 @@
+"""The words of an alert, Chinese and English: headline, instruction, why it changed, and the law it cites.
+
+Pure: templates come from the catalogue, names from the shared tables. Words in [brackets] are left out when a value in
+them is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from services.alerts.domain.alert import Alert, Change
+from services.alerts.domain.catalogue import Row
+from shared.domain.clock import SHANGHAI, shanghai_day
+from shared.domain.law import cited
+from shared.domain.pollutant import pollutant
+from shared.domain.quantity import shown
+from shared.domain.region import full_name
+from shared.domain.risk import Risk, RiskState
+
+AVERAGING = {
+    "hour": {"zh": "小时均值", "en": "hourly mean"},
+    "day": {"zh": "日均值", "en": "daily mean"},
+    "instant": {"zh": "实时值", "en": "instant value"},
+}
+CHANGES: Mapping[Change, Mapping[str, str]] = {
+    Change.OPENED: {"zh": "新预警", "en": "new alert"},
+    Change.RAISED: {"zh": "预警升级", "en": "raised"},
+    Change.LOWERED: {"zh": "预警降级", "en": "lowered"},
+    Change.CHANGED: {"zh": "事实更新", "en": "facts updated"},
+    Change.CLEARED: {"zh": "已解除", "en": "cleared"},
+    Change.REOPENED: {"zh": "再次出现", "en": "there again"},
+    Change.MERGED: {"zh": "并入另一预警", "en": "merged into another alert"},
+    Change.CONTRADICTED: {"zh": "重新判定认为不成立", "en": "a re-decision says it was none"},
+    Change.DELIVERED: {"zh": "已送达，开始计时", "en": "delivered, the clock runs"},
+    Change.ACKNOWLEDGED: {"zh": "企业已签收", "en": "acknowledged by the enterprise"},
+    Change.ANSWERED: {"zh": "企业已反馈", "en": "answered by the enterprise"},
+    Change.OBJECTED: {"zh": "企业提出异议", "en": "the enterprise objects"},
+    Change.VERIFIED: {"zh": "已核实", "en": "verified"},
+    Change.CLOSED: {"zh": "已办结", "en": "closed"},
+    Change.WITHDRAWN: {"zh": "已撤回", "en": "withdrawn"},
+}
+BY_PEOPLE = {Change.ACKNOWLEDGED, Change.ANSWERED, Change.OBJECTED, Change.VERIFIED, Change.CLOSED, Change.DELIVERED}
+ENDINGS = {
+    RiskState.CLEARED: {"zh": "【已解除】", "en": "[Cleared] "},
+    RiskState.WITHDRAWN: {"zh": "【已撤回】", "en": "[Withdrawn] "},
+    RiskState.MERGED: {"zh": "【已并入】", "en": "[Merged] "},
+}
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+def headline(alert: Alert, row: Row) -> dict[str, str]:
+    """One line that says who, where, what and how much."""
+    ending = ENDINGS.get(alert.risk.state, {"zh": "", "en": ""})
+    if alert.status == "withdrawn":
+        ending = ENDINGS[RiskState.WITHDRAWN] if alert.risk.state is not RiskState.MERGED else ending
+    return {lang: ending[lang] + fill(row.headline[lang], values(alert.risk, row, lang)) for lang in ("zh", "en")}
+
+
+def instruction(alert: Alert, row: Row) -> dict[str, str]:
+    """What to do now."""
+    return {lang: fill(row.instruction[lang], values(alert.risk, row, lang)) for lang in ("zh", "en")}
+
+
+def why(alert: Alert) -> dict[str, str]:
+    """Why the newest revision is there: the change, and the finder's own words when it was the risk that moved."""
+    words = CHANGES[alert.change]
+    found = {} if alert.change in BY_PEOPLE else alert.risk.why
+    return {
+        "zh": f"{words['zh']}：{found['zh']}" if found.get("zh") else words["zh"],
+        "en": f"{words['en']}: {found['en']}" if found.get("en") else words["en"],
+    }
+
+
+def law(risk: Risk, row: Row) -> list[dict[str, str]]:
+    """The articles in force on the day of the fact."""
+    day = shanghai_day(risk.window.start if risk.window else risk.opened_at)
+    return [
+        {
+            "key": one.key,
+            "instrument": one.instrument,
+            "article": one.article,
+            "text": one.says_en,
+            "confidence": one.confidence,
+        }
+        for one in cited(row.law, day)
+    ]
+
+
+def fill(template: str, known: Mapping[str, str | None]) -> str:
+    """The template with its values; an optional part with a missing value is left out, else it shows as a dash."""
+
+    def optional(part: re.Match[str]) -> str:
+        wanted = _FIELD.findall(part[1])
+        return part[1] if all(known.get(name) for name in wanted) else ""
+
+    return _FIELD.sub(lambda found: known.get(found[1]) or "—", _OPTIONAL.sub(optional, template))
+
+
+def values(risk: Risk, row: Row, lang: str) -> dict[str, str | None]:
+    """What templates may name."""
+    factor = pollutant(risk.factor) if risk.factor else None
+    since = risk.opened_at.astimezone(SHANGHAI)
+    averaging = risk.window.averaging if risk.window else ""
+    return {
+        "who": risk.enterprise_name or risk.credit_code or full_name(risk.region),
+        "region": full_name(risk.region),
+        "outlet": risk.outlet_name or risk.outlet,
+        "point": risk.mn,
+        "factor": (factor.zh if lang == "zh" else factor.en) if factor else None,
+        "averaging": AVERAGING.get(averaging, {}).get(lang, averaging),
+        "decided": risk.decided,
+        "measured": risk.measured,
+        "unit": risk.unit,
+        "limit": risk.limit,
+        "multiple": risk.multiple,
+        "share": _share(risk.multiple),
+        "since": f"{since:%Y-%m-%d %H:%M}",
+        "answer_hours": str(row.answer_hours) if row.answer_hours else None,
+        "kind": risk.kind,
+        "condition": risk.condition,
+    }
+
+
+def _share(multiple: Any) -> str | None:
+    """Per cent of the limit, from multiple = decided / limit - 1."""
+    return shown((Decimal(multiple) + 1) * 100, 1) if multiple else None

@@ -1,0 +1,16 @@
+"""Runs the history of alerts on the connection that the host gives."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from services.alerts.store.tables import AlertsTable
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=AlertsTable.metadata,
+    version_table="alembic_version",
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,62 @@
+"""Wiring of alerts: which topic goes to which handler, what runs beside the web server. Decides nothing."""
+
+from __future__ import annotations
+
+from services.alerts.api import routes
+from services.alerts.casework import Casework
+from services.alerts.channels.guard import Guard
+from services.alerts.channels.webhook import Webhooks
+from services.alerts.delivery import Delivery, Policy
+from services.alerts.feed import Feed
+from services.alerts.handlers import Handlers
+from services.alerts.hint import Hint
+from services.alerts.rules import load_catalogue
+from services.alerts.store.alerts import AlertStore
+from services.alerts.store.endpoints import EndpointStore
+from services.alerts.store.pushes import PushStore
+from services.alerts.store.queue import PushQueue
+from services.alerts.store.tables import LEASE, OUTBOX, PROGRESS
+from shared.domain.events import RISKS
+from shared.eventlog.outbox import Outbox
+from shared.eventlog.progress import Progress
+from shared.runtime.consuming import Consumption
+from shared.runtime.service import Context, LoopWorker, Service
+
+NAME = "alerts"
+
+
+def build(context: Context, *, policy: Policy | None = None) -> Service:
+    """The service, wired."""
+    database, guard = context.database(NAME), Guard(context.settings.allow_private_targets)
+    casework = Casework(
+        catalogue=load_catalogue(),
+        alerts=AlertStore(),
+        endpoints=EndpointStore(context.sealer),
+        pushes=PushStore(),
+        clock=context.clock,
+        metrics=context.metrics,
+        hint=Hint(),
+        public_url=context.settings.public_url or "",
+    )
+    policy = policy or Policy()
+    feed = Feed(database)
+    delivery = Delivery(
+        database=database,
+        queue=PushQueue(lease=policy.lease, fail_for=policy.fail_for),
+        casework=casework,
+        channel=lambda: Webhooks(guard),
+        clock=context.clock,
+        metrics=context.metrics,
+        policy=policy,
+    )
+    return Service(
+        name=NAME,
+        router=routes(database, casework, guard, feed),
+        database=database,
+        progress=Progress(PROGRESS),
+        outbox=Outbox(OUTBOX),
+        outbox_table=OUTBOX,
+        lease_table=LEASE,
+        consumptions=[Consumption("alerts", {RISKS: Handlers(casework).take_risks})],
+        workers=[LoopWorker("alerts-delivery", delivery.run), feed],
+    )

@@ -1,0 +1,199 @@
+"""Alerts and their history as rows, and the outbox rows that say them with their owner beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Table, and_, false, insert, or_, select, true, update
+from sqlmodel import Session
+
+from services.alerts.domain.alert import Alert, Change, Status, Step
+from services.alerts.domain.catalogue import Audience, Level, Stage
+from services.alerts.domain.decision import Decision
+from services.alerts.store.tables import ALERT, HISTORY, OUTBOX
+from shared.database import SAID
+from shared.domain.errors import NotFound
+from shared.domain.events import ALERTS, Event
+from shared.domain.risk import Risk
+from shared.eventlog.codec import encode_event
+from shared.runtime.auth import Caller, Role
+
+IN_ONE_QUERY = 400  # bound parameters
+
+
+def scope(caller: Caller, table: Table, *, hidden: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
+    """Rows of `table` (credit_code, region) that the caller may see."""
+    if caller.sees_all:
+        return true()
+    if caller.role is Role.ENTERPRISE:
+        mine = table.c.credit_code.in_(caller.credit_codes)
+        return mine if hidden is None else and_(mine, ~hidden)
+    if caller.role is Role.OFFICER and caller.region:
+        return table.c.region.startswith(caller.region, autoescape=True)
+    return false()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Filters of the list; None: any."""
+
+    status: str | None = None
+    kind: str | None = None
+    level: str | None = None
+    stage: str | None = None
+    credit_code: str | None = None
+    region: str | None = None
+    outlet: str | None = None
+    factor: str | None = None
+    since: datetime | None = None
+
+    def clauses(self) -> Iterable[ColumnElement[bool]]:
+        for name in ("status", "kind", "level", "stage", "credit_code", "outlet", "factor"):
+            value = getattr(self, name)
+            if value is not None:
+                yield ALERT.c[name] == value
+        if self.region is not None:
+            yield ALERT.c.region.startswith(self.region, autoescape=True)
+        if self.since is not None:
+            yield ALERT.c.opened_at >= self.since
+
+
+class AlertStore:
+    """Load, save and say; every method works inside the caller's session."""
+
+    def latest_of(self, session: Session, risk_ids: Sequence[str]) -> dict[str, Alert]:
+        """The last alert of each risk, locked for change."""
+        found: dict[str, Alert] = {}
+        for start in range(0, len(risk_ids), IN_ONE_QUERY):
+            some = select(ALERT).where(ALERT.c.risk_id.in_(risk_ids[start : start + IN_ONE_QUERY]))
+            for row in session.connection().execute(some.order_by(ALERT.c.number).with_for_update()):
+                found[row.risk_id] = _alert(row)
+        return found
+
+    def load(self, session: Session, alert_id: str) -> Alert:
+        """The alert, locked for change; raises NotFound."""
+        row = session.connection().execute(select(ALERT).where(ALERT.c.id == alert_id).with_for_update()).one_or_none()
+        if row is None:
+            raise NotFound("no such alert")
+        return _alert(row)
+
+    def save(self, session: Session, alert: Alert, document: Mapping[str, Any]) -> None:
+        values = {**_values(alert), "document": document}
+        if alert.revision == 1:
+            session.connection().execute(insert(ALERT).values(values))
+        else:
+            session.connection().execute(update(ALERT).where(ALERT.c.id == alert.id).values(values))
+
+    def append(self, session: Session, alert: Alert, step: Step, decision: Decision | None) -> None:
+        """One more history entry."""
+        session.connection().execute(
+            insert(HISTORY).values(
+                alert_id=alert.id,
+                revision=step.revision,
+                at=step.at,
+                what=step.what.value,
+                who=step.who,
+                text=step.text,
+                status=step.status.value,
+                push=decision.push.value if decision else None,
+                reason=decision.reason.value if decision else None,
+            )
+        )
+
+    def say(self, session: Session, alert: Alert, event: Event, *, wall_now: datetime) -> None:
+        """The event into the outbox, with whose it is."""
+        risk = alert.risk
+        session.connection().execute(
+            insert(OUTBOX).values(
+                topic=ALERTS,
+                key=risk.credit_code or risk.region,
+                event_id=event.id,
+                value=encode_event(event),
+                headers={},
+                created_at=wall_now,
+                credit_code=None if alert.hidden_from_enterprise else risk.credit_code,
+                region=risk.region,
+            )
+        )
+        session.info[SAID] = True
+
+    def document(self, session: Session, alert_id: str, caller: Caller) -> dict[str, Any]:
+        """The alert as its callers see it; raises NotFound outside the caller's scope."""
+        mine = scope(caller, ALERT, hidden=ALERT.c.hidden_from_enterprise)
+        found = session.connection().execute(select(ALERT.c.document).where(ALERT.c.id == alert_id, mine)).scalar()
+        if found is None:
+            raise NotFound("no such alert")
+        return dict(found)
+
+    def history(self, session: Session, alert_id: str) -> list[Row[Any]]:
+        asked = select(HISTORY).where(HISTORY.c.alert_id == alert_id).order_by(HISTORY.c.revision, HISTORY.c.id)
+        return list(session.connection().execute(asked))
+
+    def page(
+        self, session: Session, caller: Caller, wanted: Wanted, *, before: tuple[datetime, str] | None, limit: int
+    ) -> list[Row[Any]]:
+        """Newest first: (opened_at, id, document), standing behind `before`."""
+        asked = select(ALERT.c.opened_at, ALERT.c.id, ALERT.c.document)
+        asked = asked.where(scope(caller, ALERT, hidden=ALERT.c.hidden_from_enterprise), *wanted.clauses())
+        if before is not None:
+            at, last = before
+            asked = asked.where(or_(ALERT.c.opened_at < at, and_(ALERT.c.opened_at == at, ALERT.c.id < last)))
+        asked = asked.order_by(ALERT.c.opened_at.desc(), ALERT.c.id.desc()).limit(limit)
+        return list(session.connection().execute(asked))
+
+
+def _values(alert: Alert) -> dict[str, Any]:
+    risk = alert.risk
+    return {
+        "id": alert.id,
+        "risk_id": risk.id,
+        "number": alert.number,
+        "revision": alert.revision,
+        "kind": risk.kind,
+        "condition": risk.condition,
+        "stage": alert.stage.value,
+        "level": alert.level.value,
+        "status": alert.status.value,
+        "rule": alert.rule,
+        "credit_code": risk.credit_code,
+        "region": risk.region,
+        "outlet": risk.outlet,
+        "factor": risk.factor,
+        "hidden_from_enterprise": alert.hidden_from_enterprise,
+        "opened_at": risk.opened_at,
+        "changed_at": alert.changed_at,
+        "cleared_at": risk.cleared_at,
+        "change": alert.change.value,
+        "previous": alert.previous,
+        "announced_stage": alert.announced_stage.value if alert.announced_stage else None,
+        "announced_level": alert.announced_level.value if alert.announced_level else None,
+        "due_enterprise": alert.due_enterprise,
+        "due_authority": alert.due_authority,
+        "audience": [one.value for one in alert.audience],
+        "risk": risk.document(),
+    }
+
+
+def _alert(row: Row[Any]) -> Alert:
+    return Alert(
+        id=row.id,
+        number=row.number,
+        revision=row.revision,
+        status=Status(row.status),
+        stage=Stage(row.stage),
+        level=Level(row.level),
+        rule=row.rule,
+        audience=tuple(Audience(one) for one in row.audience),
+        hidden_from_enterprise=row.hidden_from_enterprise,
+        risk=Risk.read(row.risk),
+        change=Change(row.change),
+        changed_at=row.changed_at,
+        previous=row.previous,
+        announced_stage=Stage(row.announced_stage) if row.announced_stage else None,
+        announced_level=Level(row.announced_level) if row.announced_level else None,
+        due_enterprise=row.due_enterprise,
+        due_authority=row.due_authority,
+    )

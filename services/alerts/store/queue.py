@@ -1,0 +1,222 @@
+"""Pushes that are due: claimed under a lease, and marked when an attempt is over.
+
+A claim raises the push's fence; whoever was overtaken (its lease ran out, the push was replayed or cancelled) marks
+nothing. On PostgreSQL several senders claim side by side (SKIP LOCKED).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, func, insert, or_, select, update
+from sqlmodel import Session
+
+from services.alerts.store.pushes import PENDING, PushState
+from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
+
+FORGET = timedelta(hours=240)  # a failure older than this does not count towards disabling
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A push in our hands until `lease_until`. `endpoint`: its row, secrets sealed."""
+
+    id: str
+    endpoint_id: str
+    alert_id: str | None
+    audience: str
+    body: bytes
+    url: str
+    schedule_s: Sequence[float]
+    step: int
+    attempts: int
+    due_at: datetime
+    lease_until: datetime
+    fence: int
+    struggling: bool
+    endpoint: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an attempt came to. `again_at` None: never again. `disable`: why the endpoint is to be disabled."""
+
+    push: Claimed
+    at: datetime
+    ended_at: datetime
+    outcome: str
+    reason: str
+    status: int | None
+    latency_ms: int
+    snippet: str
+    delivered: bool
+    again_at: datetime | None
+    disable: str | None = None
+
+
+class PushQueue:
+    """Every method works inside the caller's session. `fail_for`: only failures for so long disable an endpoint."""
+
+    def __init__(self, *, lease: timedelta, fail_for: timedelta) -> None:
+        self._lease = lease
+        self._fail_for = fail_for
+
+    def next_due(self, session: Session) -> datetime | None:
+        """When the next push is due or the next lease runs out; None when nothing waits."""
+        waiting = _when()
+        asked = select(func.min(waiting)).join(ENDPOINT, ENDPOINT.c.id == PUSH.c.endpoint_id)
+        found: datetime | None = (
+            session.connection().execute(asked.where(PUSH.c.state.in_(PENDING), ENDPOINT.c.state == "active")).scalar()
+        )
+        return found
+
+    def claim(
+        self, session: Session, now: datetime, *, limit: int, held: Mapping[str, int], a_lane: int
+    ) -> list[Claimed]:
+        """Up to `limit` due pushes, at most `a_lane` an endpoint less those `held` already."""
+        if limit <= 0:
+            return []
+        ids = self._candidates(
+            session, now, limit=limit, full=[e for e, n in held.items() if n >= a_lane], a_lane=a_lane
+        )
+        chosen, room = [], dict(held)
+        for push_id, endpoint_id in ids:
+            room[endpoint_id] = room.get(endpoint_id, 0) + 1
+            if room[endpoint_id] <= a_lane:
+                chosen.append(push_id)
+        return self._take(session, chosen, now) if chosen else []
+
+    def _candidates(
+        self, session: Session, now: datetime, *, limit: int, full: Sequence[str], a_lane: int
+    ) -> list[tuple[str, str]]:
+        place = func.row_number().over(partition_by=PUSH.c.endpoint_id, order_by=(PUSH.c.due_at, PUSH.c.id))
+        due = (
+            select(PUSH.c.id, PUSH.c.endpoint_id, PUSH.c.due_at, place.label("place"))
+            .join(ENDPOINT, ENDPOINT.c.id == PUSH.c.endpoint_id)
+            .where(_due(now), ENDPOINT.c.state == "active", PUSH.c.endpoint_id.not_in(full))
+            .subquery()
+        )
+        asked = select(due.c.id, due.c.endpoint_id).where(due.c.place <= a_lane).order_by(due.c.due_at, due.c.id)
+        return [(row.id, row.endpoint_id) for row in session.connection().execute(asked.limit(limit))]
+
+    def _take(self, session: Session, ids: Sequence[str], now: datetime) -> list[Claimed]:
+        connection, until = session.connection(), now + self._lease
+        free = select(PUSH.c.id).where(PUSH.c.id.in_(ids), _due(now)).with_for_update(skip_locked=True)
+        ours = connection.execute(free).scalars().all()
+        connection.execute(
+            update(PUSH)
+            .where(PUSH.c.id.in_(ours))
+            .values(state=PushState.SENDING.value, lease_until=until, fence=PUSH.c.fence + 1)
+        )
+        pushes = connection.execute(select(PUSH).where(PUSH.c.id.in_(ours)).order_by(PUSH.c.due_at, PUSH.c.id)).all()
+        wanted = {push.endpoint_id for push in pushes}
+        endpoints = {row.id: row for row in connection.execute(select(ENDPOINT).where(ENDPOINT.c.id.in_(wanted)))}
+        return [_claimed(push, endpoints[push.endpoint_id], until) for push in pushes]
+
+    def release_all(self, session: Session) -> int:
+        """At the start of the only sender there is: what a dead predecessor held is due at once."""
+        freed = session.connection().execute(
+            update(PUSH)
+            .where(PUSH.c.state == PushState.SENDING.value)
+            .values(state=PushState.DUE.value, lease_until=None, fence=PUSH.c.fence + 1)
+        )
+        return freed.rowcount
+
+    def release(self, session: Session, pushes: Sequence[Claimed]) -> None:
+        """Give back what was not tried."""
+        for push in pushes:
+            session.connection().execute(
+                update(PUSH).where(_ours(push)).values(state=PushState.DUE.value, lease_until=None)
+            )
+
+    def mark(self, session: Session, result: Result) -> bool:
+        """The attempt into its row, push and endpoint onwards; False when the push is no longer ours."""
+        push, connection = result.push, session.connection()
+        connection.execute(
+            insert(ATTEMPT).values(
+                push_id=push.id,
+                number=push.attempts + 1,
+                at=result.at,
+                outcome=result.outcome,
+                reason=result.reason,
+                status=result.status,
+                latency_ms=result.latency_ms,
+                snippet=result.snippet,
+            )
+        )
+        ours = connection.execute(update(PUSH).where(_ours(push)).values(**_after(result))).rowcount == 1
+        self._mark_endpoint(session, result)
+        return ours
+
+    def _mark_endpoint(self, session: Session, result: Result) -> None:
+        connection, mine = session.connection(), ENDPOINT.c.id == result.push.endpoint_id
+        if result.delivered:
+            connection.execute(
+                update(ENDPOINT)
+                .where(mine)
+                .values(last_success_at=result.ended_at, failing_since=None, last_failure_at=None)
+            )
+            return
+        now = result.ended_at
+        row = connection.execute(select(ENDPOINT).where(mine).with_for_update()).one()
+        remembered = row.last_failure_at is not None and now - row.last_failure_at <= FORGET
+        since = row.failing_since if remembered and row.failing_since else now
+        values: dict[str, Any] = {"failing_since": since, "last_failure_at": now}
+        reason = result.disable or ("only_failures" if now - since >= self._fail_for else None)
+        if reason and row.state == "active":
+            values |= {"state": "disabled", "state_reason": reason, "state_at": now}
+        connection.execute(update(ENDPOINT).where(mine).values(**values))
+
+
+def _when() -> Any:
+    """When a push may next be taken: its due time, or the end of another's lease."""
+    return func.coalesce(PUSH.c.lease_until, PUSH.c.due_at)
+
+
+def _due(now: datetime) -> Any:
+    return or_(
+        and_(PUSH.c.state == PushState.DUE.value, PUSH.c.due_at <= now),
+        and_(PUSH.c.state == PushState.SENDING.value, PUSH.c.lease_until < now),
+    )
+
+
+def _ours(push: Claimed) -> Any:
+    return and_(PUSH.c.id == push.id, PUSH.c.fence == push.fence, PUSH.c.state == PushState.SENDING.value)
+
+
+def _after(result: Result) -> dict[str, Any]:
+    values: dict[str, Any] = {"attempts": PUSH.c.attempts + 1, "lease_until": None}
+    if result.delivered:
+        return {**values, "state": PushState.DELIVERED.value, "state_reason": None, "delivered_at": result.ended_at}
+    if result.again_at is None:
+        reason = "exhausted" if result.outcome == "later" else result.reason
+        return {**values, "state": PushState.FAILED.value, "state_reason": reason}
+    return {
+        **values,
+        "state": PushState.DUE.value,
+        "state_reason": result.reason,
+        "due_at": result.again_at,
+        "step": PUSH.c.step + 1,
+    }
+
+
+def _claimed(push: Any, endpoint: Any, until: datetime) -> Claimed:
+    return Claimed(
+        id=push.id,
+        endpoint_id=push.endpoint_id,
+        alert_id=push.alert_id,
+        audience=push.audience,
+        body=bytes(push.body),
+        url=endpoint.url,
+        schedule_s=push.schedule_s,
+        step=push.step,
+        attempts=push.attempts,
+        due_at=push.due_at,
+        lease_until=until,
+        fence=push.fence,
+        struggling=endpoint.failing_since is not None,
+        endpoint=endpoint,
+    )

@@ -1,0 +1,163 @@
+"""The tables of alerts. Rows are never domain objects: the modules beside this one turn one into the other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, LargeBinary, MetaData, Table, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from shared.database import UtcDateTime, WideInteger
+from shared.eventlog.outbox import LeaseColumns, OutboxColumns
+from shared.eventlog.progress import ProgressColumns
+
+
+class AlertsTable(SQLModel):
+    metadata = MetaData()
+
+
+class AlertsOutbox(OutboxColumns, AlertsTable, table=True):
+    """`credit_code` and `region`: whose event it is, so that event lists filter in SQL. A hidden one has no code."""
+
+    __tablename__ = "outbox"
+    credit_code: str | None = Field(default=None, index=True)
+    region: str | None = Field(default=None, index=True)
+
+
+class AlertsProgress(ProgressColumns, AlertsTable, table=True):
+    __tablename__ = "progress"
+
+
+class AlertsLease(LeaseColumns, AlertsTable, table=True):
+    __tablename__ = "lease"
+
+
+class AlertRow(AlertsTable, table=True):
+    """`risk` and `document` are whole JSON states; the other columns are what decides or is searched by."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        UniqueConstraint("risk_id", "number", name="uq_alert_risk_id_number"),
+        Index("ix_alert_opened_at_id", "opened_at", "id"),
+        Index("ix_alert_credit_code_opened_at", "credit_code", "opened_at"),
+        Index("ix_alert_region_opened_at", "region", "opened_at"),
+        Index("ix_alert_status_opened_at", "status", "opened_at"),
+    )
+    id: str = Field(primary_key=True)
+    risk_id: str
+    number: int
+    revision: int
+    kind: str
+    condition: str
+    stage: str
+    level: str
+    status: str
+    rule: str
+    credit_code: str | None = None
+    region: str
+    outlet: str | None = None
+    factor: str | None = None
+    hidden_from_enterprise: bool = False
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+    cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    change: str
+    previous: str | None = None
+    announced_stage: str | None = None
+    announced_level: str | None = None
+    due_enterprise: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    due_authority: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    audience: list[str] = Field(default_factory=list, sa_type=JSON)
+    risk: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    document: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+class HistoryRow(AlertsTable, table=True):
+    """Rows are only ever added."""
+
+    __tablename__ = "alert_history"
+    id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
+    alert_id: str = Field(index=True)
+    revision: int
+    at: datetime = Field(sa_type=UtcDateTime)
+    what: str
+    who: str
+    text: str
+    status: str
+    push: str | None = None
+    reason: str | None = None
+
+
+class EndpointRow(AlertsTable, table=True):
+    """Exactly one owner. Secrets are sealed. A deleted endpoint stays as a row: deliveries name it."""
+
+    __tablename__ = "endpoint"
+    id: str = Field(primary_key=True)
+    url: str
+    credit_code: str | None = Field(default=None, index=True)
+    region: str | None = Field(default=None, index=True)
+    operators: bool = False
+    state: str = Field(default="active", index=True)
+    state_reason: str | None = None
+    state_at: datetime = Field(sa_type=UtcDateTime)
+    sealed_secret: str
+    sealed_previous: str | None = None
+    previous_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str
+    failing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_failure_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class PushRow(AlertsTable, table=True):
+    """One thing to tell one endpoint. `id` is the webhook-id of all its attempts. `lease_until` and `fence`: a sender
+    that died or was overtaken marks nothing."""
+
+    __tablename__ = "push"
+    __table_args__ = (
+        Index("ix_push_state_due_at", "state", "due_at"),
+        Index("ix_push_endpoint_id_created_at", "endpoint_id", "created_at"),
+        Index("ix_push_created_at_id", "created_at", "id"),
+    )
+    id: str = Field(primary_key=True)
+    endpoint_id: str
+    alert_id: str | None = Field(default=None, index=True)
+    alert_revision: int | None = None
+    audience: str
+    reason: str
+    event_id: str
+    body: bytes = Field(sa_type=LargeBinary)
+    schedule_s: list[float] = Field(default_factory=list, sa_type=JSON)
+    step: int = 0
+    attempts: int = 0
+    state: str = "due"
+    state_reason: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    fence: int = 0
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class AttemptRow(AlertsTable, table=True):
+    __tablename__ = "attempt"
+    id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
+    push_id: str = Field(index=True)
+    number: int
+    at: datetime = Field(sa_type=UtcDateTime)
+    outcome: str
+    reason: str
+    status: int | None = None
+    latency_ms: int
+    snippet: str
+
+
+def _table(name: str) -> Table:
+    return AlertsTable.metadata.tables[name]
+
+
+OUTBOX, PROGRESS, LEASE = _table("outbox"), _table("progress"), _table("lease")
+ALERT, HISTORY, ENDPOINT = _table("alert"), _table("alert_history"), _table("endpoint")
+PUSH, ATTEMPT = _table("push"), _table("attempt")

@@ -1,0 +1,39 @@
+"""The first road: a risk on the log becomes an alert row and a signed webhook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from standardwebhooks import Webhook
+
+from tests.support.alerts_case import Desk, a_desk, a_risk
+from tests.support.receiver import Receiver
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return a_desk(tmp_path)
+
+
+def test_a_risk_becomes_one_alert_and_one_verified_webhook(desk: Desk, receiver: Receiver) -> None:
+    _, secret = desk.endpoint(receiver.url("/hook"))
+    with desk.sending():
+        desk.take(a_risk())
+        (letter,) = receiver.wait_taken(1, "/hook")
+        desk.wait_until(lambda: [p.state for p in desk.pushes()] == ["delivered"])
+    Webhook(secret).verify(letter.body, letter.headers)
+    event = json.loads(letter.body)
+    assert event["type"] == "yujing.alert.issued.v1"
+    assert event["data"]["headline"]["zh"] == (
+        "呼和浩特示例热电 1号锅炉烟囱 二氧化硫 小时均值 48.21 mg/m3，超过许可限值 35（超标0.377倍）"
+    )
+    assert letter.id == desk.pushes()[0].id
