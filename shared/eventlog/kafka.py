@@ -21,6 +21,7 @@ from kafka.net.compat import KafkaNetClient
 from shared.domain.errors import NotFound, Unreachable
 from shared.eventlog.kafka_append import LARGEST_BYTES, PRODUCER, Appender
 from shared.eventlog.kafka_readers import KafkaFollowing, KafkaSharing, unreachable_when_away
+from shared.eventlog.kafka_sockets import DIRECT
 from shared.ports import Following, NewRecord, Sharing, TopicShape
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class KafkaLog:
         self._client: dict[str, Any] = {
             "bootstrap_servers": bootstrap.split(","),
             "reconnect_backoff_max_ms": RECONNECT_MS,
+            "proxy_url": DIRECT,
             **(security or {}),
         }
         self._counts: dict[str, int] = {}
