@@ -18,7 +18,7 @@ Longitude = Annotated[StrictFloat | StrictInt, Field(ge=-180, le=180, allow_inf_
 Latitude = Annotated[StrictFloat | StrictInt, Field(ge=-90, le=90, allow_inf_nan=False)]
 
 ENTERPRISE: dict[str, Any] = {
-    "credit_code": "91150102MA0N0AAA1P",
+    "credit_code": "91150102MA0N0AAA1B",
     "name": "呼和浩特示例热电有限公司",
     "industry": "D4412",
     "region": "150102",
@@ -166,7 +166,7 @@ class KeyIn(Document):
     )
 
     role: Literal["enterprise", "officer", "device", "ops", "admin"]
-    subject: Word | None = Field(None, description="who; the role by default")
+    subject: Word | None = Field(None, description="who; role and scope by default")
     credit_codes: list[Word] = Field(default=[], max_length=1000)
     region: Annotated[str, StringConstraints(pattern=r"^(\d{2}){1,3}$")] | None = None
     scopes: list[Word] = Field(default=[], max_length=20)

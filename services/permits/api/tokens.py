@@ -71,9 +71,15 @@ def tokens_router(registrar: Registrar, database: Database, key: SigningKey) -> 
 def _bearer(body: KeyIn) -> Caller:
     return Caller(
         role=Role(body.role),
-        subject=body.subject or body.role,
+        subject=body.subject or _usual_subject(body),
         credit_codes=tuple(body.credit_codes),
         region=body.region,
         scopes=tuple(body.scopes),
         mns=tuple(body.mns),
     )
+
+
+def _usual_subject(body: KeyIn) -> str:
+    """Role and whom it stands for; an enterprise's two tokens are one caller."""
+    whom = body.credit_codes[:1] or body.mns[:1] or ([body.region] if body.region else [])
+    return ":".join([body.role, *whom])

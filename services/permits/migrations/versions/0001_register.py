@@ -95,7 +95,7 @@ def _tokens() -> None:
 def _flow() -> None:
     op.create_table(
         "outbox",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("id", SERIAL, primary_key=True),
         sa.Column("topic", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("event_id", sa.String(), nullable=False, index=True),
@@ -103,14 +103,14 @@ def _flow() -> None:
         sa.Column("headers", sa.JSON(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("sent_at", TIME, nullable=True, index=True),
-        sa.Column("stream_no", sa.Integer(), nullable=True, index=True, unique=True),
+        sa.Column("stream_no", SERIAL, nullable=True, index=True, unique=True),
     )
     op.create_table(
         "progress",
         sa.Column("group", sa.String(), primary_key=True),
         sa.Column("topic", sa.String(), primary_key=True),
         sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
-        sa.Column("next_offset", sa.Integer(), nullable=False),
+        sa.Column("next_offset", SERIAL, nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
     )
     op.create_table(

@@ -1,0 +1,429 @@
+"""The register over HTTP on real rows: versions, renewal, correction, points, lists, and what every refusal says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from shared.register import read_enterprise, read_permit, read_point
+from shared.runtime.auth import Role
+from shared.runtime.directory import PASSWORD
+from tests.support.product import Source
+from tests.support.register_office import Office, office
+
+SOURCE = Source(valid_from="2024-01-01", valid_to="2026-12-15")
+OTHER = Source(number=2, region="110105")
+ENTERPRISES, PERMITS, POINTS = "/permits/v1/enterprises", "/permits/v1/permits", "/permits/v1/points"
+PERMIT = f"{PERMITS}/{SOURCE.permit}"
+
+
+@pytest.fixture
+def register(tmp_path: Path, database_url: str | None) -> Iterator[Office]:
+    with office(tmp_path, database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Office]:
+    """The same on SQLite only."""
+    with office(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def admin(desk: Office) -> TestClient:
+    client = desk.client()
+    put(client, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise())
+    return client
+
+
+def put(client: TestClient, path: str, body: dict[str, Any], status: int | None = None) -> dict[str, Any]:
+    answer = client.put(path, json=body)
+    assert answer.status_code in ((status,) if status else (200, 201)), answer.text
+    return dict(answer.json())
+
+
+def with_limit(limit: Any, **changes: Any) -> dict[str, Any]:
+    document = SOURCE.document(**changes)
+    document["outlets"][0]["limits"][0]["limit"] = limit
+    return document
+
+
+def limit_on(client: TestClient, day: str) -> str:
+    return str(client.get(PERMIT, params={"on": day}).json()["outlets"][0]["limits"][0]["limit"])
+
+
+def test_a_permit_is_registered_read_and_said_with_its_points(register: Office) -> None:
+    admin = register.client()
+    put(admin, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise(), 201)
+    written = put(admin, PERMIT, SOURCE.document(), 201)
+    assert (written["changed"], written["revision"], written["change"]) == (True, 1, "first version")
+    read = admin.get(PERMIT).json()
+    assert read["outlets"][0]["limits"][0]["limit"] == "35"
+    point = read["outlets"][0]["points"][0]
+    assert (point["mn"], point["interval_s"], point["password_set"]) == (SOURCE.mn, 60, True)
+    assert (read["in_force"], read["incomplete"], len(read["versions"])) == (True, [], 1)
+    assert [event["subject"] for event in register.said()] == [
+        f"enterprise:{SOURCE.code}",
+        f"point:{SOURCE.mn}",
+        f"permit:{SOURCE.permit}",
+    ]
+
+
+def test_what_is_said_is_what_the_readers_of_the_register_understand(desk: Office, admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    put(admin, PERMIT, with_limit("30"))
+    enterprise, point, _, permit = [event["data"] for event in desk.said()]
+    assert read_enterprise(enterprise).region == SOURCE.region
+    history = read_permit(permit)
+    assert [str(version.outlets[0].limits[0].limit) for version in history.versions] == ["35", "30"]
+    known = read_point(point)
+    assert (known.permit, known.outlet, known.credit_code) == (SOURCE.permit, "DA001", SOURCE.code)
+    assert desk.context.sealer.open(known.sealed_password or "", PASSWORD) == SOURCE.password
+
+
+def test_the_same_put_again_changes_nothing_and_says_nothing(register: Office) -> None:
+    admin = register.client()
+    for _ in range(2):
+        enterprise = put(admin, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise())
+        permit = put(admin, PERMIT, SOURCE.document())
+    assert (enterprise["changed"], permit["changed"]) == (False, False)
+    assert (enterprise["revision"], permit["revision"], len(permit["versions"])) == (1, 1, 1)
+    assert len(register.said()) == 3
+    register.tomorrow()
+    assert put(admin, PERMIT, SOURCE.document(), 200)["changed"] is False
+
+
+def test_a_new_password_alone_changes_the_point_and_no_version(desk: Office, admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    document = SOURCE.document()
+    document["outlets"][0]["points"][0]["password"] = "654321"
+    written = put(admin, PERMIT, document, 200)
+    assert written["changed"] is True
+    assert len(written["versions"]) == 1
+    (_, latest) = desk.said(f"point:{SOURCE.mn}")
+    assert latest["revision"] == 2
+    assert desk.context.sealer.open(latest["data"]["sealed_password"], PASSWORD) == "654321"
+
+
+def test_a_password_left_out_stays_and_null_takes_it_away(desk: Office, admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    document = SOURCE.document()
+    del document["outlets"][0]["points"][0]["password"]
+    assert put(admin, PERMIT, document)["changed"] is False
+    document["outlets"][0]["points"][0]["password"] = None
+    assert put(admin, PERMIT, document)["changed"] is True
+    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["password_set"] is False
+    assert desk.said(f"permit:{SOURCE.permit}")[-1]["revision"] == 2
+
+
+def test_a_change_holds_from_today_and_the_days_before_keep_their_limit(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    written = put(admin, PERMIT, with_limit("30"), 200)
+    assert (written["changed"], written["revision"], written["effective_from"]) == (True, 2, "2026-11-20")
+    assert [limit_on(admin, day) for day in ("2024-01-01", "2026-11-19", "2026-11-20")] == ["35", "35", "30"]
+
+
+def test_a_change_just_after_midnight_in_shanghai_holds_from_the_new_day(desk: Office, admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    desk.hands.at = desk.hands.at.replace(hour=16, minute=0)  # 00:00 of the 21st
+    assert put(admin, PERMIT, with_limit("30"))["effective_from"] == "2026-11-21"
+
+
+def test_a_renewal_joins_and_governs_from_its_first_day(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    renewal = with_limit("25", valid_from="2026-12-16", valid_to="2031-12-15")
+    written = put(admin, PERMIT, renewal, 200)
+    assert (written["change"], written["gaps"], written["effective_from"]) == ("renewal", [], "2026-12-16")
+    assert admin.get(PERMIT).json()["valid_to"] == "2026-12-15"
+    assert [limit_on(admin, day) for day in ("2026-12-15", "2026-12-16")] == ["35", "25"]
+    assert put(admin, PERMIT, renewal)["changed"] is False
+
+
+def test_a_renewal_that_leaves_a_gap_is_taken_and_the_gap_told(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    written = put(admin, PERMIT, SOURCE.document(valid_from="2027-01-01", valid_to="2031-12-31"))
+    assert written["gaps"] == [{"from": "2026-12-16", "to": "2026-12-31"}]
+
+
+def test_only_a_correction_changes_the_past(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    past = with_limit("30", effective_from="2026-03-01")
+    (error,) = refusal(admin, PERMIT, past)
+    assert (error["field"], error["value"]) == ("effective_from", "2026-03-01")
+    assert "correction" in error["rule"]
+    written = put(admin, PERMIT, past | {"correction": True, "reason": "限值录入有误"}, 200)
+    assert written["change"] == "correction"
+    assert [limit_on(admin, day) for day in ("2026-02-28", "2026-03-01")] == ["35", "30"]
+    assert written["versions"][-1]["reason"] == "限值录入有误"
+
+
+def test_a_permit_that_begins_later_is_shown_and_not_in_force(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document(valid_from="2027-01-01", valid_to="2031-12-31"))
+    read = admin.get(PERMIT).json()
+    assert (read["in_force"], read["valid_from"]) == (False, "2027-01-01")
+
+
+def test_what_nobody_said_is_null_and_named_incomplete(admin: TestClient) -> None:
+    written = put(admin, PERMIT, {"valid_from": "2024-01-01", "valid_to": "2028-12-31"})
+    assert written["incomplete"] == ["category", "authority", "outlets"]
+    assert written["outlets"] is None
+
+
+def refusal(client: TestClient, path: str, body: Any) -> list[dict[str, Any]]:
+    answer = client.put(path, json=body)
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["code"] == "invalid" and problem["detail"]
+    for error in problem["errors"]:
+        assert error["field"] and error["rule"] and "value" in error, problem
+    return list(problem["errors"])
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    return SOURCE.document(**changes)
+
+
+def changed_point(**changes: Any) -> dict[str, Any]:
+    document = SOURCE.document()
+    document["outlets"][0]["points"][0] |= changes
+    return document
+
+
+LIMIT, POINT = "outlets[0].limits[0].limit", "outlets[0].points[0]"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        pytest.param(changed(valid_to="2023-12-31"), "valid_to", id="ends before it begins"),
+        pytest.param(changed(valid_from="2023-02-29"), "valid_from", id="a 29 February that never was"),
+        pytest.param(changed(valid_from=1704067200), "valid_from", id="a day as a number"),
+        pytest.param(changed(valid_from="0001-01-01"), "valid_from", id="a day before all permits"),
+        pytest.param(changed(number="91150102MA0N0AAA1B001P"), "number", id="another number than the address"),
+        pytest.param(changed(credit_code=OTHER.code), "credit_code", id="another enterprise than the number's"),
+        pytest.param(changed(catgory="key"), "catgory", id="a misspelt field"),
+        pytest.param(changed(category="重点"), "category", id="a category outside the list"),
+        pytest.param(changed(outlets="DA001"), "outlets", id="outlets that are no list"),
+        pytest.param(changed(reason="a\x00b", correction=False), "reason", id="a control character"),
+        pytest.param(with_limit(35), LIMIT, id="a limit as JSON number"),
+        pytest.param(with_limit("thirty"), LIMIT, id="a limit in words"),
+        pytest.param(with_limit("1e3"), LIMIT, id="a limit with exponent"),
+        pytest.param(with_limit("-1"), LIMIT, id="a limit below zero"),
+        pytest.param(with_limit("0"), LIMIT, id="a limit of zero"),
+        pytest.param(with_limit("NaN"), LIMIT, id="a limit that is no number"),
+        pytest.param(changed_point(system="air"), f"{POINT}.system", id="a system in words"),
+        pytest.param(changed_point(interval_s="60"), f"{POINT}.interval_s", id="an interval as text"),
+        pytest.param(changed_point(password=123456), f"{POINT}.password", id="a password as number"),
+        pytest.param(changed_point(password="x" * 33), f"{POINT}.password", id="a password too long"),
+        pytest.param(changed_point(pasword="123456"), f"{POINT}.pasword", id="a misspelt password"),
+        pytest.param(changed_point(units={"a99": "mg/m3"}), f"{POINT}.units.a99", id="a unit of an unknown factor"),
+        pytest.param([], "body", id="a list for a document"),
+    ],
+)
+def test_a_wrong_permit_is_told_field_value_and_rule(admin: TestClient, body: Any, field: str) -> None:
+    errors = refusal(admin, PERMIT, body)
+    assert [error["field"] for error in errors] == [field]
+    assert admin.get(PERMIT).status_code == 404
+
+
+def test_all_that_is_wrong_is_told_at_once(admin: TestClient) -> None:
+    body = with_limit("0", valid_to="2020-01-01")
+    body["outlets"][0]["limits"][0] |= {"factor": "a99999", "unit": "ppm"}
+    fields = {error["field"] for error in refusal(admin, PERMIT, body)}
+    assert fields == {"valid_to", LIMIT, "outlets[0].limits[0].factor", "outlets[0].limits[0].unit"}
+
+
+@pytest.mark.parametrize("password", [123456789, "planted-" * 8, "plan;ted"], ids=["number", "too long", "semicolon"])
+def test_a_refused_password_is_not_echoed(admin: TestClient, password: Any) -> None:
+    for body in (changed_point(password=password), changed_point(pasword=password)):
+        assert str(password) not in admin.put(PERMIT, json=body).text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        pytest.param(SOURCE.code, {"region": "999999"}, "region", id="no such division"),
+        pytest.param(SOURCE.code, {"industry": "4411"}, "industry", id="an industry without its letter"),
+        pytest.param(SOURCE.code, {"longitude": 200}, "longitude", id="beyond the date line"),
+        pytest.param(SOURCE.code, {"name": ""}, "name", id="no name"),
+        pytest.param(SOURCE.code, {"credit_code": OTHER.code}, "credit_code", id="another code than the address"),
+        pytest.param("91150102MA0N0AAA11", {"credit_code": None}, "credit_code", id="a wrong check character"),
+    ],
+)
+def test_a_wrong_enterprise_is_told_field_value_and_rule(
+    admin: TestClient, path: str, body: dict[str, Any], field: str
+) -> None:
+    errors = refusal(admin, f"{ENTERPRISES}/{path}", SOURCE.enterprise() | body)
+    assert [error["field"] for error in errors] == [field]
+
+
+def test_numbers_that_json_does_not_know_are_refused_and_answered(admin: TestClient) -> None:
+    body = '{"name": "x", "industry": "D4411", "region": "150102", "longitude": NaN, "latitude": "\\ud800"}'
+    answer = admin.put(f"{ENTERPRISES}/{SOURCE.code}", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert {error["field"] for error in answer.json()["errors"]} >= {"longitude"}
+
+
+def test_a_permit_needs_its_enterprise_first(admin: TestClient) -> None:
+    (error,) = refusal(admin, f"{PERMITS}/{OTHER.permit}", OTHER.document())
+    assert (error["field"], error["value"]) == ("credit_code", OTHER.code)
+    assert "PUT /permits/v1/enterprises" in error["rule"]
+
+
+def test_a_number_that_is_none_is_refused(admin: TestClient) -> None:
+    (error,) = refusal(admin, f"{PERMITS}/12345", SOURCE.document())
+    assert (error["field"], error["value"]) == ("number", "12345")
+
+
+def test_an_mn_of_another_enterprise_is_not_given_away(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    put(admin, f"{ENTERPRISES}/{OTHER.code}", OTHER.enterprise())
+    thief = OTHER.document()
+    thief["outlets"][0]["points"][0]["mn"] = SOURCE.mn
+    answer = admin.put(f"{PERMITS}/{OTHER.permit}", json=thief)
+    assert (answer.status_code, answer.json()["code"]) == (409, "mn-taken")
+    assert SOURCE.code not in answer.json()["detail"].replace(SOURCE.mn, "")
+    assert admin.get(f"{PERMITS}/{OTHER.permit}").status_code == 404
+    alone = {"system": "31", "credit_code": OTHER.code}
+    assert admin.put(f"{POINTS}/{SOURCE.mn}", json=alone).status_code == 409
+
+
+def test_a_retired_point_may_go_to_another_enterprise(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    put(admin, f"{ENTERPRISES}/{OTHER.code}", OTHER.enterprise())
+    gone = admin.delete(f"{POINTS}/{SOURCE.mn}").json()
+    assert (gone["active"], gone["changed"]) == (False, True)
+    assert admin.delete(f"{POINTS}/{SOURCE.mn}").json()["changed"] is False
+    put(admin, f"{POINTS}/{SOURCE.mn}", {"system": "31", "credit_code": OTHER.code}, 200)
+    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["credit_code"] == OTHER.code
+
+
+def test_a_point_that_left_its_permit_stays_registered_until_another_permit_takes_it(admin: TestClient) -> None:
+    second = f"{SOURCE.code}002P"
+    put(admin, PERMIT, SOURCE.document())
+    assert admin.put(f"{PERMITS}/{second}", json=SOURCE.document(number=second)).status_code == 409
+    empty = SOURCE.document()
+    empty["outlets"][0]["points"] = []
+    put(admin, PERMIT, empty)
+    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["permit"] == SOURCE.permit
+    put(admin, f"{PERMITS}/{second}", SOURCE.document(number=second))
+    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["permit"] == second
+
+
+def test_a_point_registered_alone_finds_its_permit_by_its_outlet_in_either_order(admin: TestClient) -> None:
+    empty = SOURCE.document()
+    empty["outlets"][0]["points"] = []
+    alone = {"system": "31", "credit_code": SOURCE.code, "outlet": "DA001", "password": "123456"}
+    assert put(admin, f"{POINTS}/early", alone, 201)["permit"] is None
+    put(admin, PERMIT, empty)
+    assert admin.get(f"{POINTS}/early").json()["permit"] == SOURCE.permit
+    assert put(admin, f"{POINTS}/late", alone, 201)["permit"] == SOURCE.permit
+    assert put(admin, f"{POINTS}/late", alone, 200)["changed"] is False
+
+
+def test_the_settings_of_a_point_outlive_a_put_of_its_permit_that_does_not_say_them(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    put(admin, f"{POINTS}/{SOURCE.mn}", {"system": "31", "interval_s": 30, "units": {"a21026": "ug/m3"}}, 200)
+    assert put(admin, PERMIT, SOURCE.document())["outlets"][0]["points"][0]["interval_s"] == 30
+    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["outlet"] == "DA001"
+
+
+def test_a_point_that_a_permit_lists_moves_only_with_the_permit(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    answer = admin.put(f"{POINTS}/{SOURCE.mn}", json={"system": "31", "outlet": "DA002"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "listed-by-permit")
+
+
+def test_a_correction_of_an_old_version_leaves_the_point_where_the_newest_has_it(admin: TestClient) -> None:
+    put(admin, PERMIT, SOURCE.document())
+    moved = SOURCE.document()
+    moved["outlets"][0]["code"] = "DA009"
+    put(admin, PERMIT, moved)
+    old = with_limit("30", correction=True, reason="mistyped", effective_from="2025-01-01")
+    assert "later version" in put(admin, PERMIT, old)["notes"][0]
+    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["outlet"] == "DA009"
+
+
+def test_lists_go_on_by_cursor_and_narrow_by_what_is_asked(admin: TestClient) -> None:
+    sources = [Source(number=n, region=region) for n, region in enumerate(("150102", "150102", "110105"), start=5)]
+    for source in sources:
+        source.register(admin)  # type: ignore[arg-type]
+    codes = sorted([SOURCE.code, *(source.code for source in sources)])
+    assert read_all(admin, ENTERPRISES, "credit_code") == codes
+    assert read_all(admin, f"{ENTERPRISES}?region=11", "credit_code") == [sources[2].code]
+    assert read_all(admin, f"{ENTERPRISES}?region=110000", "credit_code") == [sources[2].code]
+    assert read_all(admin, f"{ENTERPRISES}?industry=C", "credit_code") == []
+    assert read_all(admin, f"{PERMITS}?credit_code={sources[0].code}", "number") == [sources[0].permit]
+    assert read_all(admin, f"{PERMITS}?expiring_by=2028-12-30", "number") == []
+    assert len(read_all(admin, f"{PERMITS}?expiring_by=2028-12-31", "number")) == 3
+    assert read_all(admin, POINTS, "mn") == sorted(source.mn for source in sources)
+
+
+def read_all(client: TestClient, path: str, name: str) -> list[str]:
+    """Everything in a list, one by one."""
+    found: list[str] = []
+    params: dict[str, Any] = {"limit": 1}
+    while True:
+        answer = client.get(path, params=dict(_query(path)) | params)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += [item[name] for item in page["items"]]
+        if page["next"] is None:
+            return found
+        params["cursor"] = page["next"]
+
+
+def _query(path: str) -> list[tuple[str, str]]:
+    return [tuple(part.split("=", 1)) for part in path.partition("?")[2].split("&") if part]  # type: ignore[misc]
+
+
+def test_a_cursor_that_we_did_not_give_is_refused(admin: TestClient) -> None:
+    for text in ("zzz", "WzFd"):
+        answer = admin.get(ENTERPRISES, params={"cursor": text})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "cursor"
+
+
+def test_a_division_says_whether_its_register_is_complete(desk: Office) -> None:
+    admin = desk.client()
+    assert put(admin, "/permits/v1/regions/150102", {"register_complete": True}, 201)["changed"] is True
+    assert put(admin, "/permits/v1/regions/150102", {"register_complete": True}, 200)["changed"] is False
+    assert admin.get("/permits/v1/regions/150102").json()["register_complete"] is True
+    assert admin.get("/permits/v1/regions").json()["items"][0]["code"] == "150102"
+    assert desk.said("region:150102")[0]["data"]["register_complete"] is True
+    refusal(admin, "/permits/v1/regions/159999", {"register_complete": True})
+
+
+def test_an_enterprise_keeps_what_it_was(desk: Office, admin: TestClient) -> None:
+    put(admin, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise() | {"name": "新名"}, 200)
+    versions = admin.get(f"{ENTERPRISES}/{SOURCE.code}").json()["versions"]
+    assert [version["document"]["name"] for version in versions] == [SOURCE.enterprise()["name"], "新名"]
+    assert [event["revision"] for event in desk.said(f"enterprise:{SOURCE.code}")] == [1, 2]
+
+
+def test_the_logger_password_is_nowhere_but_sealed(desk: Office, admin: TestClient, tmp_path: Path) -> None:
+    planted = "pL4nt3d-secret"
+    source = Source(number=9, password=planted)
+    source.register(admin)  # type: ignore[arg-type]
+    put(admin, f"{POINTS}/alone", {"system": "31", "credit_code": source.code, "password": planted})
+    paths = (f"{PERMITS}/{source.permit}", PERMITS, POINTS, f"{POINTS}/alone", f"{ENTERPRISES}/{source.code}")
+    answers = "".join(admin.get(path).text for path in paths)
+    assert '"password_set":true' in answers
+    assert planted not in answers
+    assert planted not in str(desk.said())
+    desk.service.database.close()
+    assert planted.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob("permits.sqlite*"))
+
+
+def test_an_officer_reads_only_his_region(admin: TestClient, desk: Office) -> None:
+    SOURCE.register(admin)  # type: ignore[arg-type]
+    OTHER.register(admin)  # type: ignore[arg-type]
+    officer = desk.client(Role.OFFICER, region="11")
+    assert officer.get(PERMIT).status_code == 404
+    assert read_all(officer, PERMITS, "number") == [OTHER.permit]

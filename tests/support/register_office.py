@@ -1,0 +1,110 @@
+"""The permits service on real parts in one process: SQLite, the embedded log, its routes behind a test client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from services.permits.service import build
+from services.permits.store.tables import PermitsOutbox
+from shared.domain.clock import Clock
+from shared.eventlog.embedded import EmbeddedLog
+from shared.ports import TopicShape
+from shared.runtime.auth import Caller, Role, SigningKey, Verifier, claims, signing_key
+from shared.runtime.directory import Directory
+from shared.runtime.metrics import Metrics
+from shared.runtime.migrating import migrate
+from shared.runtime.secrets import Sealer
+from shared.runtime.service import Context, Service
+from shared.runtime.settings import Settings
+from shared.runtime.web import install_problems
+
+START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)  # 09:00 in Shanghai
+
+
+@dataclass
+class Hands:
+    """A clock that is set by hand."""
+
+    at: datetime = START
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@dataclass
+class Ring:
+    """Keys and revocations as the register has said them so far."""
+
+    office: Office
+
+    def public_key(self, kid: str) -> str | None:
+        return self.office.key.public_pem() if kid == self.office.key.kid else None
+
+    def revoked(self, jti: str) -> bool:
+        return any(event["subject"] == f"revocation:{jti}" for event in self.office.said())
+
+
+@dataclass
+class Office:
+    """The service, and what it said."""
+
+    context: Context
+    service: Service
+    key: SigningKey
+    hands: Hands
+    app: FastAPI = field(default_factory=FastAPI)
+
+    def client(self, role: Role = Role.ADMIN, **scope: Any) -> TestClient:
+        body = claims(Caller(role, scope.pop("subject", role.value), **scope), now=self.hands.at)
+        return self.bare({"Authorization": f"Bearer {self.key.sign(body)}"})
+
+    def bare(self, headers: dict[str, str] | None = None) -> TestClient:
+        return TestClient(self.app, headers=headers, raise_server_exceptions=False)
+
+    def said(self, subject: str | None = None) -> list[dict[str, Any]]:
+        """Events in the outbox, in order."""
+        with self.service.database.read() as session:
+            rows = session.exec(select(PermitsOutbox).order_by(PermitsOutbox.id)).all()  # type: ignore[arg-type]
+        events = [json.loads(row.value or b"{}") for row in rows]
+        return [event for event in events if subject is None or event["subject"] == subject]
+
+    def tomorrow(self, days: int = 1) -> None:
+        self.hands.at += timedelta(days=days)
+
+
+@contextmanager
+def office(folder: Path, database_url: str | None = None) -> Iterator[Office]:
+    hands = Hands()
+    settings = Settings(_env_file=None, data_dir=folder, database_url=database_url)
+    log = EmbeddedLog(folder / "log.sqlite", wall_now=hands.now)
+    log.create({"registry": TopicShape(1, compacted=True)})
+    sealer = Sealer(b"k" * 32)
+    context = Context(
+        settings=settings,
+        clock=Clock(hands.now, hands.now),
+        log=log,
+        sealer=sealer,
+        directory=Directory(log, sealer, hands.now),
+        metrics=Metrics(),
+    )
+    service = build(context)
+    migrate(service.database, "services.permits.migrations", "permits")
+    opened = Office(context, service, signing_key(settings.signing_key), hands)
+    opened.app.state.verifier = Verifier(Ring(opened), hands.now)
+    install_problems(opened.app)
+    opened.app.include_router(service.router)
+    try:
+        yield opened
+    finally:
+        service.database.close()
+        log.close()

@@ -1,0 +1,137 @@
+"""What is wrong with a permit's document, all at once, and how it is spelled when kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.permits.domain.document import Findings, examine, incomplete, point_units
+from shared.domain.errors import Invalid
+
+
+def a_limit(**more: Any) -> dict[str, Any]:
+    return {"factor": "a21026", "averaging": "hour", "limit": "35", "unit": "mg/m3", "reference_o2_pct": "6", **more}
+
+
+def an_outlet(**more: Any) -> dict[str, Any]:
+    return {"code": "DA001", "medium": "air", "points": [{"mn": "A1", "system": "31"}], "limits": [a_limit()], **more}
+
+
+def a_document(*outlets: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"valid_from": "2021-12-16", "valid_to": "2026-12-15", "outlets": list(outlets) or [an_outlet()], **more}
+
+
+def wrongs(document: dict[str, Any]) -> dict[str, object]:
+    findings = Findings()
+    examine(document, findings)
+    assert all(wrong.rule for wrong in findings.wrongs)
+    return {wrong.field: wrong.value for wrong in findings.wrongs}
+
+
+def test_a_right_document_is_kept_as_it_came() -> None:
+    findings = Findings()
+    assert examine(a_document(), findings) == a_document()
+    assert (findings.wrongs, findings.notes) == ([], [])
+
+
+LIMIT = "outlets[0].limits[0]"
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "value"),
+    [
+        pytest.param(a_document(valid_to="2021-12-16"), "valid_to", "2021-12-16", id="ends on the day it begins"),
+        pytest.param(a_document(an_outlet(), an_outlet(points=[])), "outlets[1].code", "DA001", id="one outlet twice"),
+        pytest.param(
+            a_document(an_outlet(), an_outlet(code="DA002")), "outlets[1].points[0].mn", "A1", id="one MN twice"
+        ),
+        pytest.param(
+            a_document(an_outlet(limits=[a_limit(), a_limit(limit="50")])),
+            "outlets[0].limits[1].factor",
+            "a21026 hour",
+            id="two limits of one factor and averaging",
+        ),
+        pytest.param(
+            a_document(an_outlet(limits=[a_limit(factor="a99999")])), f"{LIMIT}.factor", "a99999", id="unknown factor"
+        ),
+        pytest.param(a_document(an_outlet(limits=[a_limit(limit="0")])), f"{LIMIT}.limit", "0", id="a limit of zero"),
+        pytest.param(
+            a_document(an_outlet(limits=[a_limit(unit="ppm")])), f"{LIMIT}.unit", "ppm", id="a unit nobody knows"
+        ),
+        pytest.param(
+            a_document(an_outlet(limits=[a_limit(unit="mg/L")])), f"{LIMIT}.unit", "mg/L", id="a unit of water for air"
+        ),
+        pytest.param(
+            a_document(an_outlet(limits=[a_limit(reference_o2_pct="20.5")])),
+            f"{LIMIT}.reference_o2_pct",
+            "20.5",
+            id="more oxygen than air may have here",
+        ),
+        pytest.param(
+            a_document(an_outlet(medium="water")), f"{LIMIT}.factor", "a21026", id="an air factor at a water outlet"
+        ),
+        pytest.param(a_document(an_outlet(code="DA 1")), "outlets[0].code", "DA 1", id="a blank in the outlet's code"),
+        pytest.param(
+            a_document(an_outlet(points=[{"mn": "A#1", "system": "31"}])),
+            "outlets[0].points[0].mn",
+            "A#1",
+            id="an MN that no frame could carry",
+        ),
+        pytest.param(
+            a_document(an_outlet(annual_amounts=[{"factor": "a21026", "year": 2026, "tonnes": "0.0"}])),
+            "outlets[0].annual_amounts[0].tonnes",
+            "0.0",
+            id="an amount of zero",
+        ),
+    ],
+)
+def test_a_wrong_names_field_and_value(document: dict[str, Any], field: str, value: str) -> None:
+    assert wrongs(document) == {field: value}
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    outlet = an_outlet(limits=[a_limit(limit="0", unit="ppm", factor="x")])
+    findings = Findings()
+    examine(a_document(outlet, valid_to="2020-01-01"), findings)
+    with pytest.raises(Invalid) as refused:
+        findings.refuse()
+    fields = [one.field for one in (refused.value, *refused.value.also)]
+    assert fields == ["valid_to", f"{LIMIT}.limit", f"{LIMIT}.unit", f"{LIMIT}.factor"]
+
+
+def test_a_2005_code_is_kept_as_the_2017_one_and_told() -> None:
+    findings = Findings()
+    outlet = an_outlet(code="DW001", medium="water", limits=[a_limit(factor="011", unit="mg/l", reference_o2_pct=None)])
+    kept = examine(a_document(outlet), findings)["outlets"][0]["limits"][0]
+    assert (kept["factor"], kept["unit"]) == ("w01018", "mg/L")
+    assert findings.wrongs == []
+    assert "011" in findings.notes[0] and "w01018" in findings.notes[0]
+
+
+def test_a_2005_code_and_its_2017_one_are_one_factor() -> None:
+    limits = [a_limit(factor=code, unit="mg/L", reference_o2_pct=None) for code in ("w01018", "011")]
+    assert wrongs(a_document(an_outlet(medium="water", limits=limits))) == {
+        "outlets[0].limits[1].factor": "w01018 hour"
+    }
+
+
+@pytest.mark.parametrize("text", ["pH", "无量纲", "1", ""])
+def test_ph_has_one_spelling_of_no_dimension(text: str) -> None:
+    outlet = an_outlet(medium="water", limits=[a_limit(factor="w01001", limit="9", unit=text, reference_o2_pct=None)])
+    findings = Findings()
+    assert examine(a_document(outlet), findings)["outlets"][0]["limits"][0]["unit"] == "1"
+    assert findings.wrongs == []
+
+
+def test_a_device_may_send_what_no_limit_can_be_compared_with_and_that_is_told() -> None:
+    findings = Findings()
+    assert point_units({"a21026": "ppm", "w20115": "毫克/升"}, "units", findings) == {"a21026": "ppm", "w20115": "mg/L"}
+    assert findings.wrongs == []
+    assert findings.notes == ["units.a21026: ppm cannot be converted to mg/m3; its windows get no verdict"]
+
+
+def test_incomplete_names_what_is_null_and_takes_an_empty_list_for_a_statement() -> None:
+    document = a_document(an_outlet(limits=None, medium=None), an_outlet(points=[]), category=None, authority="A")
+    assert incomplete(document) == ["category", "outlets[0].medium", "outlets[0].limits"]
+    assert incomplete({"outlets": None}) == ["category", "authority", "outlets"]
