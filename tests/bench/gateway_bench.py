@@ -120,6 +120,7 @@ def measure(seconds: float = 5.0, window: int = WINDOW) -> dict[str, Any]:
         cpu = time.process_time()
         result = _sender(room.worker.port, seconds, window)
         cpu = time.process_time() - cpu
+        lone = _sender(room.worker.port, 1.0, 1)
         logged = sum(room.real_log.ends("packets").values())
     return {
         "path": "TCP frame to durable record in the embedded log, 9014 back; consumers not running",
@@ -130,6 +131,8 @@ def measure(seconds: float = 5.0, window: int = WINDOW) -> dict[str, Any]:
         "window": window,
         "factors_a_packet": len(FACTORS),
         "logged": logged,
+        "lone_p50_ms": lone["p50_ms"],  # one packet under way a connection
+        "lone_p99_ms": lone["p99_ms"],
         **result,
     }
 

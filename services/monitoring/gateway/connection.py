@@ -170,8 +170,11 @@ class Connection(asyncio.Protocol):
         self.finish(reason)
 
     def finish(self, reason: str) -> None:
-        """Read nothing more; close when all is answered."""
-        if self._transport is None or self._transport.is_closing():
+        """Read nothing more; close when all is answered. A peer that does not read its answers is cut off."""
+        if self._transport is None:
+            return
+        if self._held or self._transport.is_closing():
+            self.abort()
             return
         self._transport.pause_reading()
         self._paused = True
