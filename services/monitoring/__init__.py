@@ -1,0 +1,1 @@
+"""What the outlets emit, and whether it is too much."""

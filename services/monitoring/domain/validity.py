@@ -1,0 +1,71 @@
+"""Whether enough was measured for an own mean, and that mean: an hour from minutes, a day from deciding hours.
+
+HJ 212-2017 Annex D, HJ 75-2017: an hour needs 45 valid minutes, a day 20 valid hours. Sums are integers of 1e-6 units:
+exact, whatever the order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from math import gcd
+
+MINUTES_OF_AN_HOUR = 45
+HOURS_OF_A_DAY = 20
+MINUTES_TO_SPEAK = 10  # before that a running mean says little
+INTERVALS = (30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1)  # MinInterval as the standard allows it
+
+Sample = tuple[int, int | None, bool]  # second of the hour, micro, whether its mark is normal
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """`count`: the minutes (of an hour) or hours (of a day) that hold a valid value."""
+
+    micro: Fraction
+    count: int
+
+
+def own_hour(minutes: Sequence[Sample], instants: Iterable[Sample] = ()) -> Mean | None:
+    """The mean over the minutes of one hour that hold a valid value; None when there is none.
+
+    A minute packet speaks for its interval (10 customarily), which shows in the packets' spacing; a minute without one
+    is the mean of its instantaneous values.
+    """
+    slots: dict[int, Fraction] = {}
+    covered: set[int] = set()
+    interval = _interval([at // 60 for at, _, _ in minutes])
+    for at, micro, normal in minutes:
+        mine = range(at // 60, min(60, at // 60 + interval))
+        covered.update(mine)
+        if micro is not None and normal:
+            slots.update(dict.fromkeys(mine, Fraction(micro)))
+    for minute, values in _by_minute(instants).items():
+        if minute not in covered:
+            slots[minute] = Fraction(sum(values), len(values))
+    return mean(slots.values())
+
+
+def mean(values: Iterable[Fraction | int]) -> Mean | None:
+    """The mean of all values, None of none."""
+    numbers = list(values)
+    return Mean(Fraction(sum(numbers)) / len(numbers), len(numbers)) if numbers else None
+
+
+def _interval(minutes: Sequence[int]) -> int:
+    """How many minutes a minute packet stands for: the widest allowed one that all starts of the hour agree with."""
+    distinct = sorted(set(minutes))
+    if len(distinct) < 2:
+        return 1
+    common = gcd(*(later - earlier for earlier, later in pairwise(distinct)))
+    return next(interval for interval in INTERVALS if common % interval == 0)
+
+
+def _by_minute(instants: Iterable[Sample]) -> Mapping[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for at, micro, normal in instants:
+        if micro is not None and normal:
+            found.setdefault(at // 60, []).append(micro)
+    return found

@@ -1,0 +1,195 @@
+"""What decides a window: which value, compared with which limit, or why there is no verdict.
+
+A limit with a reference oxygen is met by the reported Zs mean, else by the reported mean converted with the oxygen of the
+same window; a limit without one by the reported mean. Without a reported mean 60 min after the end the own mean decides.
+Compared at 1e-6 of the limit's unit; equality is no excess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from services.monitoring.domain.conversion import LEAK_MICRO, convert
+from services.monitoring.domain.reading import NORMAL
+from services.monitoring.domain.validity import HOURS_OF_A_DAY, Mean, mean
+from shared.domain.quantity import decimals, from_micro, micro, plain, scale, shown
+
+GRACE_S = 3_600  # a reported mean may take this long after the window's end
+
+
+class Status(StrEnum):
+    OVER = "over"
+    COMPLIANT = "compliant"
+    NONE = "none"
+
+
+class ValueKind(StrEnum):
+    REPORTED = "reported"
+    REPORTED_CONVERTED = "reported_converted"  # the device's own Zs mean
+    CONVERTED = "converted"
+    OWN = "own"
+    OWN_CONVERTED = "own_converted"
+
+
+class NoVerdict(StrEnum):
+    WAITING = "waiting"
+    NO_LIMIT = "no_limit"
+    NO_DATA = "no_data"
+    INVALID_MARK = "invalid_mark"
+    OXYGEN_MISSING = "oxygen_missing"
+    OXYGEN_HIGH = "oxygen_high"
+    UNIT_MISMATCH = "unit_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A reported mean as it stands in the truth rows; `micro` in 1e-6 of the point's unit."""
+
+    micro: int | None
+    zs_micro: int | None = None
+    mark: str = "N"
+    received_at_s: int = 0
+
+    @property
+    def normal(self) -> bool:
+        return self.mark in NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A limit as it meets a point's values: `device_unit` is what the point sends."""
+
+    limit: Decimal
+    unit: str
+    device_unit: str
+    reference_o2_pct: Decimal | None = None
+
+    @property
+    def scale(self) -> Fraction | None:
+        factor = scale(self.device_unit, self.unit)
+        return None if factor is None else Fraction(factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`decided` and `measured` in 1e-6 of the limit's unit; `reason` only without a verdict."""
+
+    status: Status
+    reason: NoVerdict | None = None
+    decided: int | None = None
+    measured: int | None = None
+    value_kind: ValueKind | None = None
+    mark: str = ""
+
+    @property
+    def waiting(self) -> bool:
+        return self.reason is NoVerdict.WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMeans:
+    """Own means of the window; a mean without enough behind it is not handed in."""
+
+    value: Mean | None = None
+    oxygen: Mean | None = None
+
+
+def decide(bound: Bound, reported: Value | None, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
+    """`own` None: the window's time of grace still runs, so that what is missing may yet come."""
+    scaled = bound.scale
+    if scaled is None:
+        return Verdict(Status.NONE, NoVerdict.UNIT_MISMATCH)
+    if reported is not None and not reported.normal:
+        return Verdict(Status.NONE, NoVerdict.INVALID_MARK, mark=reported.mark)
+    if bound.reference_o2_pct is None:
+        return _plain(bound, scaled, reported, own)
+    if reported is not None and reported.zs_micro is not None:
+        measured = None if reported.micro is None else reported.micro * scaled
+        return _compared(bound, reported.zs_micro * scaled, measured, ValueKind.REPORTED_CONVERTED)
+    if reported is not None and reported.micro is not None:
+        return _converted(bound, reported.micro * scaled, oxygen, own)
+    return _own_converted(bound, scaled, own)
+
+
+def _plain(bound: Bound, scaled: Fraction, reported: Value | None, own: OwnMeans | None) -> Verdict:
+    if reported is not None and reported.micro is not None:
+        measured = reported.micro * scaled
+        return _compared(bound, measured, measured, ValueKind.REPORTED)
+    if own is None or own.value is None:
+        return _missing(own, NoVerdict.NO_DATA)
+    measured = own.value.micro * scaled
+    return _compared(bound, measured, measured, ValueKind.OWN)
+
+
+def _converted(bound: Bound, measured: Fraction, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
+    if oxygen is None or (oxygen.normal and oxygen.micro is None):
+        return _missing(own, NoVerdict.OXYGEN_MISSING, measured)
+    if not oxygen.normal:
+        return Verdict(Status.NONE, NoVerdict.OXYGEN_MISSING, measured=_micro(measured), mark=oxygen.mark)
+    assert oxygen.micro is not None
+    return _at_reference(bound, measured, Fraction(oxygen.micro), ValueKind.CONVERTED)
+
+
+def _own_converted(bound: Bound, scaled: Fraction, own: OwnMeans | None) -> Verdict:
+    if own is None or own.value is None:
+        return _missing(own, NoVerdict.NO_DATA)
+    measured = own.value.micro * scaled
+    if own.oxygen is None:
+        return _missing(own, NoVerdict.OXYGEN_MISSING, measured)
+    return _at_reference(bound, measured, own.oxygen.micro, ValueKind.OWN_CONVERTED)
+
+
+def _at_reference(bound: Bound, measured: Fraction, oxygen: Fraction, kind: ValueKind) -> Verdict:
+    assert bound.reference_o2_pct is not None
+    if oxygen >= LEAK_MICRO:
+        return Verdict(Status.NONE, NoVerdict.OXYGEN_HIGH, measured=_micro(measured))
+    decided = convert(measured, oxygen_micro=oxygen, reference_o2_pct=bound.reference_o2_pct)
+    return _compared(bound, decided, measured, kind)
+
+
+def _missing(own: OwnMeans | None, reason: NoVerdict, measured: Fraction | None = None) -> Verdict:
+    why = NoVerdict.WAITING if own is None else reason
+    return Verdict(Status.NONE, why, measured=None if measured is None else _micro(measured))
+
+
+def _compared(bound: Bound, decided: Fraction, measured: Fraction | None, kind: ValueKind) -> Verdict:
+    value = _micro(decided)
+    status = Status.OVER if value > micro(bound.limit) else Status.COMPLIANT
+    return Verdict(status, decided=value, measured=None if measured is None else _micro(measured), value_kind=kind)
+
+
+def _micro(value: Fraction) -> int:
+    """1e-6 units, half-even (`round` of a Fraction is)."""
+    return round(value)
+
+
+def multiple(decided_micro: int, limit: Decimal) -> Fraction:
+    """超标倍数: decided / limit − 1, unrounded; a limit of zero is exceeded tenfold by convention."""
+    bound = Fraction(limit)
+    return Fraction(decided_micro, 1_000_000) / bound - 1 if bound else Fraction(9)
+
+
+def shown_value(value_micro: int | None, limit: Decimal) -> str | None:
+    """With the limit's decimals, at least 2, half-even, without trailing zeros."""
+    return None if value_micro is None else shown(from_micro(value_micro), decimals(limit))
+
+
+def shown_multiple(value: Fraction) -> str:
+    return plain(Decimal(round(value * 1000)).scaleb(-3))
+
+
+def own_day(bound: Bound, hours: Sequence[Verdict]) -> Verdict:
+    """The own mean of a day: of its deciding hours, each as it met this limit; 20 are needed."""
+    if bound.scale is None:
+        return Verdict(Status.NONE, NoVerdict.UNIT_MISMATCH)
+    decided = mean(hour.decided for hour in hours if hour.decided is not None)
+    if decided is None or decided.count < HOURS_OF_A_DAY:
+        starved = sum(hour.reason is NoVerdict.OXYGEN_MISSING for hour in hours)
+        return Verdict(Status.NONE, NoVerdict.OXYGEN_MISSING if starved > 4 else NoVerdict.NO_DATA)
+    measured = mean(hour.measured for hour in hours if hour.decided is not None and hour.measured is not None)
+    kind = ValueKind.OWN if bound.reference_o2_pct is None else ValueKind.OWN_CONVERTED
+    return _compared(bound, decided.micro, measured.micro if measured else None, kind)

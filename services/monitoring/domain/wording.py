@@ -1,0 +1,82 @@
+"""Why a risk changed, in one Chinese and one English sentence. What to do about it is alerts' wording."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.monitoring.domain.exceedance import Condition
+from services.monitoring.domain.silence import Silence
+from shared.domain.pollutant import pollutant
+from shared.domain.quantity import plain
+from shared.domain.risk import Cleared
+
+AVERAGES = {"hour": ("小时均值", "hour mean"), "day": ("日均值", "day mean")}
+_CLEARED = {
+    Cleared.COMPLIANT: ("恢复达标", "compliant again"),
+    Cleared.UNKNOWN: ("连续 24 个时段无有效数据", "24 windows without a valid value"),
+    Cleared.HEARD: ("恢复通讯", "heard again"),
+    Cleared.EXCEEDED: ("已超过限值", "the limit was passed"),
+    Cleared.TAKEN_BACK: ("数据更正后不再超标", "no excess after correction"),
+    Cleared.MERGED: ("与相邻超标合并", "merged with the adjoining excess"),
+}
+_CONDITIONS = {
+    Condition.FIRST: ("", ""),
+    Condition.LASTING: ("持续或较重", "lasting or marked"),
+    Condition.GRAVE: ("严重", "grave"),
+    Condition.REPEATED: ("反复", "repeated"),
+}
+_SILENCES = {
+    Silence.SHORT: ("超过应报时间", "overdue"),
+    Silence.HOURS: ("2 小时", "2 hours"),
+    Silence.DAY: ("24 小时", "24 hours"),
+}
+
+Why = dict[str, str]
+
+
+def cleared(reason: Cleared) -> Why:
+    zh, en = _CLEARED.get(reason, (reason.value, reason.value))
+    return {"zh": zh, "en": en}
+
+
+def exceeded(factor: str, averaging: str, *, decided: str, limit: str, unit: str, multiple: str, condition: Condition,
+             windows: int) -> Why:  # fmt: skip
+    named, (zh_mean, en_mean) = pollutant(factor), AVERAGES[averaging]
+    zh, en = _CONDITIONS[condition]
+    return {
+        "zh": f"{named.zh}{zh_mean}最高 {decided} {unit},限值 {limit} {unit},超标 {multiple} 倍,共 {windows} 个时段"
+        + (f";{zh}" if zh else ""),
+        "en": f"{named.en} {en_mean} up to {decided} {unit}, limit {limit} {unit}, over by {multiple} times, "
+        f"{windows} window{'s' if windows > 1 else ''}" + (f"; {en}" if en else ""),
+    }
+
+
+def nearing(factor: str, averaging: str, *, decided: str, limit: str, unit: str, closed: bool) -> Why:
+    named, (zh_mean, en_mean) = pollutant(factor), AVERAGES[averaging]
+    share = plain(Decimal(decided) * 100 / Decimal(limit) // 1) if Decimal(limit) else "100"
+    return {
+        "zh": f"{named.zh}{zh_mean}{'' if closed else '(本时段至今)'} {decided} {unit},为限值 {limit} {unit} 的 {share}%",
+        "en": f"{named.en} {en_mean}{'' if closed else ' so far'} {decided} {unit}, {share}% of the limit {limit} {unit}",
+    }
+
+
+def silent(step: Silence, minutes: int) -> Why:
+    zh, en = _SILENCES[step]
+    return {"zh": f"已 {minutes} 分钟未收到数据({zh})", "en": f"nothing heard for {minutes} minutes ({en})"}
+
+
+def area_silent(silent_points: int, points: int) -> Why:
+    return {
+        "zh": f"本区县 {points} 个监测点中 {silent_points} 个同时中断",
+        "en": f"{silent_points} of {points} points of the county are silent together",
+    }
+
+
+def faulty(factor: str, fault: str) -> Why:
+    named = pollutant(factor)
+    if fault == "oxygen_missing":
+        return {
+            "zh": f"{named.zh}需按氧含量折算,但缺少有效氧含量",
+            "en": f"{named.en} needs oxygen to convert, none valid",
+        }
+    return {"zh": f"{named.zh}数据标记 {fault}", "en": f"{named.en} is marked {fault} by the device"}

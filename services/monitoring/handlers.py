@@ -1,0 +1,230 @@
+"""What monitoring does with records: packets become truth rows, verdicts and risks; the register and quarantine, rows.
+
+Handlers run inside the caller's transaction and never commit; the same records again change nothing.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from services.monitoring.deciding import Changes, Decider
+from services.monitoring.domain.reading import rank
+from services.monitoring.domain.windows import HOUR_S, hour_start_s, seconds, start_s
+from services.monitoring.excess import Excesses, Now
+from services.monitoring.intake import Accepted, Packet, Rejection, data_time, examine, read_packet
+from services.monitoring.store import quarantine
+from services.monitoring.store.decisions import new_discharges
+from services.monitoring.store.due import HOUR, RUNNING, DueKey, mark_due
+from services.monitoring.store.register import Register, Site, lock_points
+from services.monitoring.store.risks import SOURCE, RiskBook
+from services.monitoring.store.values import Key, ValueTuple, write_heard, write_values
+from services.monitoring.watching import Watching
+from shared.domain.clock import SHANGHAI, Clock
+from shared.domain.events import DISCHARGE_SEEN, REGISTRY, RISKS, Event
+from shared.domain.quarantine import QuarantineReason, QuarantineState
+from shared.eventlog.codec import decode, encode
+from shared.eventlog.outbox import Outbox
+from shared.eventlog.progress import Progress
+from shared.ports import Record
+from shared.register import Point
+from shared.runtime.consuming import NotYet
+from shared.runtime.metrics import Metrics
+
+REGISTER_GROUP = "monitoring-register"
+RUNNING_EVERY_S = 300  # a running mean is looked at so often at most
+GRACE_END_S = 2 * HOUR_S  # from an hour's start to the end of its grace
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    sites: Mapping[str, Site]
+
+    def point(self, mn: str) -> Point | None:
+        site = self.sites.get(mn)
+        return site.point if site else None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch of packets comes to."""
+
+    values: dict[tuple[str, str, int, str], ValueTuple] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
+    windows: set[Key] = field(default_factory=set)
+    due: dict[DueKey, int] = field(default_factory=dict)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+
+
+class PacketHandler:
+    """Truth rows, first decisions, episodes, all in one transaction."""
+
+    def __init__(
+        self, *, clock: Clock, register: Register, outbox: Outbox, progress: Progress, metrics: Metrics
+    ) -> None:
+        self._clock = clock
+        self._register = register
+        self._outbox = outbox
+        self._progress = progress
+        self._metrics = metrics
+        self.decider = Decider(register)
+        book = RiskBook(outbox)
+        self.excesses = Excesses(register, book)
+        self.watching = Watching(register, book)
+
+    def take(self, session: Session, records: Sequence[Record]) -> None:
+        self._wait_for_register(session, records)
+        now = Now(self._clock.field_now(), self._clock.wall_now())
+        packets = [(record, read_packet(record.value or b"")) for record in records]
+        sites = self._register.sites(session, {p.mn for _, p in packets if isinstance(p, Packet)})
+        lock_points(session, _with_siblings(sites, now.s))
+        batch = self._sorted(packets, _Lookup(sites), now)
+        write_values(session, batch.values)
+        write_heard(session, batch.heard)
+        mark_due(session, batch.due)
+        quarantine.keep(session, batch.refused)
+        self.settle(session, self.decider.decide(session, batch.windows, now.s, settle=False), now)
+        self._metrics.stage_last.labels("decided").set(now.wall.timestamp())
+
+    def settle(self, session: Session, changes: Changes, now: Now) -> None:
+        """What changed verdicts mean: episodes, nearing, faults, and that somebody discharges."""
+        self.excesses.take(session, changes, now)
+        self.watching.take(session, changes, now)
+        holders = {(permit, day): code for permit, day, code in changes.discharges}
+        for permit, day in sorted(new_discharges(session, holders.keys())):
+            code = holders[permit, day]
+            data = {"permit": permit, "credit_code": code, "day": day}
+            event = Event(DISCHARGE_SEEN, SOURCE, f"discharge:{permit}:{day}", 1, now.field, data)
+            self._outbox.say(session, RISKS, code, event, wall_now=now.wall)
+
+    def _wait_for_register(self, session: Session, records: Sequence[Record]) -> None:
+        """A packet whose writer knew more of the register than we do waits."""
+        known = max((int(record.headers.get("registry", b"0")) for record in records), default=0)
+        if known > self._progress.position(session, REGISTER_GROUP, REGISTRY):
+            raise NotYet
+
+    def _sorted(self, packets: Sequence[tuple[Record, Packet | Rejection]], lookup: _Lookup, now: Now) -> _Batch:
+        batch = _Batch()
+        for record, packet in packets:
+            found = packet if isinstance(packet, Rejection) else examine(packet, lookup, now.field)
+            received = _received(packet, record, now.field)
+            if isinstance(found, Rejection):
+                batch.refused.append(_refused(record, packet, found, received))
+                self._metrics.quarantined.labels(found.code.value).inc()
+            else:
+                assert isinstance(packet, Packet)
+                _collect(batch, (record, packet, found), lookup.sites[packet.mn], received, now.s)
+        return batch
+
+
+def _received(packet: Packet | Rejection, record: Record, now: datetime) -> datetime:
+    """When the door took it, never later than now; a producer that does not say: when it came into the log."""
+    said = data_time(packet.received_at) if isinstance(packet, Packet) else None
+    return min(said or record.appended_at, now)
+
+
+def _collect(batch: _Batch, taken: tuple[Record, Packet, Accepted], site: Site, received: datetime, now_s: int) -> None:
+    record, packet, found = taken
+    mn, received_s = packet.mn, seconds(received)
+    if batch.heard.get(mn, 0) < received_s:
+        batch.heard[mn] = received_s
+    if found.period is None or not found.readings:
+        return
+    start = start_s(found.at_s, found.period)
+    said = packet.qn if packet.qn and len(packet.qn) == 17 and packet.qn.isdigit() else _stamp(received)
+    ranked = rank(resent=packet.rf, said=said, content=record.value or b"")
+    values, period, source = batch.values, found.period, packet.source[:40]
+    for factor, (micro, zs, mark, extras) in found.readings.items():
+        key = mn, period, start, factor
+        other = values.get(key)
+        if other is None or other[8] < ranked:
+            told = encode(extras).decode() if extras else None
+            values[key] = (mn, period, start, factor, micro, zs, mark, source, ranked, received_s, told)
+    governed = site.governed(start)
+    if governed is None or not governed.factors:
+        return
+    if period in ("hour", "day"):
+        batch.windows.add((mn, period, start))
+        return
+    hour = hour_start_s(start)
+    batch.due[mn, HOUR, hour] = max(hour + GRACE_END_S, now_s)
+    if now_s < hour + HOUR_S:
+        batch.due[mn, RUNNING, hour] = now_s - now_s % RUNNING_EVERY_S + RUNNING_EVERY_S
+
+
+def _stamp(received: datetime) -> str:
+    """As a QN would say it: 17 digits, Shanghai time."""
+    return received.astimezone(SHANGHAI).strftime("%Y%m%d%H%M%S%f")[:17]
+
+
+def _with_siblings(sites: Mapping[str, Site], now_s: int) -> set[str]:
+    """The points and all others of their outlets: their episodes are decided together."""
+    found = set(sites)
+    for site in sites.values():
+        governed = site.governed(now_s)
+        if governed is not None:
+            found.update(governed.siblings)
+    return found
+
+
+def _refused(record: Record, packet: Packet | Rejection, why: Rejection, received: datetime) -> dict[str, Any]:
+    mn = packet.mn[:32] if isinstance(packet, Packet) else record.key[:32]
+    back = None
+    if why.code is QuarantineReason.FUTURE and isinstance(packet, Packet):
+        at = data_time(packet.data_time)
+        back = seconds(at) if at else None
+    return {
+        "origin": quarantine.origin(record),
+        "mn": mn,
+        "reason": why.code.value,
+        "detail": why.detail,
+        "state": QuarantineState.KEPT.value,
+        "form": "packet",
+        "source": packet.source[:40] if isinstance(packet, Packet) else "unknown",
+        "address": None,
+        "received_at": received,
+        "raw": record.value or b"",
+        "headers": {name: value.decode("latin-1") for name, value in record.headers.items() if name != "registry"},
+        "sealed_password": None,
+        "comes_back_s": back,
+    }
+
+
+class QuarantineHandler:
+    """Records of `quarantine` become rows."""
+
+    def __init__(self, *, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def take(self, session: Session, records: Sequence[Record]) -> None:
+        rows = [_kept(record) for record in records if record.value is not None]
+        quarantine.keep(session, rows)
+        for row in rows:
+            self._metrics.quarantined.labels(row["reason"]).inc()
+
+
+def _kept(record: Record) -> dict[str, Any]:
+    document = decode(record.value or b"{}")
+    received = data_time(document.get("received_at")) or record.appended_at
+    reasons = {reason.value for reason in QuarantineReason}
+    said = str(document.get("reason"))
+    return {
+        "origin": quarantine.origin(record),
+        "mn": document.get("mn"),
+        "reason": said if said in reasons else QuarantineReason.MALFORMED.value,
+        "detail": str(document.get("detail") or ""),
+        "state": QuarantineState.KEPT.value,
+        "form": "packet" if document.get("form") == "packet" else "frame",
+        "source": str(document.get("source") or "unknown"),
+        "address": document.get("address"),
+        "received_at": received,
+        "raw": b64decode(document.get("raw") or ""),
+        "headers": {},
+        "sealed_password": document.get("sealed_password"),
+        "comes_back_s": None,
+    }

@@ -1,0 +1,156 @@
+"""What time itself brings: windows whose grace has passed, running means, silence, packets whose time has come.
+
+Each asks the rows what is due by now and not yet done, so that a missed tick is caught up by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from sqlmodel import Session
+
+from services.monitoring.deciding import Changes
+from services.monitoring.domain.validity import MINUTES_TO_SPEAK
+from services.monitoring.domain.windows import DAY_S, HOUR_S, day_start_s, hour_start_s, seconds
+from services.monitoring.excess import KIND, Now
+from services.monitoring.handlers import PacketHandler
+from services.monitoring.putting_back import PutBack
+from services.monitoring.store import quarantine
+from services.monitoring.store.decisions import OutletKey, windows_decided_between
+from services.monitoring.store.due import (
+    DAY,
+    HOUR,
+    REDO,
+    RUNNING,
+    UNKNOWN,
+    DueKey,
+    done,
+    due_by,
+    note_alive,
+    put_due,
+    still_due,
+)
+from services.monitoring.store.register import Site, lock_points
+from services.monitoring.store.risks import open_risks_of_point
+from services.monitoring.store.values import Key, windows_between
+from shared.database import Database
+from shared.domain.clock import Clock
+from shared.domain.errors import Conflict
+
+AT_ONCE = 200  # due rows in one transaction
+BACK_AT_ONCE = 100
+
+
+class Jobs:
+    """The jobs over one database; `backlog` says whether packets lag by more than a tick."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        handler: PacketHandler,
+        put_back: PutBack,
+        backlog: Callable[[], bool],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._handler = handler
+        self._put_back = put_back
+        self._backlog = backlog
+
+    def decide_due(self, now: datetime) -> None:
+        """Everything on the due list up to now, in transactions of a bounded size."""
+        while self._some(Now(now, self._clock.wall_now())) >= AT_ONCE:
+            pass
+
+    def _some(self, now: Now) -> int:
+        with self._database.transaction() as session:
+            found = due_by(session, now.s, AT_ONCE)
+            mns = {mn for mn, _, _ in found}
+            sites = self._handler.decider.register.sites(session, mns)
+            lock_points(session, {*mns, *_siblings(sites.values(), now.s)})
+            keys = still_due(session, found) if found else set()
+            done(session, keys)
+            self._decide(session, [key for key in found if key in keys], now)
+        return len(found)
+
+    def _decide(self, session: Session, keys: Sequence[DueKey], now: Now) -> None:
+        windows: set[Key] = set()
+        for mn, kind, start in keys:
+            if kind in (HOUR, DAY):
+                windows.add((mn, kind, start))
+            elif kind == REDO:
+                windows |= _redone(session, mn, start, now)
+        decider = self._handler.decider
+        for averaging in (HOUR, DAY):  # hours first: days are made of them
+            part = {window for window in windows if window[1] == averaging}
+            self._handler.settle(session, decider.decide(session, part, now.s, settle=True), now)
+        for mn, kind, start in keys:
+            if kind == RUNNING:
+                self._running(session, mn, start, now)
+            elif kind.startswith(UNKNOWN):
+                self._unknown(session, mn, kind.removeprefix(f"{UNKNOWN}-"), start, now)
+
+    def _running(self, session: Session, mn: str, hour: int, now: Now) -> None:
+        """The running hour's mean so far; a closed hour is decided, not foretold."""
+        if hour != hour_start_s(now.s):
+            return
+        decider = self._handler.decider
+        site = decider.register.sites(session, [mn]).get(mn)
+        if site is not None:
+            verdicts = decider.running(session, site, hour, MINUTES_TO_SPEAK)
+            self._handler.watching.running(session, site, hour, verdicts, now)
+
+    def _unknown(self, session: Session, mn: str, averaging: str, last: int, now: Now) -> None:
+        """24 windows after the last excess: whatever is still open closes as unknown."""
+        for row in open_risks_of_point(session, KIND, mn):
+            permit, outlet, factor, by = row.subject.rsplit("/", 3)
+            if by == averaging and row.last_s == last:
+                key = OutletKey(permit, outlet, factor, by)
+                self._handler.excesses.refresh(session, key, (last, last), now, elapsed=True)
+
+    def put_back(self, now: datetime) -> None:
+        """Packets from the future whose time has come."""
+        more = True
+        while more:
+            with self._database.transaction() as session:
+                rows = quarantine.come_back_by(session, seconds(now), BACK_AT_ONCE)
+                for row in rows:
+                    try:
+                        self._put_back.now(session, row, by="clock")
+                    except Conflict:
+                        quarantine.stay(session, row.id)
+                more = len(rows) == BACK_AT_ONCE
+
+    def alive(self, now: datetime) -> None:
+        """Note that we hear; a gap since the last time was our own down-time."""
+        with self._database.transaction() as session:
+            note_alive(session, seconds(now))
+
+
+def _redone(session: Session, mn: str, day: int, now: Now) -> set[Key]:
+    """The windows of one day, as values or verdicts have them; the next day goes on the list."""
+    end = day_start_s(day) + DAY_S
+    found: set[Key] = set()
+    for averaging in (HOUR, DAY):
+        starts = {
+            *windows_between(session, mn, averaging, day, end),
+            *windows_decided_between(session, mn, averaging, day, end),
+        }
+        found |= {(mn, averaging, start) for start in starts}
+    minutes = {hour_start_s(start) for start in windows_between(session, mn, "minute", day, end)}
+    found |= {(mn, HOUR, hour) for hour in minutes if hour + HOUR_S <= now.s}
+    if end <= now.s:
+        put_due(session, {(mn, REDO, end): now.s})
+    return found
+
+
+def _siblings(sites: Iterable[Site], now_s: int) -> set[str]:
+    found: set[str] = set()
+    for site in sites:
+        governed = site.governed(now_s)
+        if governed is not None:
+            found.update(governed.siblings)
+    return found

@@ -1,0 +1,122 @@
+"""What monitoring does with the register: keeps it as rows, has windows re-decided, puts strangers' packets back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import structlog
+from sqlmodel import Session
+
+from services.monitoring.deciding import REDECIDE_S
+from services.monitoring.domain.windows import date_start_s, day_start_s, seconds
+from services.monitoring.putting_back import PutBack
+from services.monitoring.store import quarantine
+from services.monitoring.store.due import REDO, DueKey, put_due
+from services.monitoring.store.register import keep, points_of_permit, register_changed, row_of
+from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT
+from shared.domain.clock import Clock
+from shared.domain.events import HEARTBEAT, Event
+from shared.eventlog.codec import decode_event, encode
+from shared.ports import Record
+from shared.register import read_permit, read_point
+
+log = structlog.get_logger(__name__)
+_MOVES = ("units", "outlet", "permit", "credit_code", "active")  # of a point: what its verdicts stand on
+
+
+class RegisterHandler:
+    """`registry` into rows, in the order it is said; a revision that is known changes nothing."""
+
+    def __init__(self, *, clock: Clock, put_back: PutBack) -> None:
+        self._clock = clock
+        self._put_back = put_back
+
+    def take(self, session: Session, records: Sequence[Record]) -> None:
+        changed = False
+        for record in records:
+            if record.value is None:
+                continue
+            event = decode_event(record.value)
+            if event.type == HEARTBEAT:
+                continue
+            changed |= self._keep(session, event)
+        if changed:
+            register_changed(session)
+
+    def _keep(self, session: Session, event: Event) -> bool:
+        kind, data = event.data["kind"], event.data
+        now = self._clock.field_now()
+        if kind == "enterprise":
+            return self._enterprise(session, event)
+        if kind == "permit":
+            return self._permit(session, event, now)
+        if kind == "point":
+            return self._point(session, event, now)
+        log.debug("not for monitoring", kind=kind, id=data.get("id"))
+        return False
+
+    def _enterprise(self, session: Session, event: Event) -> bool:
+        document = event.data["document"]
+        before = row_of(session, ENTERPRISE, document["credit_code"])
+        if before is not None and before.revision >= event.revision:
+            return False
+        row = {"credit_code": document["credit_code"], "region": document["region"]}
+        keep(session, ENTERPRISE, {**row, "data": dict(event.data), "revision": event.revision})
+        return True
+
+    def _permit(self, session: Session, event: Event, now: datetime) -> bool:
+        permit = read_permit(event.data)
+        before = row_of(session, PERMIT, permit.number)
+        if before is not None and before.revision >= event.revision:
+            return False
+        keep(
+            session,
+            PERMIT,
+            {
+                "number": permit.number,
+                "credit_code": permit.credit_code,
+                "data": dict(event.data),
+                "revision": event.revision,
+            },
+        )
+        since = changed_since(before.data if before is not None else None, event.data)
+        if since is not None:
+            self._redo(session, points_of_permit(session, permit.credit_code), date_start_s(since), now)
+        return True
+
+    def _point(self, session: Session, event: Event, now: datetime) -> bool:
+        point = read_point(event.data)
+        before = row_of(session, POINT, point.mn)
+        if before is not None and before.revision >= event.revision:
+            return False
+        row = {"mn": point.mn, "credit_code": point.credit_code, "active": point.active}
+        keep(session, POINT, {**row, "data": dict(event.data), "revision": event.revision})
+        old = before.data["document"] if before is not None else {}
+        if any(old.get(name) != event.data["document"].get(name) for name in _MOVES):
+            self._redo(session, [point.mn], day_start_s(seconds(now)), now)
+        if point.active:
+            for kept in quarantine.waiting_for(session, point.mn, now):
+                self._put_back.if_it_fits(session, kept, point)
+        return True
+
+    def _redo(self, session: Session, mns: Sequence[str], since_s: int, now: datetime) -> None:
+        """Have the windows since then decided anew, at most 35 days back; an earlier wish stays."""
+        now_s = seconds(now)
+        if since_s > now_s:
+            return
+        start = day_start_s(max(since_s, now_s - REDECIDE_S))
+        due: dict[DueKey, int] = {(mn, REDO, start): now_s for mn in mns}
+        put_due(session, due)
+
+
+def changed_since(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> date | None:
+    """The first day on which another version, or another text of it, governs."""
+
+    def versions(data: Mapping[str, Any] | None) -> set[tuple[str, bytes]]:
+        listed = data["versions"] if data else ()
+        return {(v["effective_from"], encode([v["recorded_at"], v["document"]])) for v in listed}
+
+    different = versions(before) ^ versions(after)
+    return date.fromisoformat(min(day for day, _ in different)) if different else None

@@ -1,0 +1,69 @@
+"""What is to be looked at when: windows in their time of grace, running means, re-decisions; and our own down-time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import delete, insert, select, tuple_
+from sqlmodel import Session
+
+from services.monitoring.store.tables import ALIVE, DOWNTIME, DUE
+from services.monitoring.store.upsert import upsert, write_many
+
+HOUR, DAY, RUNNING, REDO, UNKNOWN = "hour", "day", "running", "redo", "unknown"
+DueKey = tuple[str, str, int]  # MN, kind, start
+ALIVE_NAME = "monitoring"
+_MARK = "INSERT INTO due_window (mn, kind, start_s, due_at_s) {} ON CONFLICT DO NOTHING"
+_ARRAYS = "%s::text[], %s::text[], %s::bigint[], %s::bigint[]"
+GAP_S = 120  # jobs tick every 15 s; a longer gap was down-time
+
+
+def mark_due(session: Session, due: Mapping[DueKey, int]) -> None:
+    """Put on the list what is not there; what is there keeps its time."""
+    rows = [(*key, at) for key, at in due.items()]
+    write_many(session, _MARK.format("VALUES (?,?,?,?)"), _MARK.format(f"SELECT * FROM unnest({_ARRAYS})"), rows)
+
+
+def put_due(session: Session, due: Mapping[DueKey, int]) -> None:
+    """Put on the list, with this time even if it was there."""
+    rows = [{"mn": mn, "kind": kind, "start_s": start, "due_at_s": at} for (mn, kind, start), at in due.items()]
+    upsert(session, DUE, rows)
+
+
+def due_by(session: Session, now_s: int, limit: int) -> Sequence[DueKey]:
+    """The first of what is due, in order of time."""
+    d = DUE.c
+    wanted = select(d.mn, d.kind, d.start_s).where(d.due_at_s <= now_s).order_by(d.due_at_s, d.start_s).limit(limit)
+    return [(mn, kind, start) for mn, kind, start in session.connection().execute(wanted)]
+
+
+def still_due(session: Session, keys: Collection[DueKey]) -> set[DueKey]:
+    """Those still on the list (another may have done them before we held the points)."""
+    d = DUE.c
+    wanted = select(d.mn, d.kind, d.start_s).where(tuple_(d.mn, d.kind, d.start_s).in_(list(keys)))
+    return {(mn, kind, start) for mn, kind, start in session.connection().execute(wanted)}
+
+
+def done(session: Session, keys: Collection[DueKey]) -> None:
+    d = DUE.c
+    if keys:
+        session.connection().execute(delete(DUE).where(tuple_(d.mn, d.kind, d.start_s).in_(list(keys))))
+
+
+def note_alive(session: Session, now_s: int) -> None:
+    """We hear at `now_s`; a gap since the last time is recorded as down-time."""
+    last = session.connection().execute(select(ALIVE.c.at_s).where(ALIVE.c.name == ALIVE_NAME)).scalar_one_or_none()
+    if last is not None and now_s - last > GAP_S:
+        record_downtime(session, last, now_s)
+    if last is None or now_s > last:
+        upsert(session, ALIVE, [{"name": ALIVE_NAME, "at_s": now_s}])
+
+
+def record_downtime(session: Session, start_s: int, end_s: int) -> None:
+    session.connection().execute(insert(DOWNTIME).values(start_s=start_s, end_s=end_s))
+
+
+def downtimes_since(session: Session, since_s: int) -> list[tuple[int, int]]:
+    t = DOWNTIME.c
+    rows = session.connection().execute(select(t.start_s, t.end_s).where(t.end_s > since_s))
+    return [(start, end) for start, end in rows]

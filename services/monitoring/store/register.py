@@ -1,0 +1,208 @@
+"""The register as monitoring keeps it: enterprises, permits, points; which permit and which limits govern a window.
+
+A process keeps what it decoded until the register's revision (one row, counted up by every change) moves on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from services.monitoring.domain.verdict import Bound
+from services.monitoring.domain.windows import DAY_S, day_start_s, shanghai_date
+from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT, STATE
+from services.monitoring.store.upsert import embedded, insert_new, upsert
+from services.monitoring.store.values import chunks
+from shared.domain.pollutant import pollutant
+from shared.domain.quantity import scale
+from shared.register import (
+    Enterprise,
+    Limit,
+    Outlet,
+    Permit,
+    PermitVersion,
+    Point,
+    read_enterprise,
+    read_permit,
+    read_point,
+)
+
+STATE_NAME = "register"
+KEPT_AT_MOST = 50_000  # points decoded and kept; beyond it we begin anew
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """What binds a point on a day: permit, outlet, and the strictest limit of each factor and averaging."""
+
+    permit: str
+    outlet: str
+    outlet_name: str | None
+    credit_code: str
+    siblings: tuple[str, ...]  # all MNs of the outlet
+    bounds: Mapping[tuple[str, str], Bound]
+    basis: Mapping[tuple[str, str], str | None]
+    factors: frozenset[str]  # that have any limit
+
+    def of(self, averaging: str) -> Iterable[tuple[str, Bound]]:
+        return ((factor, bound) for (factor, by), bound in self.bounds.items() if by == averaging)
+
+
+@dataclass(slots=True)
+class Site:
+    """A registered point with its enterprise and the permits that may govern it."""
+
+    point: Point
+    enterprise: Enterprise | None
+    permits: tuple[Permit, ...]
+    _days: dict[int, Governed | None] = field(default_factory=dict)
+
+    def governed(self, at_s: int) -> Governed | None:
+        """What governs the window that starts at `at_s`; None without a permit in force then."""
+        day = day_start_s(at_s) // DAY_S
+        if day not in self._days:
+            if len(self._days) > 400:
+                self._days.clear()
+            self._days[day] = self._govern(shanghai_date(at_s))
+        return self._days[day]
+
+    def _govern(self, day: date) -> Governed | None:
+        found: Governed | None = None
+        for permit in self.permits:
+            version = permit.in_force(day)
+            outlet = self._outlet(version) if version else None
+            if outlet is None:
+                continue
+            if self.point.mn in outlet.points:
+                return self._binding(permit, outlet)
+            found = found or self._binding(permit, outlet)
+        return found
+
+    def _outlet(self, version: PermitVersion) -> Outlet | None:
+        listed = next((outlet for outlet in version.outlets if self.point.mn in outlet.points), None)
+        if listed or self.point.outlet is None:
+            return listed
+        return version.outlet(self.point.outlet)
+
+    def _binding(self, permit: Permit, outlet: Outlet) -> Governed:
+        strictest: dict[tuple[str, str], Limit] = {}
+        for limit in outlet.limits:
+            key = limit.factor, limit.averaging
+            other = strictest.get(key)
+            if other is None or limit.limit * (scale(limit.unit, other.unit) or 1) < other.limit:
+                strictest[key] = limit
+        return Governed(
+            permit=permit.number,
+            outlet=outlet.code,
+            outlet_name=outlet.name,
+            credit_code=permit.credit_code,
+            siblings=tuple(sorted({self.point.mn, *outlet.points})),
+            bounds={key: self._bound(limit) for key, limit in strictest.items()},
+            basis={key: limit.basis for key, limit in strictest.items()},
+            factors=frozenset(factor for factor, _ in strictest),
+        )
+
+    def _bound(self, limit: Limit) -> Bound:
+        sent = self.point.units.get(limit.factor) or pollutant(limit.factor).unit or limit.unit
+        return Bound(limit.limit, limit.unit, sent, limit.reference_o2_pct)
+
+
+class Register:
+    """The decoded register of this process; used by the thread of one consumer or job at a time."""
+
+    def __init__(self) -> None:
+        self._revision = -1
+        self._sites: dict[str, Site | None] = {}
+
+    def sites(self, session: Session, mns: Collection[str]) -> Mapping[str, Site]:
+        """The active registered points among `mns`."""
+        revision = register_revision(session)
+        if revision != self._revision or len(self._sites) > KEPT_AT_MOST:
+            self._sites, self._revision = {}, revision
+        sites = self._sites
+        missing = {mn for mn in mns if mn not in sites}
+        if missing:
+            sites.update(dict.fromkeys(missing))
+            sites.update(_load(session, missing))
+        return {mn: site for mn in mns if (site := sites[mn]) is not None}
+
+
+def register_revision(session: Session) -> int:
+    found = session.connection().execute(select(STATE.c.revision).where(STATE.c.name == STATE_NAME))
+    return int(found.scalar_one_or_none() or 0)
+
+
+def register_changed(session: Session) -> None:
+    """Count the revision up: every process decodes anew."""
+    insert_new(session, STATE, [{"name": STATE_NAME, "revision": 0}])
+    session.connection().execute(STATE.update().where(STATE.c.name == STATE_NAME).values(revision=STATE.c.revision + 1))
+
+
+def lock_points(session: Session, mns: Iterable[str]) -> None:
+    """Hold these points for this transaction, in one order: values, verdicts and episodes of one outlet change one
+    after the other. SQLite has one writer anyway."""
+    wanted = sorted(set(mns))
+    if wanted and not embedded(session):
+        statement = select(POINT.c.mn).where(POINT.c.mn.in_(wanted)).order_by(POINT.c.mn).with_for_update()
+        session.connection().execute(statement).all()
+
+
+def _load(session: Session, mns: Collection[str]) -> dict[str, Site]:
+    points: dict[str, Point] = {}
+    for part in chunks(mns):
+        rows = session.connection().execute(select(POINT.c.data).where(POINT.c.mn.in_(part), POINT.c.active))
+        points.update((point.mn, point) for point in map(read_point, rows.scalars()))
+    enterprises = _enterprises(session, {point.credit_code for point in points.values()})
+    permits = _permits(session, points.values())
+    return {
+        mn: Site(point, enterprises.get(point.credit_code), _candidates(point, permits)) for mn, point in points.items()
+    }
+
+
+def _candidates(point: Point, permits: Mapping[str, Permit]) -> tuple[Permit, ...]:
+    named = permits.get(point.permit or "")
+    if named:
+        return (named,)
+    return tuple(permit for _, permit in sorted(permits.items()) if permit.credit_code == point.credit_code)
+
+
+def _enterprises(session: Session, codes: Collection[str]) -> dict[str, Enterprise]:
+    found: dict[str, Enterprise] = {}
+    for part in chunks(codes):
+        rows = session.connection().execute(select(ENTERPRISE.c.data).where(ENTERPRISE.c.credit_code.in_(part)))
+        found.update((read.credit_code, read) for read in map(read_enterprise, rows.scalars()))
+    return found
+
+
+def _permits(session: Session, points: Iterable[Point]) -> dict[str, Permit]:
+    listed = list(points)
+    found: dict[str, Permit] = {}
+    for column, keys in (
+        (PERMIT.c.credit_code, {point.credit_code for point in listed}),
+        (PERMIT.c.number, {point.permit for point in listed if point.permit}),
+    ):
+        for part in chunks(keys):
+            rows = session.connection().execute(select(PERMIT.c.data).where(column.in_(part)))
+            found.update((read.number, read) for read in map(read_permit, rows.scalars()))
+    return found
+
+
+def row_of(session: Session, table: Any, key: str) -> Any:
+    """The row with this primary key, or None."""
+    column = next(iter(table.primary_key.columns))
+    return session.connection().execute(select(table).where(column == key)).one_or_none()
+
+
+def points_of_permit(session: Session, credit_code: str) -> list[str]:
+    """MNs that the permit may govern: all points of its enterprise."""
+    rows = session.connection().execute(select(POINT.c.mn).where(POINT.c.credit_code == credit_code, POINT.c.active))
+    return sorted(rows.scalars())
+
+
+def keep(session: Session, table: Any, row: Mapping[str, Any]) -> None:
+    upsert(session, table, [row])

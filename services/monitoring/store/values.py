@@ -1,0 +1,119 @@
+"""Truth rows: reported values, of which the greatest rank wins; and when a point was last heard."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import func, select, tuple_
+from sqlmodel import Session
+
+from services.monitoring.domain.reading import NORMAL
+from services.monitoring.domain.validity import Sample
+from services.monitoring.domain.verdict import Value
+from services.monitoring.domain.windows import HOUR_S
+from services.monitoring.store.tables import HEARD, VALUE
+from services.monitoring.store.upsert import write_many
+
+CHUNK = 400  # keys in one IN list
+T = TypeVar("T")
+Key = tuple[str, str, int]  # MN, period or averaging, start
+ValueTuple = tuple[str, str, int, str, int | None, int | None, str, str, str, int, str | None]
+
+_COLUMNS = "mn, period, start_s, factor, micro, zs_micro, mark, source, rank, received_at_s, extras"
+_WINS = """ON CONFLICT (mn, period, start_s, factor) DO UPDATE SET micro = excluded.micro,
+ zs_micro = excluded.zs_micro, mark = excluded.mark, source = excluded.source, rank = excluded.rank,
+ received_at_s = excluded.received_at_s, extras = excluded.extras WHERE excluded.rank > value.rank"""
+_SQLITE = f"INSERT INTO value ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?) {_WINS}"
+_TYPES = ["text", "bigint", "text", "bigint", "bigint", "text", "text", "text", "bigint", "text"]
+_ARRAYS = ", ".join(f"%s::{kind}[]" for kind in ("text", *_TYPES))
+_POSTGRES = f"INSERT INTO value ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) {_WINS}"
+_HEARD = """INSERT INTO last_heard (mn, at_s) {} ON CONFLICT (mn) DO UPDATE SET at_s = excluded.at_s
+ WHERE excluded.at_s > last_heard.at_s"""
+
+
+def write_values(session: Session, rows: Mapping[tuple[str, str, int, str], ValueTuple]) -> None:
+    """Upsert; a row of lesser rank changes nothing. One statement: the greatest throughput either database gives."""
+    write_many(session, _SQLITE, _POSTGRES, list(rows.values()))
+
+
+def write_heard(session: Session, heard: Mapping[str, int]) -> None:
+    """Move each point's last-heard time on, never back."""
+    arrays = _HEARD.format("SELECT * FROM unnest(%s::text[], %s::bigint[])")
+    write_many(session, _HEARD.format("VALUES (?,?)"), arrays, list(heard.items()))
+
+
+def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
+    listed = list(items)
+    for at in range(0, len(listed), size):
+        yield listed[at : at + size]
+
+
+def values_of(session: Session, keys: Collection[Key]) -> dict[Key, dict[str, Value]]:
+    """The reported values of these windows, by factor."""
+    v = VALUE.c
+    wanted = select(v.mn, v.period, v.start_s, v.factor, v.micro, v.zs_micro, v.mark, v.received_at_s)
+    found: dict[Key, dict[str, Value]] = {}
+    for part in chunks(keys):
+        for row in session.connection().execute(wanted.where(tuple_(v.mn, v.period, v.start_s).in_(part))):
+            found.setdefault((row[0], row[1], row[2]), {})[row[3]] = Value(row[4], row[5], row[6], row[7])
+    return found
+
+
+def samples_of_hour(session: Session, mn: str, hour_s: int, period: str) -> dict[str, list[Sample]]:
+    """Minutes or instantaneous values of one hour, by factor."""
+    v = VALUE.c
+    wanted = select(v.factor, v.start_s, v.micro, v.mark).where(
+        v.mn == mn, v.period == period, v.start_s >= hour_s, v.start_s < hour_s + HOUR_S
+    )
+    found: dict[str, list[Sample]] = {}
+    for factor, start, micro, mark in session.connection().execute(wanted):
+        found.setdefault(factor, []).append((start - hour_s, micro, mark in NORMAL))
+    return found
+
+
+def windows_between(session: Session, mn: str, period: str, low_s: int, high_s: int) -> list[int]:
+    """Starts of the windows that have a reported value in [low, high)."""
+    v = VALUE.c
+    wanted = select(v.start_s).where(v.mn == mn, v.period == period, v.start_s >= low_s, v.start_s < high_s).distinct()
+    return list(session.connection().execute(wanted).scalars())
+
+
+def series(
+    session: Session, mn: str, factor: str, period: str, *, low_s: int, high_s: int, limit: int
+) -> Sequence[Any]:
+    """Rows of one factor in order of time, from `low_s` on, before `high_s`."""
+    v = VALUE.c
+    wanted = (
+        select(VALUE)
+        .where(v.mn == mn, v.period == period, v.factor == factor, v.start_s >= low_s, v.start_s < high_s)
+        .order_by(v.start_s)
+        .limit(limit)
+    )
+    return session.connection().execute(wanted).all()
+
+
+def latest(session: Session, mn: str) -> Sequence[Any]:
+    """The newest row of each factor and period."""
+    v = VALUE.c
+    newest = (
+        select(v.period, v.factor, func.max(v.start_s).label("start_s"))
+        .where(v.mn == mn)
+        .group_by(v.period, v.factor)
+        .subquery()
+    )
+    wanted = (
+        select(VALUE)
+        .join(newest, (v.period == newest.c.period) & (v.factor == newest.c.factor) & (v.start_s == newest.c.start_s))
+        .where(v.mn == mn)
+        .order_by(v.factor, v.period)
+    )
+    return session.connection().execute(wanted).all()
+
+
+def heard_rows(session: Session, mns: Iterable[str] | None = None) -> dict[str, int]:
+    """MN → last heard, of all points or of these."""
+    wanted = select(HEARD.c.mn, HEARD.c.at_s)
+    if mns is not None:
+        wanted = wanted.where(HEARD.c.mn.in_(list(mns)))
+    return {row.mn: row.at_s for row in session.connection().execute(wanted)}
