@@ -1,8 +1,11 @@
-"""The factors of HJ 212-2017 Annex B: names, 2005 codes, default units. The unit in force belongs to the point."""
+"""The factors of HJ 212-2017 Annex B: names, 2005 codes, default units, families. The unit in force belongs to the point.
+
+A family gathers factors that fail for the same reasons and are cleaned by the same treatment; peers hear of families only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -73,3 +76,48 @@ def aliases_2005() -> Mapping[str, str]:
             twice.add(old)
         found[old] = factor.code
     return {old: new for old, new in found.items() if old not in twice}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family of factors, e.g. `pm` 颗粒物. `parameter`: no pollutant of its own, measured wherever the medium is."""
+
+    key: str
+    zh: str
+    en: str
+    parameter: bool = False
+
+
+PARAMETERS = {"air": "flue", "water": "effluent"}  # medium → family of what is measured beside the pollutants
+OTHER = Family("other", "其他污染物", "other pollutants")
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """All families by factor code."""
+    return {
+        row["code"]: Family(row["family"], row["zh"], row["en"], row["family"] in PARAMETERS.values())
+        for row in rows("families")
+    }
+
+
+def family(code: str) -> Family:
+    """The family of a factor; `other` for one that the table does not know."""
+    return families().get(code) or OTHER
+
+
+@cache
+def family_named(key: str) -> Family:
+    """The family of this key; `other` for an unknown one."""
+    return next((one for one in families().values() if one.key == key), OTHER)
+
+
+def families_measured(codes: Iterable[str]) -> frozenset[str]:
+    """Keys of the families of these factors, and of the parameters measured beside them."""
+    found: set[str] = set()
+    for code in codes:
+        found.add(family(code).key)
+        beside = PARAMETERS.get(pollutant(code).medium)
+        if beside:
+            found.add(beside)
+    return frozenset(found)

@@ -9,7 +9,7 @@ import pytest
 from shared.domain.errors import Invalid
 from shared.domain.industry import industry
 from shared.domain.law import cited
-from shared.domain.pollutant import aliases_2005, pollutant
+from shared.domain.pollutant import aliases_2005, families, families_measured, family, pollutant, pollutants
 from shared.domain.region import full_name, prefix, region
 
 
@@ -37,3 +37,15 @@ def test_only_what_is_in_force_on_the_day_of_the_fact_is_cited() -> None:
     keys = ["emission.over_permit", "code.ecological_environment"]
     assert [row.key for row in cited(keys, date(2026, 8, 14))] == ["emission.over_permit"]
     assert [row.key for row in cited(keys, date(2026, 8, 15))] == keys
+
+
+def test_every_factor_has_a_family_named_in_both_languages() -> None:
+    assert set(families()) == set(pollutants())
+    assert all(one.zh and one.en for one in families().values())
+    assert (family("a34013").zh, family("w21003").zh, family("a25002").key) == ("颗粒物", "氮磷", "voc")
+    assert family("x99999").key == "other"
+
+
+def test_whoever_has_a_pollutant_in_the_permit_measures_the_parameters_beside_it() -> None:
+    assert families_measured(["a21026", "a21002"]) == {"so2", "nox", "flue"}
+    assert families_measured(["w01018"]) == {"cod", "effluent"}
