@@ -92,7 +92,8 @@ class Casework:
             return
         now = self.clock.field_now()
         alert, step = alert.delivered(audience, at=now, due=now + timedelta(hours=hours))
-        self._save(session, alert, step, row, None)
+        self.alerts.save(session, alert, document(alert, row, public_url=self.public_url), new=False)
+        self.alerts.append(session, alert, step, None)
 
     def row(self, risk: Risk) -> Row:
         """The row of the catalogue on the day of the fact."""
@@ -109,7 +110,7 @@ class Casework:
             alert = alert.announced_now()
         data = document(alert, row, public_url=self.public_url)
         said, now = event(alert, data), self.clock.wall_now()
-        self.alerts.save(session, alert, data)
+        self.alerts.save(session, alert, data, new=alert.revision == 1)
         self.alerts.append(session, alert, step, decision)
         self.alerts.say(session, alert, said, wall_now=now)
         if decision is not None:

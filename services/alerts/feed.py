@@ -38,10 +38,15 @@ class Feed:
         self._looking: asyncio.Task[None] | None = None
         self._listeners = 0
         self._stopped = threading.Event()
+        self._ends_with: threading.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
         self._stopped.clear()
+
+    def end_with(self, stopping: threading.Event) -> None:
+        """Also end all listening when the process begins to stop."""
+        self._ends_with = stopping
 
     def stop(self) -> None:
         """End all listening; they leave within a moment."""
@@ -52,7 +57,7 @@ class Feed:
 
     @property
     def stopped(self) -> bool:
-        return self._stopped.is_set()
+        return self._stopped.is_set() or (self._ends_with is not None and self._ends_with.is_set())
 
     async def listen(self, caller: Caller, after: int, *, idle_s: float) -> AsyncGenerator[list[Said], None]:
         """Events behind `after` that the caller may see, as they come; an empty list after `idle_s` without any."""
@@ -101,6 +106,7 @@ class Feed:
             if news or first:  # what came before the first look is found in rows
                 self._announce()
             await asyncio.sleep(self._look_s)
+        self._announce()
 
     def _new_ones(self) -> list[Said]:
         with self._database.read() as session:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.alerts.casework import Casework
 from services.alerts.domain.alert import Move, Status
@@ -25,16 +25,21 @@ ByEnterprise = Annotated[Caller, allow(Role.ENTERPRISE)]
 ByOfficer = Annotated[Caller, allow(Role.OFFICER)]
 
 
+WORDS = AliasChoices("text", "note")
+
+
 class Note(BaseModel):
     """Words that go into the history."""
 
-    text: str = Field(default="", max_length=4000, description="说明 / what was found or done")
+    model_config = ConfigDict(extra="forbid")
+    text: str = Field(default="", max_length=4000, validation_alias=WORDS, description="说明 / what was found or done")
 
 
 class Said(BaseModel):
     """Words that must be there."""
 
-    text: str = Field(min_length=1, max_length=4000, description="说明 / what was found or done, or why")
+    model_config = ConfigDict(extra="forbid")
+    text: str = Field(min_length=1, max_length=4000, validation_alias=WORDS, description="说明 / what was done, or why")
 
 
 class Filters(BaseModel):

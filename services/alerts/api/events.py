@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -37,10 +37,12 @@ def event_routes(database: Database, feed: Feed) -> APIRouter:
     @router.get("/events", summary="预警事件，可长轮询 / Events of alerts, by long poll")
     async def events(
         caller: Reader,
+        request: Request,
         after: Annotated[int, Query(ge=0, description="stream number of the last event known")] = 0,
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="seconds to wait for an event")] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
     ) -> Events:
+        feed.end_with(request.app.state.stopping)
         found, reached = await asyncio.to_thread(_page, database, caller, after, limit)
         if not found and wait:
             async with aclosing(feed.listen(caller, reached, idle_s=wait)) as listening:
@@ -56,9 +58,11 @@ def event_routes(database: Database, feed: Feed) -> APIRouter:
     )
     async def stream(
         caller: Reader,
+        request: Request,
         after: Annotated[int | None, Query(ge=0, description="stream number; none: only what is new")] = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> StreamingResponse:
+        feed.end_with(request.app.state.stopping)
         start = await _start(database, after, last_event_id)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_messages(feed, caller, start), media_type="text/event-stream", headers=headers)

@@ -169,10 +169,13 @@ class Alert:
         return Change.RAISED if theirs > ours else Change.LOWERED
 
     def delivered(self, audience: Audience, *, at: datetime, due: datetime) -> tuple[Alert, Step]:
-        """The first proven delivery to the enterprise or the authority: its clock runs from now."""
+        """The first proven delivery to the enterprise or the authority: its clock runs from now.
+
+        No revision of its own: that a push arrived is no news for those it went to; the next event carries `due`.
+        """
         theirs = audience is Audience.ENTERPRISE
         now = replace(self, due_enterprise=due) if theirs else replace(self, due_authority=due)
-        return now._next(Change.DELIVERED, at=at, who=SYSTEM, text=audience.value, status=self.status)
+        return now, Step(Change.DELIVERED, at, SYSTEM, audience.value, self.status, self.revision)
 
     def announced_now(self) -> Alert:
         """The same alert, its stage and level told."""

@@ -80,9 +80,9 @@ class AlertStore:
             raise NotFound("no such alert")
         return _alert(row)
 
-    def save(self, session: Session, alert: Alert, document: Mapping[str, Any]) -> None:
+    def save(self, session: Session, alert: Alert, document: Mapping[str, Any], *, new: bool) -> None:
         values = {**_values(alert), "document": document}
-        if alert.revision == 1:
+        if new:
             session.connection().execute(insert(ALERT).values(values))
         else:
             session.connection().execute(update(ALERT).where(ALERT.c.id == alert.id).values(values))
