@@ -27,7 +27,7 @@ BUSY_TIMEOUT_MS = 15_000  # a writer of another process (CLI beside a host) may 
 POSTGRES_SETTINGS = {
     "timezone": "UTC",
     # A member stopped in the middle of a transaction keeps its row locks; whoever takes over must not wait for ever.
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "15s",
 }
 SAID = "said"  # key in Session.info: this transaction wrote outbox rows

@@ -88,7 +88,7 @@ class Member:
         for topic in topics:
             file.shape(topic)
         self._connection = file.connect()
-        writer.listen(self.topics, self.bell)
+        writer.bells.hang(self.topics, self.bell)
         group.join(self)
 
     def poll(self, max_records: int, timeout_s: float) -> Polled:
@@ -130,7 +130,7 @@ class Member:
         if self._closed:
             return
         self._closed = True
-        self._writer.unlisten(self.bell)
+        self._writer.bells.take_down(self.bell)
         self._group.leave(self)
         self._connection.close()
 
@@ -176,7 +176,7 @@ class Follower:
             self._goal = {p: file.end(self._connection, p) for p in file.partitions(topic)}
         self._next = dict.fromkeys(self._goal, 0)
         self._closed = False
-        writer.listen([topic], self._bell)
+        writer.bells.hang([topic], self._bell)
 
     def poll(self, timeout_s: float) -> Sequence[Record]:
         deadline = monotonic() + timeout_s
@@ -196,7 +196,7 @@ class Follower:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._writer.unlisten(self._bell)
+            self._writer.bells.take_down(self._bell)
             self._bell.set()
             self._connection.close()
 

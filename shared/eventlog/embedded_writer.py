@@ -20,6 +20,7 @@ import structlog
 
 from shared.domain.errors import Unreachable
 from shared.eventlog import failpoints
+from shared.eventlog.embedded_bells import Bells
 from shared.eventlog.embedded_file import LogFile, create_topic, milliseconds
 from shared.eventlog.embedded_retention import Retention
 from shared.ports import Partition, TopicShape
@@ -75,7 +76,7 @@ class Writer:
         self._version = -1
         self._reports: dict[tuple[str, Partition], int] = {}
         self._reported_at = 0.0
-        self._bells: dict[str, set[threading.Event]] = {}
+        self.bells = Bells()
         self.ends: dict[Partition, int] = {}
         self._notice_others()
         self.thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -123,17 +124,6 @@ class Writer:
         rows = [(group, p.topic, p.number, now) for topic in topics for p in self._file.partitions(topic)]
         sql = "INSERT INTO positions VALUES(?, ?, ?, 0, ?) ON CONFLICT DO UPDATE SET reported_at = excluded.reported_at"
         self.do(lambda connection: connection.executemany(sql, rows) and None).result()
-
-    def listen(self, topics: Sequence[str], bell: threading.Event) -> None:
-        """Ring `bell` when one of `topics` has grown."""
-        with self._wake:
-            for topic in topics:
-                self._bells.setdefault(topic, set()).add(bell)
-
-    def unlisten(self, bell: threading.Event) -> None:
-        with self._wake:
-            for bells in self._bells.values():
-                bells.discard(bell)
 
     def close(self) -> None:
         """Commit what waits, then stop."""
@@ -207,7 +197,7 @@ class Writer:
         failpoints.reach("after-log-commit")
         for item, answer in zip(batch, answers, strict=True):
             item.future.set_result(answer)
-        self._ring({partition.topic for partition in grown})
+        self.bells.ring({partition.topic for partition in grown})
 
     def _write(self, batch: list[Append | Errand], grown: dict[Partition, int]) -> list[Any]:
         now = milliseconds(self._wall_now())
@@ -267,13 +257,7 @@ class Writer:
         before = dict(self.ends)
         for partition in self._file.every_partition():
             self.ends[partition] = self._file.end(connection, partition)
-        self._ring({partition.topic for partition, end in self.ends.items() if before.get(partition) != end})
-
-    def _ring(self, topics: set[str]) -> None:
-        with self._wake:
-            bells = {bell for topic in topics for bell in self._bells.get(topic, ())}
-        for bell in bells:
-            bell.set()
+        self.bells.ring({partition.topic for partition, end in self.ends.items() if before.get(partition) != end})
 
     def _housekeeping(self) -> None:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -34,6 +35,7 @@ MAX_RECORDS = 500  # one batch ≈ 0.2 MB, handled in well under the session tim
 POLL_S = 0.5  # also how soon `stop` is seen
 NOT_YET_S = 0.05  # what a handler stands on usually comes within this
 FIRST_WAIT_S, LAST_WAIT_S = 0.2, 1.0  # between trials while log or database are away
+REJOIN_AFTER = 10  # failures of the log in a row: leave, and join as a new member
 RETAKE_S = 3.0  # fenced, and the log still says the partition is ours: take it anew after this
 REPORT_S = 1.0  # positions are for display
 
@@ -50,10 +52,6 @@ class Consumption:
     handlers: Mapping[str, Handler]
 
 
-def _nothing(_topic: str, _records: int, _newest: datetime) -> None:
-    return None
-
-
 class Consumer:
     """One member of a group; `run` on its own thread, `lag` and `assigned` from any."""
 
@@ -66,7 +64,7 @@ class Consumer:
         progress: Progress,
         poison: Poison,
         max_records: int = MAX_RECORDS,
-        on_batch: OnBatch = _nothing,
+        on_batch: OnBatch = lambda _topic, _records, _newest: None,
     ) -> None:
         self._group = consumption.group
         self._handlers = consumption.handlers
@@ -89,13 +87,18 @@ class Consumer:
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop`; comes back by itself from a log or database that was away."""
+        failures = 0
         try:
             while not stop.is_set():
                 try:
                     self._turn()
+                    failures = 0
                 except Unreachable as away:
+                    failures += 1
                     log.warning("consumer waits", group=self._group, reason=away.detail)
                     stop.wait(self._longer())
+                    if failures % REJOIN_AFTER == 0:
+                        self._leave()
         finally:
             self._leave()
 
@@ -280,14 +283,14 @@ class Consumer:
         except Unreachable as away:
             log.warning("left the group without a word", group=self._group, reason=away.detail)
         self._sharing = None
-        self._epochs.clear()
+        for known in (self._epochs, self._take_at, self._resume_at, self._unreported):
+            known.clear()
 
 
 def _name(record: Record) -> str:
     """The event's id, or where the record stands when it has none."""
-    try:
+    with suppress(DomainError):
         document = decode(record.value or b"")
-    except DomainError:
-        document = None
-    named = document.get("id") if isinstance(document, dict) else None
-    return str(named or f"{record.topic}/{record.partition}@{record.offset}")
+        if isinstance(document, dict) and "id" in document:
+            return str(document["id"])
+    return f"{record.topic}/{record.partition}@{record.offset}"
