@@ -18,6 +18,7 @@ from services.permits.service import ensure_admin_token
 from services.permits.store.tables import PermitsTable
 from shared.eventlog.relay import Relay
 from shared.runtime.auth import Role, Verifier
+from shared.runtime.host import openapi
 from tests.support.product import Source
 from tests.support.register_office import Office, Ring, office
 
@@ -62,8 +63,6 @@ def test_no_door_opens_without_a_token(desk: Office, path: str) -> None:
 
 
 def test_every_route_asks_for_a_token(desk: Office) -> None:
-    from shared.runtime.host import openapi
-
     asked = 0
     for path, verbs in openapi(desk.service)["paths"].items():
         for verb in verbs:

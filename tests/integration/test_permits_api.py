@@ -13,7 +13,7 @@ from shared.register import read_enterprise, read_permit, read_point
 from shared.runtime.auth import Role
 from shared.runtime.directory import PASSWORD
 from tests.support.product import Source
-from tests.support.register_office import Office, office
+from tests.support.register_office import Office, office, put, refusal
 
 SOURCE = Source(valid_from="2024-01-01", valid_to="2026-12-15")
 OTHER = Source(number=2, region="110105")
@@ -39,12 +39,6 @@ def admin(desk: Office) -> TestClient:
     client = desk.client()
     put(client, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise())
     return client
-
-
-def put(client: TestClient, path: str, body: dict[str, Any], status: int | None = None) -> dict[str, Any]:
-    answer = client.put(path, json=body)
-    assert answer.status_code in ((status,) if status else (200, 201)), answer.text
-    return dict(answer.json())
 
 
 def with_limit(limit: Any, **changes: Any) -> dict[str, Any]:
@@ -172,182 +166,6 @@ def test_what_nobody_said_is_null_and_named_incomplete(admin: TestClient) -> Non
     written = put(admin, PERMIT, {"valid_from": "2024-01-01", "valid_to": "2028-12-31"})
     assert written["incomplete"] == ["category", "authority", "outlets"]
     assert written["outlets"] is None
-
-
-def refusal(client: TestClient, path: str, body: Any) -> list[dict[str, Any]]:
-    answer = client.put(path, json=body)
-    assert answer.status_code == 422, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["code"] == "invalid" and problem["detail"]
-    for error in problem["errors"]:
-        assert error["field"] and error["rule"] and "value" in error, problem
-    return list(problem["errors"])
-
-
-def changed(**changes: Any) -> dict[str, Any]:
-    return SOURCE.document(**changes)
-
-
-def changed_point(**changes: Any) -> dict[str, Any]:
-    document = SOURCE.document()
-    document["outlets"][0]["points"][0] |= changes
-    return document
-
-
-LIMIT, POINT = "outlets[0].limits[0].limit", "outlets[0].points[0]"
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        pytest.param(changed(valid_to="2023-12-31"), "valid_to", id="ends before it begins"),
-        pytest.param(changed(valid_from="2023-02-29"), "valid_from", id="a 29 February that never was"),
-        pytest.param(changed(valid_from=1704067200), "valid_from", id="a day as a number"),
-        pytest.param(changed(valid_from="0001-01-01"), "valid_from", id="a day before all permits"),
-        pytest.param(changed(number="91150102MA0N0AAA1B001P"), "number", id="another number than the address"),
-        pytest.param(changed(credit_code=OTHER.code), "credit_code", id="another enterprise than the number's"),
-        pytest.param(changed(catgory="key"), "catgory", id="a misspelt field"),
-        pytest.param(changed(category="重点"), "category", id="a category outside the list"),
-        pytest.param(changed(outlets="DA001"), "outlets", id="outlets that are no list"),
-        pytest.param(changed(reason="a\x00b", correction=False), "reason", id="a control character"),
-        pytest.param(with_limit(35), LIMIT, id="a limit as JSON number"),
-        pytest.param(with_limit("thirty"), LIMIT, id="a limit in words"),
-        pytest.param(with_limit("1e3"), LIMIT, id="a limit with exponent"),
-        pytest.param(with_limit("-1"), LIMIT, id="a limit below zero"),
-        pytest.param(with_limit("0"), LIMIT, id="a limit of zero"),
-        pytest.param(with_limit("NaN"), LIMIT, id="a limit that is no number"),
-        pytest.param(changed_point(system="air"), f"{POINT}.system", id="a system in words"),
-        pytest.param(changed_point(interval_s="60"), f"{POINT}.interval_s", id="an interval as text"),
-        pytest.param(changed_point(password=123456), f"{POINT}.password", id="a password as number"),
-        pytest.param(changed_point(password="x" * 33), f"{POINT}.password", id="a password too long"),
-        pytest.param(changed_point(pasword="123456"), f"{POINT}.pasword", id="a misspelt password"),
-        pytest.param(changed_point(units={"a99": "mg/m3"}), f"{POINT}.units.a99", id="a unit of an unknown factor"),
-        pytest.param([], "body", id="a list for a document"),
-    ],
-)
-def test_a_wrong_permit_is_told_field_value_and_rule(admin: TestClient, body: Any, field: str) -> None:
-    errors = refusal(admin, PERMIT, body)
-    assert [error["field"] for error in errors] == [field]
-    assert admin.get(PERMIT).status_code == 404
-
-
-def test_all_that_is_wrong_is_told_at_once(admin: TestClient) -> None:
-    body = with_limit("0", valid_to="2020-01-01")
-    body["outlets"][0]["limits"][0] |= {"factor": "a99999", "unit": "ppm"}
-    fields = {error["field"] for error in refusal(admin, PERMIT, body)}
-    assert fields == {"valid_to", LIMIT, "outlets[0].limits[0].factor", "outlets[0].limits[0].unit"}
-
-
-@pytest.mark.parametrize("password", [123456789, "planted-" * 8, "plan;ted"], ids=["number", "too long", "semicolon"])
-def test_a_refused_password_is_not_echoed(admin: TestClient, password: Any) -> None:
-    for body in (changed_point(password=password), changed_point(pasword=password)):
-        assert str(password) not in admin.put(PERMIT, json=body).text
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "field"),
-    [
-        pytest.param(SOURCE.code, {"region": "999999"}, "region", id="no such division"),
-        pytest.param(SOURCE.code, {"industry": "4411"}, "industry", id="an industry without its letter"),
-        pytest.param(SOURCE.code, {"longitude": 200}, "longitude", id="beyond the date line"),
-        pytest.param(SOURCE.code, {"name": ""}, "name", id="no name"),
-        pytest.param(SOURCE.code, {"credit_code": OTHER.code}, "credit_code", id="another code than the address"),
-        pytest.param("91150102MA0N0AAA11", {"credit_code": None}, "credit_code", id="a wrong check character"),
-    ],
-)
-def test_a_wrong_enterprise_is_told_field_value_and_rule(
-    admin: TestClient, path: str, body: dict[str, Any], field: str
-) -> None:
-    errors = refusal(admin, f"{ENTERPRISES}/{path}", SOURCE.enterprise() | body)
-    assert [error["field"] for error in errors] == [field]
-
-
-def test_numbers_that_json_does_not_know_are_refused_and_answered(admin: TestClient) -> None:
-    body = '{"name": "x", "industry": "D4411", "region": "150102", "longitude": NaN, "latitude": "\\ud800"}'
-    answer = admin.put(f"{ENTERPRISES}/{SOURCE.code}", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 422
-    assert {error["field"] for error in answer.json()["errors"]} >= {"longitude"}
-
-
-def test_a_permit_needs_its_enterprise_first(admin: TestClient) -> None:
-    (error,) = refusal(admin, f"{PERMITS}/{OTHER.permit}", OTHER.document())
-    assert (error["field"], error["value"]) == ("credit_code", OTHER.code)
-    assert "PUT /permits/v1/enterprises" in error["rule"]
-
-
-def test_a_number_that_is_none_is_refused(admin: TestClient) -> None:
-    (error,) = refusal(admin, f"{PERMITS}/12345", SOURCE.document())
-    assert (error["field"], error["value"]) == ("number", "12345")
-
-
-def test_an_mn_of_another_enterprise_is_not_given_away(admin: TestClient) -> None:
-    put(admin, PERMIT, SOURCE.document())
-    put(admin, f"{ENTERPRISES}/{OTHER.code}", OTHER.enterprise())
-    thief = OTHER.document()
-    thief["outlets"][0]["points"][0]["mn"] = SOURCE.mn
-    answer = admin.put(f"{PERMITS}/{OTHER.permit}", json=thief)
-    assert (answer.status_code, answer.json()["code"]) == (409, "mn-taken")
-    assert SOURCE.code not in answer.json()["detail"].replace(SOURCE.mn, "")
-    assert admin.get(f"{PERMITS}/{OTHER.permit}").status_code == 404
-    alone = {"system": "31", "credit_code": OTHER.code}
-    assert admin.put(f"{POINTS}/{SOURCE.mn}", json=alone).status_code == 409
-
-
-def test_a_retired_point_may_go_to_another_enterprise(admin: TestClient) -> None:
-    put(admin, PERMIT, SOURCE.document())
-    put(admin, f"{ENTERPRISES}/{OTHER.code}", OTHER.enterprise())
-    gone = admin.delete(f"{POINTS}/{SOURCE.mn}").json()
-    assert (gone["active"], gone["changed"]) == (False, True)
-    assert admin.delete(f"{POINTS}/{SOURCE.mn}").json()["changed"] is False
-    put(admin, f"{POINTS}/{SOURCE.mn}", {"system": "31", "credit_code": OTHER.code}, 200)
-    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["credit_code"] == OTHER.code
-
-
-def test_a_point_that_left_its_permit_stays_registered_until_another_permit_takes_it(admin: TestClient) -> None:
-    second = f"{SOURCE.code}002P"
-    put(admin, PERMIT, SOURCE.document())
-    assert admin.put(f"{PERMITS}/{second}", json=SOURCE.document(number=second)).status_code == 409
-    empty = SOURCE.document()
-    empty["outlets"][0]["points"] = []
-    put(admin, PERMIT, empty)
-    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["permit"] == SOURCE.permit
-    put(admin, f"{PERMITS}/{second}", SOURCE.document(number=second))
-    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["permit"] == second
-
-
-def test_a_point_registered_alone_finds_its_permit_by_its_outlet_in_either_order(admin: TestClient) -> None:
-    empty = SOURCE.document()
-    empty["outlets"][0]["points"] = []
-    alone = {"system": "31", "credit_code": SOURCE.code, "outlet": "DA001", "password": "123456"}
-    assert put(admin, f"{POINTS}/early", alone, 201)["permit"] is None
-    put(admin, PERMIT, empty)
-    assert admin.get(f"{POINTS}/early").json()["permit"] == SOURCE.permit
-    assert put(admin, f"{POINTS}/late", alone, 201)["permit"] == SOURCE.permit
-    assert put(admin, f"{POINTS}/late", alone, 200)["changed"] is False
-
-
-def test_the_settings_of_a_point_outlive_a_put_of_its_permit_that_does_not_say_them(admin: TestClient) -> None:
-    put(admin, PERMIT, SOURCE.document())
-    put(admin, f"{POINTS}/{SOURCE.mn}", {"system": "31", "interval_s": 30, "units": {"a21026": "ug/m3"}}, 200)
-    assert put(admin, PERMIT, SOURCE.document())["outlets"][0]["points"][0]["interval_s"] == 30
-    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["outlet"] == "DA001"
-
-
-def test_a_point_that_a_permit_lists_moves_only_with_the_permit(admin: TestClient) -> None:
-    put(admin, PERMIT, SOURCE.document())
-    answer = admin.put(f"{POINTS}/{SOURCE.mn}", json={"system": "31", "outlet": "DA002"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "listed-by-permit")
-
-
-def test_a_correction_of_an_old_version_leaves_the_point_where_the_newest_has_it(admin: TestClient) -> None:
-    put(admin, PERMIT, SOURCE.document())
-    moved = SOURCE.document()
-    moved["outlets"][0]["code"] = "DA009"
-    put(admin, PERMIT, moved)
-    old = with_limit("30", correction=True, reason="mistyped", effective_from="2025-01-01")
-    assert "later version" in put(admin, PERMIT, old)["notes"][0]
-    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["outlet"] == "DA009"
 
 
 def test_lists_go_on_by_cursor_and_narrow_by_what_is_asked(admin: TestClient) -> None:

@@ -108,3 +108,20 @@ def office(folder: Path, database_url: str | None = None) -> Iterator[Office]:
     finally:
         service.database.close()
         log.close()
+
+
+def put(client: TestClient, path: str, body: dict[str, Any], status: int | None = None) -> dict[str, Any]:
+    answer = client.put(path, json=body)
+    assert answer.status_code in ((status,) if status else (200, 201)), answer.text
+    return dict(answer.json())
+
+
+def refusal(client: TestClient, path: str, body: Any) -> list[dict[str, Any]]:
+    answer = client.put(path, json=body)
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["code"] == "invalid" and problem["detail"]
+    for error in problem["errors"]:
+        assert error["field"] and error["rule"] and "value" in error, problem
+    return list(problem["errors"])

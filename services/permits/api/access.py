@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -23,6 +23,7 @@ Anyone = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.DEVICE, Rol
 Admin = Annotated[Caller, allow()]
 Cursor = Annotated[str | None, Query(max_length=400)]
 Limit = Annotated[int, Query(ge=1, le=500)]
+Named = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]  # rules of each kind are the handlers'
 CreditCode = Annotated[str | None, Query(max_length=18, pattern=r"^[0-9A-Za-z]+$")]
 
 

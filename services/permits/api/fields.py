@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-DECIMAL = re.compile(r"\d{1,12}(\.\d{1,6})?")
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 YEARS = range(1990, 2200)
 LOGGER_PASSWORD = re.compile(r"[!-~]{1,32}")
 

@@ -7,23 +7,30 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Response
 
-from services.permits.api.access import CreditCode, Cursor, Limit, Overseer, Reader, Writer, behind, told, writing
-from services.permits.api.fields import Day
-from services.permits.api.schemas import (
-    EnterpriseIn,
+from services.permits.api.access import (
+    CreditCode,
+    Cursor,
+    Limit,
+    Named,
+    Overseer,
+    Reader,
+    Writer,
+    behind,
+    told,
+    writing,
+)
+from services.permits.api.answers import (
     EnterpriseOut,
     EnterpriseWritten,
-    PermitIn,
     PermitOut,
     PermitWritten,
-    PointAloneIn,
-    PointIn,
     PointOut,
     PointWritten,
-    RegionIn,
     RegionOut,
     RegionWritten,
 )
+from services.permits.api.fields import Day
+from services.permits.api.schemas import EnterpriseIn, PermitIn, PointAloneIn, PointIn, RegionIn
 from services.permits.domain.permit import Wish
 from services.permits.domain.point import PointWish
 from services.permits.handlers import enterprises, permits, points
@@ -38,8 +45,8 @@ from shared.runtime.web import PROBLEMS, Page, cursor
 
 T = TypeVar("T")
 CREATED: dict[int | str, dict[str, Any]] = {201: {"description": "Created"}}
-RegionPrefix = Annotated[str | None, Query(pattern=r"^(\d{2}){1,3}$", description="2, 4 or 6 digits")]
-IndustryPrefix = Annotated[str | None, Query(pattern=r"^[A-Z]\d{0,4}$", description="D, D44, D4411")]
+RegionPrefix = Annotated[str | None, Query(pattern=r"^([0-9]{2}){1,3}$", description="2, 4 or 6 digits")]
+IndustryPrefix = Annotated[str | None, Query(pattern=r"^[A-Z][0-9]{0,4}$", description="D, D44, D4411")]
 
 
 def register_router(registrar: Registrar, database: Database) -> APIRouter:
@@ -62,7 +69,7 @@ def _enterprises(router: APIRouter, registrar: Registrar, database: Database) ->
         response_model=EnterpriseWritten,
         responses=CREATED | {201: {"model": EnterpriseWritten}},
     )
-    def put_enterprise(credit_code: str, body: EnterpriseIn, caller: Writer, response: Response) -> Any:
+    def put_enterprise(credit_code: Named, body: EnterpriseIn, caller: Writer, response: Response) -> Any:
         with writing(database) as session:
             written = enterprises.put_enterprise(
                 registrar, session, caller, credit_code=credit_code, document=body.model_dump(mode="json")
@@ -75,7 +82,7 @@ def _enterprises(router: APIRouter, registrar: Registrar, database: Database) ->
         summary="企业 / One enterprise",
         response_model=EnterpriseOut,
     )
-    def get_enterprise(credit_code: str, caller: Reader) -> Any:
+    def get_enterprise(credit_code: Named, caller: Reader) -> Any:
         with database.read() as session:
             return enterprises.enterprise_view(enterprises.enterprise(session, caller, credit_code))
 
@@ -109,7 +116,7 @@ def _permits(router: APIRouter, registrar: Registrar, database: Database) -> Non
         response_model=PermitWritten,
         responses=CREATED | {201: {"model": PermitWritten}},
     )
-    def put_permit(number: str, body: PermitIn, caller: Writer, response: Response) -> Any:
+    def put_permit(number: Named, body: PermitIn, caller: Writer, response: Response) -> Any:
         """The first version holds from `valid_from`, a later one from today or `effective_from`. A document equal to
         the one in force then changes nothing. Only a correction with its reason reaches before today."""
         with writing(database) as session:
@@ -121,7 +128,7 @@ def _permits(router: APIRouter, registrar: Registrar, database: Database) -> Non
     @router.get(
         "/permits/{number}", tags=tags, summary="许可证 / The permit in force on a day", response_model=PermitOut
     )
-    def get_permit(number: str, caller: Reader, on: Annotated[Day | None, Query()] = None) -> Any:
+    def get_permit(number: Named, caller: Reader, on: Annotated[Day | None, Query()] = None) -> Any:
         with database.read() as session:
             return permits.show_permit(registrar, session, permits.permit(session, caller, number), on)
 
@@ -157,7 +164,7 @@ def _points(router: APIRouter, registrar: Registrar, database: Database) -> None
         response_model=PointWritten,
         responses=CREATED | {201: {"model": PointWritten}},
     )
-    def put_point(mn: str, body: PointAloneIn, caller: Writer, response: Response) -> Any:
+    def put_point(mn: Named, body: PointAloneIn, caller: Writer, response: Response) -> Any:
         if body.mn not in (None, mn):
             raise Invalid(f"mn {body.mn!r} is not {mn!r}", field="mn", value=body.mn, rule="the one of the address")
         place = Place(body.credit_code, body.outlet, body.permit)
@@ -166,14 +173,14 @@ def _points(router: APIRouter, registrar: Registrar, database: Database) -> None
         return told(written, response)
 
     @router.get("/points/{mn}", tags=tags, summary="监测点 / One monitoring point", response_model=PointOut)
-    def get_point(mn: str, caller: Reader) -> Any:
+    def get_point(mn: Named, caller: Reader) -> Any:
         with database.read() as session:
             return points.point_view(points.point(registrar, session, caller, mn))
 
     @router.delete(
         "/points/{mn}", tags=tags, summary="停用监测点 / Take a point out of service", response_model=PointWritten
     )
-    def delete_point(mn: str, caller: Writer, response: Response) -> Any:
+    def delete_point(mn: Named, caller: Writer, response: Response) -> Any:
         with writing(database) as session:
             written = points.remove_point(registrar, session, caller, mn)
         return told(written, response)
@@ -197,7 +204,7 @@ def _regions(router: APIRouter, registrar: Registrar, database: Database) -> Non
         response_model=RegionWritten,
         responses=CREATED | {201: {"model": RegionWritten}},
     )
-    def put_region(code: str, body: RegionIn, caller: Writer, response: Response) -> Any:
+    def put_region(code: Named, body: RegionIn, caller: Writer, response: Response) -> Any:
         with writing(database) as session:
             written = enterprises.put_region(
                 registrar, session, caller, code=code, register_complete=body.register_complete
@@ -205,7 +212,7 @@ def _regions(router: APIRouter, registrar: Registrar, database: Database) -> Non
         return told(written, response)
 
     @router.get("/regions/{code}", tags=tags, summary="行政区划 / One division", response_model=RegionOut)
-    def get_region(code: str, caller: Overseer) -> Any:
+    def get_region(code: Named, caller: Overseer) -> Any:
         with database.read() as session:
             return enterprises.region_view(enterprises.one_region(session, caller, code))
 
@@ -244,7 +251,7 @@ def _placed(body: PermitIn) -> list[Placed]:
     ]
 
 
-def _point_wish(mn: str, body: PointIn) -> PointWish:
+def _point_wish(mn: Named, body: PointIn) -> PointWish:
     """Only what was said."""
     said = body.model_dump(include={"system", "strict", "interval_s", "units", "dialect"}, exclude_unset=True)
     return PointWish(mn, said, "password" in body.model_fields_set, body.password)

@@ -1,19 +1,18 @@
-"""The register's documents as callers send and see them; names are fixed, more fields may come."""
+"""The documents that callers send; names are fixed, more fields may come."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
 from services.permits.api.fields import Day, DecimalText, Document, Password, PlainText, Word
 
 Medium = Literal["air", "water"]
 Averaging = Literal["hour", "day"]
 Category = Literal["key", "simplified", "registration"]
-SystemCode = Annotated[str, StringConstraints(pattern=r"^\d{2}$")]
-ReportDue = Annotated[str, StringConstraints(pattern=r"^(\d{2}-)?\d{2}$")]
+SystemCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")]
+ReportDue = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}-)?[0-9]{2}$")]
 Longitude = Annotated[StrictFloat | StrictInt, Field(ge=-180, le=180, allow_inf_nan=False)]
 Latitude = Annotated[StrictFloat | StrictInt, Field(ge=-90, le=90, allow_inf_nan=False)]
 
@@ -61,7 +60,7 @@ class EnterpriseIn(Document):
     credit_code: Word | None = None
     name: PlainText
     industry: Word = Field(description="GB/T 4754-2017 with its section letter")
-    region: Annotated[str, StringConstraints(pattern=r"^\d{6}$")] = Field(description="GB/T 2260, 6 digits")
+    region: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")] = Field(description="GB/T 2260, 6 digits")
     longitude: Longitude | None = None
     latitude: Latitude | None = None
     positive_list_until: Day | None = Field(None, description="正面清单; warnings, but no on-site task until then")
@@ -78,7 +77,7 @@ class PointIn(Document):
     password: Password = None
     strict: StrictBool = Field(False, description="frames without CRLF are refused")
     interval_s: StrictInt = Field(60, ge=1, le=86_400)
-    units: dict[Word, PlainText] = Field(default={}, description="factor → unit that the device sends")
+    units: dict[Word, PlainText] = Field(default={}, max_length=200, description="factor → unit that the device sends")
     dialect: Literal["hj212"] = "hj212"
 
 
@@ -120,9 +119,9 @@ class OutletIn(Document):
     code: Annotated[str, StringConstraints(min_length=1, max_length=32)]
     medium: Medium | None = None
     name: PlainText | None = None
-    points: list[PointIn] | None = None
-    limits: list[LimitIn] | None = None
-    annual_amounts: list[AnnualAmountIn] | None = None
+    points: Annotated[list[PointIn], Field(max_length=100)] | None = None
+    limits: Annotated[list[LimitIn], Field(max_length=200)] | None = None
+    annual_amounts: Annotated[list[AnnualAmountIn], Field(max_length=1000)] | None = None
 
 
 class ReportIn(Document):
@@ -145,8 +144,8 @@ class PermitIn(Document):
     authority: PlainText | None = None
     renewal_applied_on: Day | None = None
     renewal_accepted_on: Day | None = None
-    outlets: list[OutletIn] | None = None
-    reports: list[ReportIn] | None = None
+    outlets: Annotated[list[OutletIn], Field(max_length=200)] | None = None
+    reports: Annotated[list[ReportIn], Field(max_length=100)] | None = None
     effective_from: Day | None = None
     correction: StrictBool = False
     reason: PlainText | None = None
@@ -168,7 +167,7 @@ class KeyIn(Document):
     role: Literal["enterprise", "officer", "device", "ops", "admin"]
     subject: Word | None = Field(None, description="who; role and scope by default")
     credit_codes: list[Word] = Field(default=[], max_length=1000)
-    region: Annotated[str, StringConstraints(pattern=r"^(\d{2}){1,3}$")] | None = None
+    region: Annotated[str, StringConstraints(pattern=r"^([0-9]{2}){1,3}$")] | None = None
     scopes: list[Word] = Field(default=[], max_length=20)
     mns: list[Word] = Field(default=[], max_length=1000)
     days: StrictInt = Field(90, ge=1, le=365)
@@ -179,123 +178,3 @@ class RevocationIn(Document):
 
     jti: Word | None = None
     token: Annotated[str, StringConstraints(min_length=1, max_length=20_000)] | None = Field(None, repr=False)
-
-
-class EnterpriseVersion(BaseModel):
-    recorded_at: str
-    document: dict[str, Any]
-
-
-class EnterpriseOut(BaseModel):
-    credit_code: str
-    name: str
-    industry: str
-    region: str
-    longitude: float | None
-    latitude: float | None
-    positive_list_until: date | None
-    group: str | None
-    revision: int
-    versions: list[EnterpriseVersion]
-
-
-class EnterpriseWritten(EnterpriseOut):
-    changed: bool
-
-
-class PointOut(BaseModel):
-    mn: str
-    system: str
-    strict: bool
-    interval_s: int
-    units: dict[str, str]
-    dialect: str
-    credit_code: str
-    outlet: str | None
-    permit: str | None
-    password_set: bool
-    active: bool
-    registered_at: str
-    revision: int
-
-
-class PointWritten(PointOut):
-    changed: bool
-    notes: list[str] = []
-
-
-class PermitVersionOut(BaseModel):
-    effective_from: date
-    recorded_at: str
-    correction: bool
-    reason: str | None
-    document: dict[str, Any]
-
-
-class Gap(BaseModel):
-    """Days that no period of validity covers, both included."""
-
-    first: date = Field(alias="from")
-    last: date = Field(alias="to")
-
-
-class PermitOut(BaseModel):
-    """The document in force `on` a day (before the first version's day: that version, `in_force` false)."""
-
-    number: str
-    credit_code: str
-    category: str | None
-    valid_from: date
-    valid_to: date
-    authority: str | None
-    renewal_applied_on: date | None
-    renewal_accepted_on: date | None
-    outlets: list[dict[str, Any]] | None
-    reports: list[dict[str, Any]] | None
-    on: date
-    in_force: bool
-    effective_from: date
-    incomplete: list[str]
-    gaps: list[Gap]
-    revision: int
-    versions: list[PermitVersionOut]
-
-
-class PermitWritten(PermitOut):
-    changed: bool
-    change: str
-    notes: list[str]
-
-
-class RegionOut(BaseModel):
-    code: str
-    name: str
-    register_complete: bool
-    revision: int
-
-
-class RegionWritten(RegionOut):
-    changed: bool
-
-
-class KeyOut(BaseModel):
-    """A token, shown once."""
-
-    token: str
-    jti: str
-    role: str
-    subject: str
-    expires_at: str
-
-
-class RevocationOut(BaseModel):
-    jti: str
-    until: str
-    changed: bool
-
-
-class PublicKeyOut(BaseModel):
-    kid: str
-    algorithm: str
-    public: str
-    published_at: str

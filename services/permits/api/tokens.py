@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from services.permits.api.access import Admin, Anyone, writing
-from services.permits.api.schemas import KeyIn, KeyOut, PublicKeyOut, RevocationIn, RevocationOut
+from services.permits.api.answers import KeyOut, PublicKeyOut, RevocationOut
+from services.permits.api.schemas import KeyIn, RevocationIn
 from services.permits.handlers import tokens
 from services.permits.handlers.registrar import Registrar
 from services.permits.store import tokens as store
