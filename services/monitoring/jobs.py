@@ -5,12 +5,11 @@ Each asks the rows what is due by now and not yet done, so that a missed tick is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlmodel import Session
 
-from services.monitoring.deciding import Changes
 from services.monitoring.domain.validity import MINUTES_TO_SPEAK
 from services.monitoring.domain.windows import DAY_S, HOUR_S, day_start_s, hour_start_s, seconds
 from services.monitoring.excess import KIND, Now
@@ -27,7 +26,6 @@ from services.monitoring.store.due import (
     DueKey,
     done,
     due_by,
-    note_alive,
     put_due,
     still_due,
 )
@@ -43,7 +41,7 @@ BACK_AT_ONCE = 100
 
 
 class Jobs:
-    """The jobs over one database; `backlog` says whether packets lag by more than a tick."""
+    """The jobs `decide-due` and `put-back`; silence is swept in `sweeping.py`."""
 
     def __init__(
         self,
@@ -52,13 +50,11 @@ class Jobs:
         clock: Clock,
         handler: PacketHandler,
         put_back: PutBack,
-        backlog: Callable[[], bool],
     ) -> None:
         self._database = database
         self._clock = clock
         self._handler = handler
         self._put_back = put_back
-        self._backlog = backlog
 
     def decide_due(self, now: datetime) -> None:
         """Everything on the due list up to now, in transactions of a bounded size."""
@@ -123,11 +119,6 @@ class Jobs:
                     except Conflict:
                         quarantine.stay(session, row.id)
                 more = len(rows) == BACK_AT_ONCE
-
-    def alive(self, now: datetime) -> None:
-        """Note that we hear; a gap since the last time was our own down-time."""
-        with self._database.transaction() as session:
-            note_alive(session, seconds(now))
 
 
 def _redone(session: Session, mn: str, day: int, now: Now) -> set[Key]:

@@ -21,7 +21,6 @@ from shared.hj212.packet import Malformed, parse
 from shared.ports import NewRecord
 from shared.register import Point
 from shared.runtime.directory import PASSWORD
-
 from shared.runtime.secrets import Sealer
 
 log = structlog.get_logger(__name__)
@@ -63,6 +62,10 @@ class PutBack:
         event_id = f"put-back:{kept.id}"
         self._outbox.put(session, PACKETS, record.key, event_id, record.value, wall_now=wall, headers=headers)
         quarantine.move(session, kept.id, QuarantineState.PUT_BACK, at=self._clock.field_now(), by=by)
+
+    def dismiss(self, session: Session, kept: Any, *, by: str) -> None:
+        """Done with, by a person's word."""
+        quarantine.move(session, kept.id, QuarantineState.DISMISSED, at=self._clock.field_now(), by=by)
 
     def _password_fits(self, kept: Any, point: Point) -> bool:
         if point.sealed_password is None:

@@ -26,7 +26,7 @@ class QuarantineReason(StrEnum):
     BAD_NUMBER = "bad-number"
     NO_FACTORS = "no-factors"
     FUTURE = "future"  # comes back by itself when its time has come
-    POISON = "poison"  # a handler failed on it
+    HANDLER_ERROR = "handler-error"  # a handler failed on it; the record itself stands on its topic
 
 
 class QuarantineState(StrEnum):

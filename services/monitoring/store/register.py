@@ -206,3 +206,8 @@ def points_of_permit(session: Session, credit_code: str) -> list[str]:
 
 def keep(session: Session, table: Any, row: Mapping[str, Any]) -> None:
     upsert(session, table, [row])
+
+
+def active_points(session: Session) -> list[str]:
+    """All registered MNs."""
+    return list(session.connection().execute(select(POINT.c.mn).where(POINT.c.active)).scalars())

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, MetaData, Table
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, MetaData, Table
 from sqlmodel import Field, SQLModel
 
-from shared.database import UtcDateTime
+from shared.database import UtcDateTime, WideInteger
 from shared.eventlog.outbox import LeaseColumns, OutboxColumns
 from shared.eventlog.progress import ProgressColumns
 
-Big = BigInteger().with_variant(Integer, "sqlite")
 NO_ROWID = {"sqlite_with_rowid": False}
 
 
@@ -119,7 +118,7 @@ class DowntimeRow(MonitoringTable, table=True):
     """Spans in which our own door was closed: silence does not count there. `alive` is the open row of now."""
 
     __tablename__ = "downtime"
-    id: int | None = Field(default=None, primary_key=True, sa_type=Big)
+    id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
     start_s: int = Field(sa_type=BigInteger, index=True)
     end_s: int = Field(sa_type=BigInteger)
 
@@ -149,7 +148,7 @@ class QuarantineRow(MonitoringTable, table=True):
         Index("quarantine_mn", "mn", "state"),
         Index("quarantine_back", "state", "comes_back_s"),
     )
-    id: int | None = Field(default=None, primary_key=True, sa_type=Big)
+    id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
     origin: str = Field(unique=True)
     mn: str | None = None
     reason: str

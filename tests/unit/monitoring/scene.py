@@ -14,7 +14,9 @@ from services.monitoring.jobs import Jobs
 from services.monitoring.putting_back import PutBack
 from services.monitoring.registering import RegisterHandler
 from services.monitoring.store.register import Register
+from services.monitoring.store.risks import RiskBook
 from services.monitoring.store.tables import DECISION, OUTBOX, PROGRESS, RISK, MonitoringTable
+from services.monitoring.sweeping import SilenceSweep
 from shared.database import Database, open_database
 from shared.domain.clock import Clock, rfc3339
 from shared.domain.events import REGISTERED, Event
@@ -60,7 +62,10 @@ class Scene:
         self.registering = RegisterHandler(clock=self.clock, put_back=self.put_back)
         self.quarantine = QuarantineHandler(metrics=self.metrics)
         self.jobs = Jobs(
-            self.database, clock=self.clock, handler=self.packets, put_back=self.put_back, backlog=lambda: False
+            self.database, clock=self.clock, handler=self.packets, put_back=self.put_back
+        )
+        self.silence = SilenceSweep(
+            self.database, clock=self.clock, register=Register(), book=RiskBook(self.outbox), behind=lambda: False
         )
         self._offset = 0
         self._revision = 0

@@ -1,0 +1,24 @@
+"""HTTP in: packets are taken; series, exceedances and quarantine are read. Every route knows who calls."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from services.monitoring.api.kept import add_quarantine
+from services.monitoring.api.packets import add_packets
+from services.monitoring.api.reads import add_reads
+from services.monitoring.putting_back import PutBack
+from shared.database import Database
+from shared.runtime.service import Context
+from shared.runtime.web import PROBLEMS
+
+__all__ = ["monitoring_router"]
+
+
+def monitoring_router(context: Context, database: Database, put_back: PutBack) -> APIRouter:
+    """All routes under /monitoring/v1."""
+    router = APIRouter(prefix="/monitoring/v1", responses=PROBLEMS)
+    add_packets(router, context)
+    add_reads(router, database)
+    add_quarantine(router, database, put_back)
+    return router

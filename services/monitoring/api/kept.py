@@ -1,0 +1,110 @@
+"""The quarantine as operators and officers see it: what was not understood, put back or dismissed by hand."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlmodel import Session
+
+from services.monitoring.api.scope import points_seen
+from services.monitoring.putting_back import PutBack
+from services.monitoring.store import quarantine
+from services.monitoring.store.tables import KEPT
+from shared.database import Database
+from shared.domain.clock import rfc3339
+from shared.domain.errors import Conflict, NotFound
+from shared.domain.quarantine import QuarantineReason, QuarantineState
+from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.web import Page, cursor, read_cursor
+
+Keeper = Annotated[Caller, allow(Role.OPS, Role.OFFICER)]
+
+
+class KeptOut(BaseModel):
+    """A quarantined frame or packet; `raw` in base64, its password masked."""
+
+    id: int
+    mn: str | None
+    reason: QuarantineReason
+    detail: str
+    state: QuarantineState
+    form: str
+    source: str
+    address: str | None
+    received_at: str
+    raw: str
+    moved_at: str | None
+    moved_by: str | None
+
+
+def add_quarantine(router: APIRouter, database: Database, put_back: PutBack) -> None:
+    """List, put back, dismiss. Long because it only lists them."""
+
+    @router.get("/quarantine", tags=["quarantine"], summary="隔离数据 / What was not understood")
+    def read_quarantine(
+        caller: Keeper,
+        mn: str | None = None,
+        reason: QuarantineReason | None = None,
+        state: QuarantineState | None = None,
+        after: Annotated[str | None, Query(alias="cursor")] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> Page[KeptOut]:
+        """Newest first."""
+        wanted = select(KEPT).where(points_seen(caller, KEPT.c.mn))
+        for column, value in (("mn", mn), ("reason", reason), ("state", state)):
+            if value is not None:
+                wanted = wanted.where(KEPT.c[column] == str(value))
+        behind = read_cursor(after, 1)
+        if behind:
+            wanted = wanted.where(KEPT.c.id < int(behind[0]))
+        with database.read() as session:
+            rows = session.connection().execute(wanted.order_by(KEPT.c.id.desc()).limit(limit + 1)).all()
+        following = cursor(rows[limit - 1].id) if len(rows) > limit else None
+        return Page(items=[_out(row) for row in rows[:limit]], next=following)
+
+    @router.post("/quarantine/{kept_id}/put-back", tags=["quarantine"], summary="恢复隔离数据 / Put it back")
+    def put_it_back(caller: Keeper, kept_id: int) -> KeptOut:
+        """Its packet goes to `packets` again and is handled like any other."""
+        with database.transaction() as session:
+            put_back.now(session, _seen(session, caller, kept_id), by=caller.subject)
+            return _out(quarantine.find(session, kept_id))
+
+    @router.post("/quarantine/{kept_id}/dismiss", tags=["quarantine"], summary="排除隔离数据 / Dismiss it")
+    def dismiss_it(caller: Keeper, kept_id: int) -> KeptOut:
+        """It stays readable, and is done with."""
+        with database.transaction() as session:
+            row = _seen(session, caller, kept_id)
+            if row.state != QuarantineState.KEPT.value:
+                raise Conflict(f"the packet was {row.state} before", code="already-moved")
+            put_back.dismiss(session, row, by=caller.subject)
+            return _out(quarantine.find(session, kept_id))
+
+
+def _seen(session: Session, caller: Caller, kept_id: int) -> Any:
+    row = quarantine.find(session, kept_id)
+    if row is not None:
+        inside = select(KEPT.c.id).where(KEPT.c.id == kept_id, points_seen(caller, KEPT.c.mn))
+        if session.connection().execute(inside).first() is not None:
+            return row
+    raise NotFound(f"no such packet {kept_id} in quarantine")
+
+
+def _out(row: Any) -> KeptOut:
+    return KeptOut(
+        id=row.id,
+        mn=row.mn,
+        reason=QuarantineReason(row.reason),
+        detail=row.detail,
+        state=QuarantineState(row.state),
+        form=row.form,
+        source=row.source,
+        address=row.address,
+        received_at=rfc3339(row.received_at),
+        raw=b64encode(row.raw).decode(),
+        moved_at=rfc3339(row.moved_at) if row.moved_at else None,
+        moved_by=row.moved_by,
+    )

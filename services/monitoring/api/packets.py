@@ -1,0 +1,166 @@
+"""The HTTP door of packets: a JSON array or NDJSON, an outcome for each item, 202 only when the log has the accepted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import TimeoutError as TooLate
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from services.monitoring.domain.reading import PERIODS
+from services.monitoring.intake import Packet, Rejection, check, data_time, packet_record, read_packet
+from shared.domain.errors import Invalid, Unreachable
+from shared.domain.events import PACKETS
+from shared.domain.quarantine import QuarantineReason
+from shared.eventlog.codec import decode
+from shared.ports import NewRecord
+from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.service import Context
+
+MAX_BYTES = 5 * 1024 * 1024
+NDJSON = "application/x-ndjson"
+APPEND_TIMEOUT_S = 30.0  # the log's own time-out comes first
+LARGEST_ITEM = 256  # factors of one packet; the largest met has some forty
+
+_EXAMPLE = [
+    {
+        "mn": "A110000_0001",
+        "command": "2061",
+        "data_time": "2026-11-20T08:00:00+08:00",
+        "factors": {"a21026": {"Avg": 42.1, "Flag": "N"}, "a19001": {"Avg": 7.9, "Flag": "N"}},
+    }
+]
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": {"type": "object"}, "description": "packets"},
+                "example": _EXAMPLE,
+            },
+            NDJSON: {"schema": {"type": "string", "description": "one packet a line"}},
+        },
+    }
+}
+
+
+class Rejected(BaseModel):
+    """`index`: the item's place in the array, or its line, from 0. Rejected items are not kept."""
+
+    index: int
+    code: QuarantineReason
+    detail: str
+
+
+class Taken(BaseModel):
+    """`accepted` packets stand durably on the log."""
+
+    accepted: int = Field(ge=0)
+    rejected: list[Rejected]
+
+
+async def _body(request: Request) -> bytes:
+    """The body, read no further than the largest one allowed."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BYTES:
+            raise HTTPException(413, f"the body is larger than {MAX_BYTES} bytes: send smaller batches")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def add_packets(router: APIRouter, context: Context) -> None:
+    """POST /packets."""
+    door = _Door(context)
+
+    @router.post(
+        "/packets",
+        status_code=202,
+        tags=["packets"],
+        summary="上报监测数据 / Take packets",
+        openapi_extra=_BODY,
+        responses={413: {"description": "Body larger than 5 MB"}},
+    )
+    def take_packets(
+        caller: Annotated[Caller, allow(Role.DEVICE, Role.OPS)],
+        body: Annotated[bytes, Depends(_body)],
+        request: Request,
+    ) -> Taken:
+        """JSON array or NDJSON (`application/x-ndjson`), up to 5 MB. Codes of HJ/T 212-2005 are read as those of 2017."""
+        ndjson = request.headers.get("content-type", "").partition(";")[0].strip() == NDJSON
+        return door.take(caller, _lines(body) if ndjson else _items(body))
+
+
+def _items(body: bytes) -> Iterable[Any]:
+    document = decode(body)
+    if not isinstance(document, list):
+        raise Invalid("the body is not a JSON array of packets", field="body", rule="JSON array, or NDJSON by its type")
+    return document
+
+
+def _lines(body: bytes) -> Iterable[Any]:
+    for line in body.splitlines():
+        if not line.strip():
+            continue
+        try:
+            yield decode(line)
+        except Invalid as wrong:
+            yield Rejection(QuarantineReason.BAD_JSON, wrong.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    context: Context
+
+    def take(self, caller: Caller, items: Iterable[Any]) -> Taken:
+        accepted: list[NewRecord] = []
+        rejected: list[Rejected] = []
+        now = self.context.clock.field_now()
+        for index, item in enumerate(items):
+            found = item if isinstance(item, Rejection) else self._one(caller, item)
+            if isinstance(found, Rejection):
+                rejected.append(Rejected(index=index, code=found.code, detail=found.detail))
+                continue
+            accepted.append(
+                packet_record(item, received_at=now, source="http", directory=self.context.directory)
+            )
+            self._lag(found, now.timestamp())
+        self._append(accepted)
+        packets = self.context.metrics.ingest_packets
+        packets.labels("http", "accepted").inc(len(accepted))
+        packets.labels("http", "rejected").inc(len(rejected))
+        return Taken(accepted=len(accepted), rejected=rejected)
+
+    def _one(self, caller: Caller, item: Any) -> Packet | Rejection:
+        if not isinstance(item, dict):
+            return Rejection(QuarantineReason.BAD_JSON, "the item is not an object")
+        packet = read_packet(item)
+        if isinstance(packet, Rejection):
+            return packet
+        if caller.role is Role.DEVICE and packet.mn not in caller.mns:
+            return Rejection(QuarantineReason.NOT_YOURS, f"the token does not speak for {packet.mn[:32]!r}")
+        if len(packet.factors) > LARGEST_ITEM:
+            return Rejection(QuarantineReason.TOO_LONG, f"{len(packet.factors)} factors, at most {LARGEST_ITEM}")
+        refused = check(packet, self.context.directory, self.context.clock.field_now())
+        if refused is None and packet.command not in PERIODS:
+            return Rejection(QuarantineReason.BAD_COMMAND, f"command {packet.command}, one of {', '.join(PERIODS)} wanted")
+        return refused or packet
+
+    def _append(self, records: list[NewRecord]) -> None:
+        """Wait until they are durable; raises Unreachable when the log is away or full."""
+        if not records:
+            return
+        try:
+            self.context.log.append(PACKETS, records).result(APPEND_TIMEOUT_S)
+        except TooLate as late:
+            raise Unreachable("the log did not answer in time", code="log-away") from late
+
+    def _lag(self, packet: Packet, now_s: float) -> None:
+        at = data_time(packet.data_time)
+        if at is not None:
+            self.context.metrics.ingest_lag.observe(max(0.0, now_s - at.timestamp()))

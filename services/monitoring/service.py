@@ -1,0 +1,114 @@
+"""Wires monitoring: which topic goes to which handler, which job runs, what the doors are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from services.monitoring.api import monitoring_router
+from services.monitoring.domain.windows import seconds
+from services.monitoring.gateway import gateway_worker
+from services.monitoring.handlers import REGISTER_GROUP, PacketHandler, QuarantineHandler
+from services.monitoring.jobs import Jobs
+from services.monitoring.putting_back import PutBack
+from services.monitoring.registering import RegisterHandler
+from services.monitoring.store.due import note_alive
+from services.monitoring.store.register import Register
+from services.monitoring.store.risks import RiskBook
+from services.monitoring.store.tables import LEASE, OUTBOX, PROGRESS
+from services.monitoring.sweeping import SilenceSweep
+from shared.database import Database
+from shared.domain.errors import Unreachable
+from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
+from shared.eventlog.outbox import Outbox
+from shared.eventlog.progress import Progress
+from shared.runtime.consuming import Consumption
+from shared.runtime.service import Context, Job, Service
+
+log = structlog.get_logger(__name__)
+NAME = "monitoring"
+PACKETS_GROUP = "monitoring"
+QUARANTINE_GROUP = "monitoring-quarantine"
+
+
+def build(context: Context) -> Service:
+    """The monitoring service: long and straight, because it is the list of its parts."""
+    database = context.database(NAME)
+    outbox, progress = Outbox(OUTBOX), Progress(PROGRESS)
+    clock = context.clock
+    put_back = PutBack(clock=clock, outbox=outbox, sealer=context.sealer)
+
+    def packet_handler() -> PacketHandler:  # one a thread: each keeps its own decoded register
+        return PacketHandler(
+            clock=clock, register=Register(), outbox=outbox, progress=progress, metrics=context.metrics
+        )
+
+    jobs = Jobs(database, clock=clock, handler=packet_handler(), put_back=put_back)
+    sweep = SilenceSweep(
+        database,
+        clock=clock,
+        register=Register(),
+        book=RiskBook(outbox),
+        behind=Backlog(context, database, progress).more_than_a_tick,
+    )
+    return Service(
+        name=NAME,
+        router=monitoring_router(context, database, put_back),
+        database=database,
+        progress=progress,
+        outbox=outbox,
+        outbox_table=OUTBOX,
+        lease_table=LEASE,
+        consumptions=[
+            Consumption(REGISTER_GROUP, {REGISTRY: RegisterHandler(clock=clock, put_back=put_back).take}),
+            Consumption(PACKETS_GROUP, {PACKETS: packet_handler().take}),
+            Consumption(QUARANTINE_GROUP, {QUARANTINE: QuarantineHandler(metrics=context.metrics).take}),
+        ],
+        jobs=[
+            Job("decide-due", jobs.decide_due),
+            Job("put-back", jobs.put_back),
+            Job("silence", sweep.sweep),
+        ],
+        workers=[gateway_worker(context, note_alive=AliveNotes(context, database).note)],
+        ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AliveNotes:
+    """Notes that the gateway hears; a gap becomes down-time. Not while the field clock runs fast."""
+
+    context: Context
+    database: Database
+
+    def note(self, field_now: datetime) -> None:
+        if self.context.clock.speed > 1:
+            return
+        try:
+            with self.database.transaction() as session:
+                note_alive(session, seconds(field_now))
+        except Unreachable as away:
+            log.warning("that the gateway hears is not noted", reason=away.detail)
+
+
+@dataclass(slots=True)
+class Backlog:
+    """Whether packets stand on the log that the group should have read: what stood there at the last tick."""
+
+    context: Context
+    database: Database
+    progress: Progress
+    _before: dict[int, int] = field(default_factory=dict)
+
+    def more_than_a_tick(self) -> bool:
+        """True, too, at the first tick: nothing is known yet."""
+        before, ends = self._before, dict(self.context.log.ends(PACKETS))
+        self._before = ends
+        if not before:
+            return True
+        with self.database.read() as session:
+            return any(
+                self.progress.position(session, PACKETS_GROUP, PACKETS, number) < end for number, end in before.items()
+            )
