@@ -1,0 +1,59 @@
+"""Which alerts an officer's subscription asks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from services.alerts.domain.catalogue import Level, Stage
+from services.alerts.domain.subscription import Facts, Filter, Match, Subscription, check, matches
+from shared.domain.errors import Forbidden, Invalid
+
+ALERT = Facts("emission.exceeded", Stage.DURING, Level.YELLOW, "150102", "D4411", "91150102MA0N0AAA1B")
+
+
+def asking(region: str = "15", scopes: tuple[str, ...] = (), **wanted: object) -> Subscription:
+    return Subscription("sub_1", region, scopes, Filter(**wanted), "end_1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("subscription", "facts", "expected"),
+    [
+        (asking(), ALERT, Match.WANTED),
+        (asking("1502"), ALERT, Match.OUTSIDE),
+        (asking("1502", regions=("15",)), ALERT, Match.OUTSIDE),
+        (asking(regions=("1502", "150102")), ALERT, Match.WANTED),
+        (asking(regions=("1502",)), ALERT, Match.OTHER_REGION),
+        (asking(industries=("D44", "C")), ALERT, Match.WANTED),
+        (asking(industries=("C",)), ALERT, Match.OTHER_INDUSTRY),
+        (asking(industries=("D",)), replace(ALERT, industry=None), Match.OTHER_INDUSTRY),
+        (asking(kinds=("emission.*",)), ALERT, Match.WANTED),
+        (asking(kinds=("data.*", "permit.renewal")), ALERT, Match.OTHER_KIND),
+        (asking(min_level=Level.YELLOW), ALERT, Match.WANTED),
+        (asking(min_level=Level.ORANGE), ALERT, Match.LEVEL_BELOW),
+        (asking(stages=(Stage.AFTER,)), ALERT, Match.OTHER_STAGE),
+        (asking(), replace(ALERT, stage=Stage.BEFORE), Match.OTHER_STAGE),
+        (asking(stages=(Stage.BEFORE,)), replace(ALERT, stage=Stage.BEFORE), Match.WANTED),
+        (asking(enterprises=("91150102MA0N0AAA1B",)), ALERT, Match.WANTED),
+        (asking(enterprises=("91150102MA0N0AAA2X",)), ALERT, Match.OTHER_ENTERPRISE),
+        (asking(kinds=("data.*",)), replace(ALERT, kind="data.suspect"), Match.NEEDS_SCOPE),
+        (asking(scopes=("investigate",)), replace(ALERT, kind="data.suspect"), Match.WANTED),
+    ],
+)
+def test_a_subscription_gets_what_it_asks_for(subscription: Subscription, facts: Facts, expected: Match) -> None:
+    assert matches(subscription, facts) is expected
+    assert expected.wanted is (expected is Match.WANTED)
+
+
+def test_beforehand_warnings_reach_an_officer_only_when_named_even_with_every_kind() -> None:
+    assert not matches(asking(kinds=("*",)), replace(ALERT, stage=Stage.BEFORE)).wanted
+
+
+def test_what_could_never_be_sent_is_refused() -> None:
+    with pytest.raises(Invalid) as outside:
+        check(Filter(regions=("1501", "1401")), region="15", scopes=())
+    assert outside.value.field == "filter.regions[1]"
+    with pytest.raises(Forbidden):
+        check(Filter(kinds=("data.suspect",)), region="15", scopes=())
+    check(Filter(regions=("1501",), kinds=("data.suspect", "data.*")), region="15", scopes=("investigate",))
