@@ -34,6 +34,9 @@ class Cleared(StrEnum):
     TAKEN_BACK = "taken_back"  # its windows were re-decided
     MERGED = "merged"
     RENEWED = "renewed"
+    APPLIED = "applied"  # an application to renew is on file
+    DECIDED = "decided"  # the authority decided on it
+    COVERED = "covered"  # a permit covers the point now
     UNREGISTERED = "unregistered"
 
 

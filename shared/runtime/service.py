@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import structlog
 from fastapi import APIRouter
 from sqlalchemy import Table
 
@@ -22,6 +23,9 @@ from shared.runtime.directory import Directory
 from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
 from shared.runtime.settings import Settings
+
+log = structlog.get_logger(__name__)
+AGAIN_S = 1.0  # a failed worker starts again after this
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,23 @@ class Worker(Protocol):
 
 
 class ThreadWorker:
-    """Runs `run(stop)` on its own thread."""
+    """Runs `run(stop)` on its own thread; when it raises, that is logged and it runs again: a dead thread is a lost warning."""
 
     def __init__(self, name: str, run: Callable[[threading.Event], None]) -> None:
         self.name = name
+        self._run = run
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
+        self._thread = threading.Thread(target=self._watched, name=name, daemon=True)
+
+    def _watched(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._run(self._stop)
+            except Exception as wrong:
+                log.error(
+                    "a worker failed and starts again", worker=self.name, error=type(wrong).__name__, exc_info=wrong
+                )
+                self._stop.wait(AGAIN_S)
 
     def start(self) -> None:
         self._thread.start()
