@@ -33,6 +33,7 @@ class RiskBook:
         self, session: Session, row: Any, risk: Risk, *, subject: str, span: tuple[int, int, int], wall_now: datetime
     ) -> bool:
         """Save and say `risk` unless the row says the same; `span`: first-seen, first and last window."""
+        risk = replace(risk, opened_at=instant(seconds(risk.opened_at)))  # as the row keeps it: whole seconds
         if row is not None:
             risk = replace(risk, id=row.id, revision=row.revision + 1, opened_at=instant(row.opened_at_s))
             same_span = (row.first_window_s, row.start_s, row.last_s) == span
