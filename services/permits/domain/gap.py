@@ -1,0 +1,74 @@
+"""Gaps of the register: a registered point that no permit of its enterprise ever covered, and what protection lacks.
+
+Pure. A permit whose outlets nobody has told covers whatever its enterprise has: a gap of ours accuses nobody. Whether
+anyone can be reached (endpoints, contacts) is alerts' to answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from services.permits.domain.permit import PermitHistory, Version
+from services.permits.domain.point import Registration
+
+MISSING, REGISTER_GAP = "permit.missing", "register.gap"
+GAP = "gap"  # the one condition of both kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The risk a point stands for today, None when it is covered; `look_again`: a permit that begins later."""
+
+    kind: str | None
+    look_again: date | None = None
+
+
+def find_gap(point: Registration, permits: Iterable[PermitHistory], *, register_complete: bool, today: date) -> Finding:
+    """`permit.missing` once the division's register is complete and it is sure, `register.gap` before."""
+    histories = list(permits)
+    covering = [version for one in histories for version in one.versions if covers(version, point)]
+    if not point.active or any(version.valid_from <= today for version in covering):
+        return Finding(None)
+    sure = point.outlet is not None or not histories
+    kind = MISSING if register_complete and sure else REGISTER_GAP
+    return Finding(kind, min((version.valid_from for version in covering), default=None))
+
+
+def covers(version: Version, point: Registration) -> bool:
+    """Whether the version names the point or its outlet, or says nothing of outlets at all."""
+    outlets = version.document.get("outlets")
+    if outlets is None:
+        return True
+    return any(
+        outlet["code"] == point.outlet or any(row["mn"] == point.mn for row in outlet.get("points") or ())
+        for outlet in outlets
+    )
+
+
+def lacking(permits: Sequence[PermitHistory], points: Sequence[Registration], today: date) -> tuple[str, ...]:
+    """What an enterprise lacks to be warned before it breaks its permit; empty: it is protected as far as we know."""
+    if not permits:
+        return ("permit", *(() if any(point.active for point in points) else ("points",)))
+    versions = [version for one in permits if (version := one.in_force(today) or one.newest) is not None]
+    lacks: list[str] = []
+    if not any(version.valid_from <= today <= version.valid_to for version in versions):
+        lacks.append("valid_permit")
+    if any(not version.document.get("outlets") for version in versions):
+        lacks.append("outlets")
+    lacks += _of_outlets([outlet for version in versions for outlet in version.document.get("outlets") or ()], points)
+    if any(point.active and not any(covers(version, point) for version in versions) for point in points):
+        lacks.append("covered_points")
+    return tuple(lacks)
+
+
+def _of_outlets(outlets: Sequence[Mapping[str, Any]], points: Sequence[Registration]) -> list[str]:
+    active = {point.outlet for point in points if point.active}
+    lacks = []
+    if any(not outlet.get("limits") for outlet in outlets):
+        lacks.append("limits")
+    if not active or any(outlet["code"] not in active for outlet in outlets):
+        lacks.append("points")
+    return lacks

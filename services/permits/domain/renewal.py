@@ -1,0 +1,213 @@
+"""Whether a permit is about to run out, and which step of the warning is new today.
+
+Pure: a permit's timeline, what was said of it, a Shanghai day in; a decision with its reason out. Saying it is handlers'
+work. A permit is valid through the end of `valid_to`; renewal is applied for 60 days before (排污许可管理条例 Art. 14).
+Each step is said once for an expiry date, ever; of several due at once only the gravest, the milder count as said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from services.permits.domain.calendar import ONE_DAY, WorkCalendar
+from services.permits.domain.permit import PermitHistory
+
+APPLY_BEFORE = timedelta(days=60)  # Art. 14
+STATUTORY_NOTICE = timedelta(days=14)
+FAR, NEAR = timedelta(days=180), timedelta(days=90)
+
+
+class Step(StrEnum):
+    """The steps, the mildest first; names are conditions of the catalogue."""
+
+    LEFT_180 = "left_180"
+    LEFT_90 = "left_90"
+    STATUTORY = "statutory"
+    LATE = "late"
+    EXPIRED_QUIET = "expired_quiet"
+    EXPIRED_DISCHARGING = "expired_discharging"
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+
+_RANKS: Mapping[Step, int] = {step: rank for rank, step in enumerate(Step)}
+
+
+class Reason(StrEnum):
+    """Why something is said, or is not."""
+
+    STEP_DUE = "a step is due"
+    NOT_YET = "more than 180 days are left"
+    ALREADY_SAID = "this step was said of this expiry date"
+    APPLIED = "an application is on file"
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """What one version says of its end and of an application to renew."""
+
+    effective_from: date
+    valid_from: date
+    valid_to: date
+    applied_on: date | None = None
+    accepted_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """When a permit runs out, as seen on a day, and what is on file about it."""
+
+    valid_to: date
+    applied_on: date | None = None
+    accepted_on: date | None = None
+    applies_from: date | None = None  # an application that is dated later than today counts from then
+
+    def left_days(self, today: date) -> int:
+        return (self.valid_to - today).days
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All that a permit's versions say of validity and applications, in order of `effective_from`."""
+
+    filings: tuple[Filing, ...]
+
+    def on(self, today: date) -> Expiry:
+        """The end of the unbroken validity that holds `today`, or that held last before it (or will first hold)."""
+        spells = self._spells()
+        begun = [spell for spell in spells if spell[0] <= today]
+        valid_to = (begun or spells[:1])[-1][1]
+        saying = [one for one in self.filings if one.valid_to == valid_to]
+        standing = [one for one in saying if one.effective_from <= today] or saying[:1]
+        return _expiry(valid_to, standing[-1], today)
+
+    def turning_points(self, today: date) -> list[date]:
+        """Later days on which `on` may answer something else, whatever is said meanwhile."""
+        days = {one.effective_from for one in self.filings} | {first for first, _ in self._spells()}
+        return sorted(day for day in days if day > today)
+
+    def _spells(self) -> list[tuple[date, date]]:
+        """Periods of validity, joined where no day lies between; of versions with one beginning the last one counts."""
+        ends = {one.valid_from: one.valid_to for one in {one.effective_from: one for one in self.filings}.values()}
+        joined: list[tuple[date, date]] = []
+        for first, last in sorted(ends.items()):
+            if joined and first <= joined[-1][1] + ONE_DAY:
+                joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+            else:
+                joined.append((first, last))
+        return joined
+
+
+def timeline(history: PermitHistory) -> Timeline:
+    """What the versions of a permit say of its end."""
+    return Timeline(
+        tuple(
+            Filing(
+                effective_from=version.effective_from,
+                valid_from=version.valid_from,
+                valid_to=version.valid_to,
+                applied_on=_day(version.document.get("renewal_applied_on")),
+                accepted_on=_day(version.document.get("renewal_accepted_on")),
+            )
+            for version in history.versions
+        )
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _expiry(valid_to: date, filing: Filing, today: date) -> Expiry:
+    """An application counts when it was made within the permit it wants renewed: one that a later version merely carries
+    along from the former period does not."""
+    applied = filing.applied_on
+    if applied is None or applied < filing.valid_from:
+        return Expiry(valid_to)
+    if applied > today:
+        return Expiry(valid_to, applies_from=applied)
+    return Expiry(valid_to, applied, filing.accepted_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`step`: to be said now. `said`: the gravest step that counts as said of this expiry date afterwards."""
+
+    reason: Reason
+    step: Step | None = None
+    said: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The last working day to apply on, and whether it stands on a year whose notice is not published."""
+
+    day: date
+    provisional: bool
+
+
+def deadline(valid_to: date, calendar: WorkCalendar) -> Deadline:
+    """W: the last working day that is not after valid_to - 60 days."""
+    latest = valid_to - APPLY_BEFORE
+    day = calendar.last_working_day(latest)
+    return Deadline(day, calendar.provisional(day, latest))
+
+
+def first_days(valid_to: date, calendar: WorkCalendar) -> dict[Step, date]:
+    """The first day of each step that the calendar alone brings."""
+    return {
+        Step.LEFT_180: valid_to - FAR,
+        Step.LEFT_90: valid_to - NEAR,
+        Step.STATUTORY: deadline(valid_to, calendar).day - STATUTORY_NOTICE,
+        Step.LATE: valid_to - APPLY_BEFORE + ONE_DAY,
+        Step.EXPIRED_QUIET: valid_to + ONE_DAY,
+    }
+
+
+def due_step(expiry: Expiry, today: date, *, discharged_on: date | None, calendar: WorkCalendar) -> Step | None:
+    """The gravest step that holds today; `discharged_on`: the last day a discharge was seen."""
+    due = [step for step, first in first_days(expiry.valid_to, calendar).items() if first <= today]
+    if today > expiry.valid_to and discharged_on is not None and discharged_on > expiry.valid_to:
+        due.append(Step.EXPIRED_DISCHARGING)
+    return max(due, key=lambda step: step.rank, default=None)
+
+
+def decide(
+    expiry: Expiry,
+    said: Mapping[date, Step],
+    today: date,
+    *,
+    discharged_on: date | None = None,
+    calendar: WorkCalendar,
+) -> Decision:
+    """What is to be said today; `said`: of each expiry date the gravest step said so far."""
+    before = said.get(expiry.valid_to)
+    if expiry.applied_on is not None:
+        return Decision(Reason.APPLIED, said=before)
+    due = due_step(expiry, today, discharged_on=discharged_on, calendar=calendar)
+    if due is None:
+        return Decision(Reason.NOT_YET, said=before)
+    if before is not None and before.rank >= due.rank:
+        return Decision(Reason.ALREADY_SAID, said=before)
+    return Decision(Reason.STEP_DUE, step=due, said=due)
+
+
+def next_day(line: Timeline, said: Mapping[date, Step], today: date, *, calendar: WorkCalendar) -> date | None:
+    """The next day on which a sweep can find something new here; None: only an edit or a discharge can."""
+    expiry = line.on(today)
+    days = line.turning_points(today)
+    if expiry.applies_from is not None:
+        days.append(expiry.applies_from)
+    if expiry.applied_on is None:
+        days += _steps_ahead(expiry, said.get(expiry.valid_to), today, calendar)
+    return min(days, default=None)
+
+
+def _steps_ahead(expiry: Expiry, before: Step | None, today: date, calendar: WorkCalendar) -> Sequence[date]:
+    rank = before.rank if before is not None else -1
+    return [day for step, day in first_days(expiry.valid_to, calendar).items() if step.rank > rank and day > today]
