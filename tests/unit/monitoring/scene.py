@@ -15,7 +15,7 @@ from services.monitoring.putting_back import PutBack
 from services.monitoring.registering import RegisterHandler
 from services.monitoring.store.register import Register
 from services.monitoring.store.risks import RiskBook
-from services.monitoring.store.tables import DECISION, OUTBOX, PROGRESS, RISK, MonitoringTable
+from services.monitoring.store.tables import DECISION, OUTBOX, PROGRESS, RISK
 from services.monitoring.sweeping import SilenceSweep
 from shared.database import Database, open_database
 from shared.domain.clock import Clock, rfc3339
@@ -26,6 +26,7 @@ from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.ports import Record
 from shared.runtime.metrics import Metrics
+from shared.runtime.migrating import migrate
 from shared.runtime.secrets import Sealer
 
 CREDIT_CODE = "91150102MA0N0AAA1B"
@@ -40,15 +41,22 @@ def at(text: str) -> datetime:
 
 
 def a_limit(factor: str = SO2, limit: str = "35", averaging: str = "hour", o2: str | None = "6", unit: str = "mg/m3") -> dict[str, Any]:  # fmt: skip
-    return {"factor": factor, "averaging": averaging, "limit": limit, "unit": unit, "reference_o2_pct": o2, "basis": None}
+    return {
+        "factor": factor,
+        "averaging": averaging,
+        "limit": limit,
+        "unit": unit,
+        "reference_o2_pct": o2,
+        "basis": None,
+    }
 
 
 class Scene:
     """Handlers on a real SQLite file; `now` is the field clock, set by the test."""
 
-    def __init__(self, folder: Path, now: str = "2026-11-20 09:00") -> None:
-        self.database: Database = open_database(None, folder, "monitoring")
-        MonitoringTable.metadata.create_all(self.database.engine)
+    def __init__(self, folder: Path, now: str = "2026-11-20 09:00", *, url: str | None = None) -> None:
+        self.database: Database = open_database(url, folder, "monitoring")
+        migrate(self.database, "services.monitoring.migrations", "monitoring")
         self.now = at(now)
         self.clock = Clock(wall_now=lambda: self.now, field_now=lambda: self.now)
         self.outbox, self.progress = Outbox(OUTBOX), Progress(PROGRESS)
@@ -61,9 +69,7 @@ class Scene:
         )
         self.registering = RegisterHandler(clock=self.clock, put_back=self.put_back)
         self.quarantine = QuarantineHandler(metrics=self.metrics)
-        self.jobs = Jobs(
-            self.database, clock=self.clock, handler=self.packets, put_back=self.put_back
-        )
+        self.jobs = Jobs(self.database, clock=self.clock, handler=self.packets, put_back=self.put_back)
         self.silence = SilenceSweep(
             self.database, clock=self.clock, register=Register(), book=RiskBook(self.outbox), behind=lambda: False
         )
@@ -73,7 +79,9 @@ class Scene:
     # the register
     def registered(self, kind: str, name: str, **data: Any) -> Record:
         self._revision += 1
-        event = Event(REGISTERED, "/permits", f"{kind}:{name}", self._revision, self.now, {"kind": kind, "id": name, **data})
+        event = Event(
+            REGISTERED, "/permits", f"{kind}:{name}", self._revision, self.now, {"kind": kind, "id": name, **data}
+        )
         return self._record("registry", f"{kind}:{name}", encode_event(event))
 
     def an_enterprise(self, code: str = CREDIT_CODE, region: str = "150102") -> None:
@@ -107,7 +115,9 @@ class Scene:
     def packet(self, start: str | datetime, factors: Mapping[str, Any], *, command: str = "2061", mn: str = MN,
                received: datetime | None = None, **more: Any) -> Record:  # fmt: skip
         begun = at(start) if isinstance(start, str) else start
-        said = {code: value if isinstance(value, dict) else {"Avg": value, "Flag": "N"} for code, value in factors.items()}
+        said = {
+            code: value if isinstance(value, dict) else {"Avg": value, "Flag": "N"} for code, value in factors.items()
+        }
         document = {"mn": mn, "command": command, "data_time": rfc3339(begun), "qn": None, "rf": False, "factors": said,
                     "received_at": rfc3339(received or self.now), "source": "http", **more}  # fmt: skip
         return self._record("packets", mn, encode(document))
@@ -138,10 +148,21 @@ class Scene:
 
     def risks(self, kind: str = "emission.exceeded") -> list[Risk]:
         with self.database.read() as session:
-            rows = session.connection().execute(select(RISK.c.document).where(RISK.c.kind == kind).order_by(RISK.c.start_s))
+            rows = session.connection().execute(
+                select(RISK.c.document).where(RISK.c.kind == kind).order_by(RISK.c.start_s)
+            )
             return [Risk.read(document) for document in rows.scalars()]
 
     def said(self, topic: str = "risks") -> list[Event]:
         with self.database.read() as session:
-            rows = session.connection().execute(select(OUTBOX.c.value).where(OUTBOX.c.topic == topic).order_by(OUTBOX.c.id))
+            rows = session.connection().execute(
+                select(OUTBOX.c.value).where(OUTBOX.c.topic == topic).order_by(OUTBOX.c.id)
+            )
             return [decode_event(value) for value in rows.scalars()]
+
+    def said_raw(self, topic: str) -> list[bytes]:
+        with self.database.read() as session:
+            rows = session.connection().execute(
+                select(OUTBOX.c.value).where(OUTBOX.c.topic == topic).order_by(OUTBOX.c.id)
+            )
+            return [value for value in rows.scalars() if value is not None]

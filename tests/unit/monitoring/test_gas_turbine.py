@@ -28,7 +28,9 @@ def test_a_year_of_hours_gives_the_episodes_counted_by_hand(tmp_path: Path, batc
     hours = [scene.packet(begin + timedelta(hours=i), {NOX: value}) for i, value in enumerate(nox())]
     scene.take(*hours, batch=batch)
     risks = scene.risks()
-    assert sum(row.status == "over" for row in scene.decisions()) == 123
+    decisions = scene.decisions()
+    scene.database.close()
+    assert sum(row.status == "over" for row in decisions) == 123
     assert len(risks) == 54
     assert Counter(risk.condition for risk in risks) == {"first": 9, "lasting": 3, "repeated": 42}
     assert all(risk.historical for risk in risks)

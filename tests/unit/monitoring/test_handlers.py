@@ -1,0 +1,253 @@
+"""Packets through the handler: first decisions, late and corrected hours, split parts, own means, quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from services.monitoring.store.tables import KEPT
+from shared.domain.events import DISCHARGE_SEEN
+from shared.domain.quarantine import QuarantineReason, QuarantineState
+from shared.domain.risk import Cleared, RiskState
+from shared.eventlog.codec import decode
+from shared.ports import Record
+from shared.runtime.consuming import NotYet
+from tests.unit.monitoring.scene import CREDIT_CODE, MN, NOX, O2, PERMIT_NUMBER, SO2, Scene, a_limit, at
+
+
+@pytest.fixture
+def scene(tmp_path: Path, database_url: str | None) -> Iterator[Scene]:
+    """A limit of 35 at 6 % oxygen; it is 2026-11-20 09:00 in Shanghai."""
+    scene = Scene(tmp_path, url=database_url).a_site()
+    yield scene
+    scene.database.close()
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Scene]:
+    """An hour limit of 100 and a day limit of 80, without oxygen, on SQLite."""
+    scene = Scene(tmp_path).a_site(a_limit(NOX, "100", o2=None), a_limit(NOX, "80", "day", o2=None))
+    yield scene
+    scene.database.close()
+
+
+def test_an_hour_over_the_limit_opens_a_risk_in_the_same_transaction(scene: Scene) -> None:
+    scene.take(scene.packet("2026-11-20 08:00", {SO2: 42.1, O2: 7.9}))
+    (risk,) = scene.risks()
+    assert (risk.condition, risk.state, risk.decided, risk.measured) == ("first", RiskState.OPEN, "48.21", "42.1")
+    assert (risk.limit, risk.unit, risk.multiple, risk.factor) == ("35", "mg/m3", "0.377", SO2)
+    assert risk.basis["value_kind"] == "converted" and risk.permit == PERMIT_NUMBER and not risk.historical
+    opened = [event for event in scene.said() if event.subject == risk.id]
+    assert [(event.type, event.revision) for event in opened] == [("yujing.risk.opened.v1", 1)]
+
+
+def test_the_same_packet_again_says_nothing_new(scene: Scene) -> None:
+    hour = scene.packet("2026-11-20 08:00", {SO2: 42.1, O2: 7.9})
+    scene.take(hour)
+    before = len(scene.said())
+    scene.take(hour, hour)
+    assert len(scene.said()) == before
+
+
+def test_split_parts_are_decided_when_the_oxygen_is_there(scene: Scene) -> None:
+    scene.take(scene.packet("2026-11-20 08:00", {SO2: 42.1}))
+    assert scene.risks() == [] and scene.decisions() == []
+    scene.take(scene.packet("2026-11-20 08:00", {O2: 7.9}))
+    assert [risk.decided for risk in scene.risks()] == ["48.21"]
+
+
+def test_oxygen_that_never_comes_is_a_fault_an_hour_later(scene: Scene) -> None:
+    scene.take(scene.packet("2026-11-20 08:00", {SO2: 42.1}))
+    scene.tick("2026-11-20 09:59")
+    assert scene.decisions() == []
+    scene.tick("2026-11-20 10:00")
+    assert [row.reason for row in scene.decisions()] == ["oxygen_missing"]
+    (fault,) = scene.risks("data.fault")
+    assert (fault.facts["fault"], fault.mn, fault.factor) == ("oxygen_missing", MN, SO2)
+    scene.take(scene.packet("2026-11-20 08:00", {O2: 7.9}))
+    assert [row.status for row in scene.decisions()] == ["over"]
+    assert [risk.state for risk in scene.risks("data.fault")] == [RiskState.CLEARED]
+
+
+def test_a_late_compliant_hour_splits_and_a_late_excess_joins(plain: Scene) -> None:
+    def hour(clock: str, value: float) -> None:
+        plain.take(plain.packet(f"2026-11-20 {clock}", {NOX: value}))
+
+    hour("05:00", 110)
+    hour("07:00", 120)
+    (one,) = plain.risks()  # an hour without data neither extends nor closes
+    assert one.window is not None and one.window.count == 2
+    hour("06:00", 90)
+    first, second = plain.risks()
+    assert (first.id, first.state, first.cleared) == (one.id, RiskState.CLEARED, Cleared.COMPLIANT)
+    assert (second.state, second.previous) == (RiskState.OPEN, first.id)
+    plain.now += timedelta(minutes=5)
+    hour("06:00", 115)  # corrected: the later report counts
+    joined, merged = plain.risks()
+    assert (joined.id, joined.state, joined.condition) == (one.id, RiskState.OPEN, "lasting")
+    assert joined.window is not None and joined.window.count == 3
+    assert (merged.id, merged.state, merged.merged_into) == (second.id, RiskState.MERGED, one.id)
+
+
+def test_a_correction_takes_an_excess_back(plain: Scene) -> None:
+    plain.take(plain.packet("2026-11-20 08:00", {NOX: 120}, qn="20261120090000000"))
+    plain.take(plain.packet("2026-11-20 08:00", {NOX: 95}, qn="20261120090500000"))
+    (risk,) = plain.risks()
+    assert (risk.state, risk.cleared) == (RiskState.WITHDRAWN, Cleared.TAKEN_BACK)
+    plain.take(plain.packet("2026-11-20 08:00", {NOX: 130}, qn="20261120090200000"))  # older: counts no more
+    assert [row.status for row in plain.decisions()] == ["compliant"]
+    plain.take(plain.packet("2026-11-20 08:00", {NOX: 130}, qn="20261120090200000", rf=True))
+    assert [row.status for row in plain.decisions()] == ["over"]
+
+
+def test_a_correction_reaches_35_days_back_and_a_first_decision_any_time(plain: Scene) -> None:
+    plain.take(plain.packet("2026-10-10 08:00", {NOX: 120}))
+    plain.now += timedelta(minutes=5)
+    plain.take(plain.packet("2026-10-10 08:00", {NOX: 90}), plain.packet("2024-10-10 08:00", {NOX: 120}))
+    assert [row.status for row in plain.decisions()] == ["over", "over"]
+    assert all(risk.historical for risk in plain.risks())
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(44, "none"), (45, "over")])
+def test_without_a_report_45_minutes_decide_an_hour_later(plain: Scene, minutes: int, status: str) -> None:
+    begin = at("2026-11-20 08:00")
+    plain.take(
+        *(plain.packet(begin + timedelta(minutes=n), {NOX: 120}, command="2051") for n in range(minutes)),
+        plain.packet(begin + timedelta(minutes=50), {NOX: {"Avg": 900, "Flag": "D"}}, command="2051"),
+    )
+    plain.tick("2026-11-20 09:59")
+    assert plain.decisions() == []
+    plain.tick("2026-11-20 10:00")
+    assert [row.status for row in plain.decisions()] == [status]
+    plain.take(plain.packet(begin, {NOX: 80}))  # the report that comes later replaces it
+    assert [(row.status, row.value_kind) for row in plain.decisions()] == [("compliant", "reported")]
+
+
+@pytest.mark.parametrize(("hours", "status"), [(19, "none"), (20, "over")])
+def test_a_day_without_a_report_is_decided_by_its_hours(plain: Scene, hours: int, status: str) -> None:
+    begin = at("2026-11-19 00:00")
+    plain.now = at("2026-11-20 00:30")
+    plain.take(*(plain.packet(begin + timedelta(hours=n), {NOX: 90}) for n in range(hours)))
+    plain.tick("2026-11-20 01:05")
+    days = [row for row in plain.decisions() if row.averaging == "day"]
+    assert [row.status for row in days] == [status]
+    if status == "over":
+        (risk,) = plain.risks()
+        assert (risk.condition, risk.basis["value_kind"], risk.decided) == ("grave", "own", "90")
+
+
+def test_24_hours_without_a_verdict_close_as_unknown(plain: Scene) -> None:
+    plain.take(plain.packet("2026-11-20 08:00", {NOX: 120}))
+    plain.tick("2026-11-21 09:30")
+    assert plain.risks()[0].state is RiskState.OPEN
+    plain.tick("2026-11-21 10:00")
+    (risk,) = plain.risks()
+    assert (risk.state, risk.cleared) == (RiskState.CLEARED, Cleared.UNKNOWN)
+    plain.take(plain.packet("2026-11-20 03:00", {NOX: 90}))  # touches nothing of it
+    assert plain.risks()[0].cleared is Cleared.UNKNOWN
+
+
+def test_a_stricter_permit_decides_the_days_hours_anew(plain: Scene) -> None:
+    plain.take(plain.packet("2026-11-19 08:00", {NOX: 90}), plain.packet("2026-11-20 07:00", {NOX: 90}))
+    assert plain.risks() == []
+    old, new = a_limit(NOX, "100", o2=None), a_limit(NOX, "80", o2=None)
+    plain.a_permit(versions=[plain.version("2024-01-01", old), plain.version("2026-11-20", new)])
+    plain.tick()
+    (risk,) = plain.risks()
+    assert risk.window is not None and risk.window.start == at("2026-11-20 07:00") and risk.limit == "80"
+    plain.a_permit(versions=[plain.version("2024-01-01", old)])
+    plain.tick()
+    assert [risk.state for risk in plain.risks()] == [RiskState.WITHDRAWN]
+
+
+def test_a_packet_whose_writer_knew_more_of_the_register_waits(plain: Scene) -> None:
+    known = plain.packet("2026-11-20 08:00", {NOX: 120})
+    ahead = Record(known.topic, 0, known.offset, known.key, known.value, {"registry": b"7"}, known.appended_at)
+    with pytest.raises(NotYet):
+        plain.take(ahead)
+
+
+def test_discharge_is_said_once_a_permit_and_day(plain: Scene) -> None:
+    hours = [plain.packet(f"2026-11-20 0{n}:00", {NOX: 50}) for n in range(3)]
+    plain.take(*hours, plain.packet("2026-11-19 23:00", {NOX: {"Avg": 50, "Flag": "D"}}), batch=2)
+    seen = [event for event in plain.said() if event.type == DISCHARGE_SEEN]
+    assert [event.data for event in seen] == [
+        {"permit": PERMIT_NUMBER, "credit_code": CREDIT_CODE, "day": "2026-11-20"}
+    ]
+
+
+def test_a_mean_near_the_limit_is_told_until_it_falls_or_exceeds(plain: Scene) -> None:
+    begin = at("2026-11-20 08:00")
+    plain.now = begin + timedelta(minutes=12)
+    plain.take(*(plain.packet(begin + timedelta(minutes=n), {NOX: 85}, command="2051") for n in range(12)))
+    plain.tick("2026-11-20 08:16")
+    (near,) = plain.risks("emission.nearing")
+    assert (near.condition, near.state, near.decided, near.facts["closed"]) == ("near_80", RiskState.OPEN, "85", False)
+    plain.now = at("2026-11-20 09:01")
+    plain.take(plain.packet(begin, {NOX: 92}))
+    assert [risk.condition for risk in plain.risks("emission.nearing")] == ["near_90"]
+    plain.now = at("2026-11-20 10:01")
+    plain.take(plain.packet("2026-11-20 09:00", {NOX: 101}))
+    assert [risk.cleared for risk in plain.risks("emission.nearing")] == [Cleared.EXCEEDED]
+
+
+def test_nothing_historical_comes_near(plain: Scene) -> None:
+    plain.take(plain.packet("2026-11-10 08:00", {NOX: 95}))
+    assert plain.risks("emission.nearing") == []
+
+
+def kept(scene: Scene) -> list[tuple[str, str]]:
+    with scene.database.read() as session:
+        return [(row.reason, row.state) for row in session.connection().execute(select(KEPT).order_by(KEPT.c.id))]
+
+
+def test_what_does_not_fit_goes_to_quarantine_and_the_rest_goes_on(plain: Scene) -> None:
+    good = plain.packet("2026-11-20 08:00", {NOX: 120})
+    bad = [
+        plain.packet("2026-11-20 08:00", {NOX: 120}, mn="NOBODY"),
+        plain.packet("2026-11-20 08:00", {NOX: {"Avg": "120"}}),
+        plain.packet("2026-11-20 08:00", {NOX: 120}, data_time="20261120080000"),
+        plain.packet("2026-11-20 08:00", {}),
+        plain.packet("2026-11-20 08:00", {NOX: 120}, command="7777"),
+        Record("packets", 0, 999, MN, b"{", {}, plain.now),
+    ]
+    plain.take(*bad, good)
+    plain.take(*bad)
+    reasons = [reason for reason, _ in kept(plain)]
+    assert reasons == ["unknown-point", "bad-number", "bad-time", "no-factors", "bad-command", "bad-json"]
+    assert len(plain.risks()) == 1
+
+
+def test_a_packet_from_the_future_comes_back_when_its_time_has_come(plain: Scene) -> None:
+    plain.take(plain.packet("2026-11-20 09:11", {NOX: 1}, command="2011"), plain.packet("2026-11-20 09:10", {NOX: 1}))
+    assert kept(plain) == [(QuarantineReason.FUTURE.value, QuarantineState.KEPT.value)]
+    plain.jobs.put_back(at("2026-11-20 09:10"))
+    assert plain.said_raw("packets") == []
+    plain.jobs.put_back(at("2026-11-20 09:11"))
+    plain.jobs.put_back(at("2026-11-20 09:12"))
+    (back,) = plain.said_raw("packets")
+    assert decode(back)["data_time"] == "2026-11-20T09:11:00+08:00"
+
+
+def test_a_strangers_packets_come_back_when_the_point_is_registered(plain: Scene) -> None:
+    other = "B220000_0002"
+    plain.take(plain.packet("2026-11-20 08:00", {NOX: 120}, mn=other))
+    plain.a_point(other, password="secret")
+    plain.a_point(other, password="secret")
+    (back,) = plain.said_raw("packets")
+    assert decode(back)["mn"] == other
+    assert kept(plain) == [("unknown-point", "put-back")]
+
+
+def test_two_points_of_one_outlet_make_one_episode(plain: Scene) -> None:
+    other = "A110000_0002"
+    plain.a_point(other)
+    plain.a_permit(a_limit(NOX, "100", o2=None), mns=[MN, other])
+    plain.take(plain.packet("2026-11-20 07:00", {NOX: 120}), plain.packet("2026-11-20 07:00", {NOX: 150}, mn=other))
+    plain.take(plain.packet("2026-11-20 08:00", {NOX: 90}, mn=other), plain.packet("2026-11-20 08:00", {NOX: 110}))
+    (risk,) = plain.risks()
+    assert risk.window is not None and (risk.window.count, risk.decided, risk.mn) == (2, "150", other)
