@@ -38,7 +38,7 @@ def test_other_kinds_speak_of_their_own_facts() -> None:
     near = wording.headline(
         *alert_of(a_risk(kind="emission.nearing", condition="near_80", multiple="-0.18", decided="28.7"))
     )
-    assert near["zh"].endswith("二氧化硫 小时均值 28.7 mg/m3，接近许可限值 35（为限值的82%）")
+    assert near["zh"].endswith("二氧化硫 小时均值至此 28.7 mg/m3，许可限值 35，已达82%")
     silent = wording.headline(*alert_of(a_risk(kind="data.offline", condition="short", window=None)))
     assert silent["zh"] == "呼和浩特示例热电 1号锅炉烟囱 监测点 A110000_0001 自 2026-11-20 09:00 起没有数据"
     strange = wording.headline(*alert_of(a_risk(kind="data.suspect", condition="flat")))
