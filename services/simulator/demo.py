@@ -108,7 +108,8 @@ class Demo:
     async def _status(self) -> None:
         while True:
             await asyncio.sleep(STATUS_EVERY_S)
-            self.screen.status(self.clock.field_now(), self.fleet.stats, len(self.alerts), self.receiver)
+            over = len(await self.door.all("/monitoring/v1/exceedances"))
+            self.screen.status(self.clock.field_now(), self.fleet.stats, over, len(self.alerts), self.receiver)
 
 
 async def _run(

@@ -136,7 +136,7 @@ def demo_command(
     data = _fresh(keep)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # also while the host starts
     setting = clock_setting(datetime.now(UTC), speed)
-    environment = {"YUJING_FIELD_CLOCK": setting, "YUJING_ALLOW_PRIVATE_TARGETS": LOOPBACK, "YUJING_LOG_FORMAT": "text"}
+    environment = {"YUJING_FIELD_CLOCK": setting, "YUJING_ALLOW_PRIVATE_TARGETS": LOOPBACK}
     host = HostProcess(data, environment, ports or (free_port(), free_port()))
     try:
         out.print(f"启动 starting …  日志 log {host.log}", highlight=False, soft_wrap=True)

@@ -29,15 +29,21 @@ class Screen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._shown: dict[str, tuple[object, bool]] = {}  # alert → level and whether it is cleared
 
     def say(self, text: str) -> None:
         self._console.print(escape(text), highlight=False)
 
     def alert(self, event: Mapping[str, Any], now: datetime) -> None:
-        """An event of the public stream."""
+        """An event of the public stream; of changes only a new level and the all-clear are worth a line."""
+        data = event["data"]
+        standing = (data.get("level"), data.get("cleared_at") is not None)
+        if self._shown.get(event["subject"]) == standing:
+            return
+        self._shown[event["subject"]] = standing
         words = str(event.get("type", "")).split(".")
         what = _CHANGES.get(words[-2] if len(words) > 1 else "", str(event.get("type")))
-        self._line(now, what, _level(event["data"]), _headline(event["data"]))
+        self._line(now, what, _level(data), _headline(data))
 
     def webhook(self, message: Message, now: datetime) -> None:
         """A message that the receiver verified."""
@@ -46,16 +52,17 @@ class Screen:
         words = f"{name} ← {data.get('kind', message.event.get('type'))}  {message.webhook_id}"
         self._line(now, "推送 webhook", "[green]✓ 验签 verified[/]", escape(words))
 
-    def status(self, field_now: datetime, stats: Stats, alerts: int, receiver: Receiver | None) -> None:
-        """One line of counts."""
+    def status(self, field_now: datetime, stats: Stats, over: int, alerts: int, receiver: Receiver | None) -> None:
+        """One line of counts; `over`: windows over their limits."""
         counts = [
             f"现场时间 field {field_now.astimezone(SHANGHAI):%m-%d %H:%M}",
             f"报文 packets {stats.sent}",
             f"已应答 acknowledged {stats.acknowledged}",
         ]
+        counts.append(f"超标时段 risks {over}")
         if receiver is not None:
-            counts += [f"预警 alerts {alerts}", f"推送已验签 webhooks verified {receiver.verified}"]
-        self._console.print(f"[dim]—— {' · '.join(counts)}[/]", highlight=False)
+            counts += [f"预警 alerts {alerts}", f"已验签 webhooks verified {receiver.verified}"]
+        self._console.print(f"[dim]—— {' · '.join(counts)}[/]", highlight=False, soft_wrap=True)
 
     def summary(self, told: Mapping[str, Any]) -> None:
         """The numbers and the promises."""
