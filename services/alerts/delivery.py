@@ -113,6 +113,11 @@ class Delivery:
             self._results, self._unsent = results + self._results, unsent + self._unsent
             await asyncio.sleep(self.policy.poll_s)
             return
+        except Exception as wrong:  # a sender that died would lose warnings in silence
+            log.error("deliveries failed unexpectedly", error=type(wrong).__name__, exc_info=wrong)
+            await self._in_thread(lambda: self._one_by_one(results))
+            await asyncio.sleep(self.policy.poll_s)
+            return
         for push in claimed:
             self._begin(channel, push)
         if not claimed and not self._results:
@@ -149,6 +154,15 @@ class Delivery:
         for result in results:
             if self.queue.mark(session, result) and result.delivered and result.push.alert_id:
                 self.casework.delivered(session, result.push.alert_id, Audience(result.push.audience))
+
+    def _one_by_one(self, results: list[Result]) -> None:
+        """Each in its own transaction; one that still fails is left to its lease: it goes out once more."""
+        for result in results:
+            try:
+                with self.database.transaction() as session:
+                    self._record(session, [result], [])
+            except Exception as wrong:
+                log.error("an attempt cannot be recorded", push_id=result.push.id, exc_info=wrong)
 
     def _until_due(self, now: datetime) -> float:
         """Seconds until something may be due, at most the poll's."""
@@ -189,7 +203,8 @@ class Delivery:
                 if push.lease_until - self.clock.wall_now() < self.policy.attempt:
                     self._unsent.append(push)
                 else:
-                    self._results.append(await self._attempt(channel, push))
+                    result = await self._attempt(channel, push)
+                    self._results.append(result)  # not in one line: the list is another one after the wait
         finally:
             lane.held -= 1
             if not lane.held:

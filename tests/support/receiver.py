@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
+BOMB = gzip.compress(b"0" * 50_000_000, 1)
+HUGE = b"x" * 20_000_000
 METADATA = "http://169.254.169.254/latest/meta-data/"
 
 
@@ -134,8 +136,8 @@ class Receiver:
             await writer.drain()
             return False
         status, extra, text = {
-            "huge-body": (200, "", b"x" * 20_000_000),
-            "gzip-bomb": (200, "Content-Encoding: gzip\r\n", gzip.compress(b"0" * 50_000_000)),
+            "huge-body": (200, "", HUGE),
+            "gzip-bomb": (200, "Content-Encoding: gzip\r\n", BOMB),
             "redirect": (301, f"Location: {METADATA}\r\n", b""),
             "gone": (410, "", b"gone"),
             "limited": (429, f"Retry-After: {argument}\r\n", b"slow down"),

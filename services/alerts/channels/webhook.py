@@ -89,8 +89,8 @@ class Webhooks:
     async def send(self, letter: Letter) -> Outcome:
         """One attempt."""
         try:
-            async with asyncio.timeout(self._total_s):
-                return await self._send(letter)
+            async with asyncio.timeout(self._total_s) as limit:
+                return await self._send(letter, limit)
         except Blocked as blocked:
             return TryLater(Why.BLOCKED, snippet=str(blocked))
         except (TimeoutError, httpcore.TimeoutException):
@@ -102,8 +102,9 @@ class Webhooks:
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as wrong:
             return TryLater(Why.RESET if "disconnected" in str(wrong) else Why.PROTOCOL)
 
-    async def _send(self, letter: Letter) -> Outcome:
+    async def _send(self, letter: Letter, limit: asyncio.Timeout) -> Outcome:
         async with self._pool.stream("POST", letter.url, headers=headers(letter), content=letter.body) as answer:
+            limit.reschedule(asyncio.get_running_loop().time() + BODY_S + 1)  # its status has come: it counts
             after = next((v.decode("latin-1") for k, v in answer.headers if k.lower() == b"retry-after"), None)
             return _outcome(answer.status, await _snippet(answer), retry_after(after, letter.at))
 
