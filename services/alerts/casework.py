@@ -5,14 +5,14 @@ proven deliveries from `delivery`. Everything happens inside the caller's transa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
 
-from services.alerts.domain import grouping
-from services.alerts.domain.alert import ENDED, Alert, Move, Step, opened_by
+from services.alerts.domain import grouping, peer
+from services.alerts.domain.alert import ENDED, Alert, Move, Status, Step, opened_by
 from services.alerts.domain.audience import owners
 from services.alerts.domain.catalogue import OFFICERS, Audience, Catalogue, Push, Row
 from services.alerts.domain.decision import (
@@ -25,13 +25,15 @@ from services.alerts.domain.decision import (
 )
 from services.alerts.domain.document import document, event
 from services.alerts.hint import Hint
+from services.alerts.routing import Route, Routing
 from services.alerts.store.alerts import AlertStore
 from services.alerts.store.endpoints import EndpointStore, Recipient
+from services.alerts.store.peers import PeerStore
 from services.alerts.store.pushes import NewPush, PushStore
 from shared.domain.clock import Clock, shanghai_day
 from shared.domain.events import Event
 from shared.domain.identity import derived_id
-from shared.domain.risk import Risk
+from shared.domain.risk import Risk, RiskState
 from shared.eventlog.codec import encode_event
 from shared.runtime.metrics import Metrics
 
@@ -52,6 +54,12 @@ class Casework:
     hint: Hint
     public_url: str = ""
     schedule_s: Sequence[float] = SCHEDULE_S
+    peers: PeerStore = field(default_factory=PeerStore)
+
+    @property
+    def routing(self) -> Routing:
+        """Subscriptions and digests."""
+        return Routing(self.endpoints, self.clock)
 
     def take(self, session: Session, risk: Risk, latest: Mapping[str, Alert]) -> Alert | None:
         """A revision of a risk; None when the alert knows it already. `latest`: the last alerts by risk id."""
@@ -64,6 +72,7 @@ class Casework:
             before = None
         else:
             alert, step = before.taken(risk, row)
+        self._keep_fact(session, alert)
         return self._save(session, alert, step, row, decide(before, alert, row))
 
     def move(self, session: Session, alert_id: str, move: Move, *, who: str, text: str) -> Alert:
@@ -79,7 +88,10 @@ class Casework:
                 audience=Audience.ENTERPRISE,
                 reasons=STOPPED_BY_ACKNOWLEDGING,
             )
-        return self._save(session, alert, step, row, decide(before, alert, row) if move is Move.WITHDRAW else None)
+        if move is not Move.WITHDRAW:
+            return self._save(session, alert, step, row, None)
+        self.peers.take_back(session, alert.risk.id)
+        return self._save(session, alert, step, row, decide(before, alert, row))
 
     def delivered(self, session: Session, alert_id: str, audience: Audience) -> None:
         """A push was proven delivered: the first one to the enterprise or an authority starts its clock."""
@@ -117,34 +129,57 @@ class Casework:
             self.metrics.push_decisions.labels(decision.reason.value).inc()
             if decision.push is Push.NOW:
                 self._push(session, alert, said, decision.reason, now)
+            elif decision.push is Push.DIGEST:
+                historical = decision.reason is Reason.HISTORICAL
+                self.routing.collected(session, alert, self._unasked(session, alert), historical=historical)
         return alert
+
+    def _keep_fact(self, session: Session, alert: Alert) -> None:
+        """What peers may learn from; a late renewal is as old as its step, the rest as their opening."""
+        risk = alert.risk
+        if risk.kind not in peer.KINDS:
+            return
+        if alert.status is Status.WITHDRAWN or risk.state in (RiskState.WITHDRAWN, RiskState.MERGED):
+            self.peers.take_back(session, risk.id)
+        elif peer.counts(risk):
+            since = risk.changed_at if risk.kind == "permit.renewal" else risk.opened_at
+            self.peers.add(session, risk, since=since, now=self.clock.field_now())
 
     def _push(self, session: Session, alert: Alert, said: Event, reason: Reason, now: datetime) -> None:
         body = encode_event(said)
         new = [
             NewPush(
-                id=derived_id("psh", alert.id, str(alert.revision), to.id),
-                endpoint_id=to.id,
-                audience=to.audience,
+                id=derived_id("psh", alert.id, str(alert.revision), route.to.id),
+                endpoint_id=route.to.id,
+                audience=route.to.audience,
                 reason=reason.value,
                 event_id=said.id,
                 body=body,
                 schedule_s=self.schedule_s,
                 alert_id=alert.id,
                 alert_revision=alert.revision,
+                due_at=route.due_at,
             )
-            for to in self._recipients(session, alert, reason)
+            for route in self._routes(session, alert, reason)
         ]
         self.pushes.add(session, new, wall_now=now)
         if new:
             self.hint.when_committed(session)
 
-    def _recipients(self, session: Session, alert: Alert, reason: Reason) -> list[Recipient]:
+    def _routes(self, session: Session, alert: Alert, reason: Reason) -> list[Route]:
+        unasked = self._unasked(session, alert)
         if reason in ALL_CLEAR:
-            return self.endpoints.still_there(session, self.pushes.told(session, alert.id))
-        audience: Sequence[Audience] = alert.audience
+            told = self.endpoints.still_there(session, self.pushes.told(session, alert.id))
+            return self.routing.followed(session, alert, told, {one.id for one in unasked})
         if reason is Reason.CONTRADICTED:
             audience = sorted({Audience.COUNTY, *(one for one in alert.audience if one in OFFICERS)})
+            return [Route(to) for to in self._owned(session, alert, audience)]
+        return self.routing.announced(session, alert, unasked)
+
+    def _unasked(self, session: Session, alert: Alert) -> list[Recipient]:
+        return self._owned(session, alert, alert.audience)
+
+    def _owned(self, session: Session, alert: Alert, audience: Sequence[Audience]) -> list[Recipient]:
         risk = alert.risk
         return self.endpoints.recipients(session, owners(audience, credit_code=risk.credit_code, region=risk.region))
 

@@ -27,12 +27,14 @@ class PushState(StrEnum):
     CANCELLED = "cancelled"
 
 
+ROWS = 500  # in one statement: bound parameters have a limit
 PENDING = (PushState.DUE.value, PushState.SENDING.value)
 
 
 @dataclass(frozen=True, slots=True)
 class NewPush:
-    """`schedule_s`: waits before each attempt; kept in the row, so that a new policy changes no old push."""
+    """`schedule_s`: waits before each attempt; kept in the row, so that a new policy changes no old push. `due_at` None:
+    at once."""
 
     id: str
     endpoint_id: str
@@ -43,13 +45,14 @@ class NewPush:
     schedule_s: Sequence[float]
     alert_id: str | None = None
     alert_revision: int | None = None
+    due_at: datetime | None = None
 
 
 class PushStore:
     """Every method works inside the caller's session."""
 
     def add(self, session: Session, pushes: Sequence[NewPush], *, wall_now: datetime) -> None:
-        """New pushes, due now; one that is there already stays as it is."""
+        """New pushes; one that is there already stays as it is."""
         if not pushes:
             return
         connection = session.connection()
@@ -69,12 +72,13 @@ class PushStore:
                 "attempts": 0,
                 "state": PushState.DUE.value,
                 "created_at": wall_now,
-                "due_at": wall_now,
+                "due_at": one.due_at or wall_now,
                 "fence": 0,
             }
             for one in pushes
         ]
-        connection.execute(new(PUSH).values(rows).on_conflict_do_nothing())
+        for start in range(0, len(rows), ROWS):
+            connection.execute(new(PUSH).values(rows[start : start + ROWS]).on_conflict_do_nothing())
 
     def told(self, session: Session, alert_id: str) -> list[str]:
         """Endpoints that a push of this alert was made for."""

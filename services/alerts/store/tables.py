@@ -18,11 +18,13 @@ class AlertsTable(SQLModel):
 
 
 class AlertsOutbox(OutboxColumns, AlertsTable, table=True):
-    """`credit_code` and `region`: whose event it is, so that event lists filter in SQL. A hidden one has no code."""
+    """`credit_code` and `region`: whose event it is, so that event lists filter in SQL. A hidden one has no code; a peer
+    notice has recipients instead (`peer_notice_recipient`)."""
 
     __tablename__ = "outbox"
     credit_code: str | None = Field(default=None, index=True)
     region: str | None = Field(default=None, index=True)
+    notice_id: str | None = Field(default=None, index=True)
 
 
 class AlertsProgress(ProgressColumns, AlertsTable, table=True):

@@ -1,0 +1,128 @@
+"""Peer notices and drafts as rows, with their recipients; and the event that says a notice, the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, false, insert, or_, select, true
+from sqlmodel import Session
+
+from services.alerts.domain.peer import ONE_A_TOPIC, Decision, Former, Outcome, Topic
+from services.alerts.store.routing_tables import NOTICE, RECIPIENT
+from services.alerts.store.tables import ENDPOINT, OUTBOX
+from shared.database import SAID
+from shared.domain.errors import NotFound
+from shared.domain.events import ALERTS
+from shared.runtime.auth import Caller, Role
+
+
+class NoticeStore:
+    """Every method works inside the caller's session."""
+
+    def former(self, session: Session, kind: str, family: str, now: datetime) -> dict[Outcome, list[Former]]:
+        """Notices and drafts of this kind and family that may still take a topic."""
+        found: dict[Outcome, list[Former]] = {Outcome.NOTICE: [], Outcome.DRAFT: []}
+        asked = select(NOTICE.c.outcome, NOTICE.c.industry, NOTICE.c.area, NOTICE.c.slot).where(
+            NOTICE.c.kind == kind, NOTICE.c.family == family, NOTICE.c.slot > now - ONE_A_TOPIC
+        )
+        for row in session.connection().execute(asked):
+            found[Outcome(row.outcome)].append(Former(Topic(row.industry, kind, family), row.area, row.slot))
+        return found
+
+    def add(
+        self,
+        session: Session,
+        notice_id: str,
+        decision: Decision,
+        slot: datetime,
+        *,
+        document: Mapping[str, Any],
+        body: bytes,
+    ) -> None:
+        """A notice with its recipients, or a draft with what an officer has to see."""
+        topic, draft = decision.topic, decision.outcome is Outcome.DRAFT
+        assert topic is not None
+        values = {
+            "id": notice_id,
+            "outcome": decision.outcome.value,
+            "reason": decision.reason.value,
+            "industry": topic.industry,
+            "kind": topic.kind,
+            "family": topic.family,
+            "area": decision.area,
+            "slot": slot,
+            "document": dict(document),
+            "body": body,
+            "affected": list(decision.affected) if draft else [],
+            "crowd": decision.crowd if draft else 0,
+        }
+        session.connection().execute(insert(NOTICE).values(values))
+        if draft:
+            return
+        to = [{"notice_id": notice_id, "credit_code": code} for code in decision.recipients]
+        session.connection().execute(insert(RECIPIENT), to)
+
+    def say(self, session: Session, notice_id: str, area: str, body: bytes, *, wall_now: datetime) -> None:
+        """The event into the outbox: nobody's own, but the recipients'."""
+        values = {
+            "topic": ALERTS,
+            "key": notice_id,
+            "event_id": notice_id,
+            "value": body,
+            "headers": {},
+            "created_at": wall_now,
+            "region": area,
+            "notice_id": notice_id,
+        }
+        session.connection().execute(insert(OUTBOX).values(values))
+        session.info[SAID] = True
+
+    def endpoints(self, session: Session, notice_id: str) -> list[str]:
+        """Active endpoints of the recipients."""
+        owners = select(RECIPIENT.c.credit_code).where(RECIPIENT.c.notice_id == notice_id)
+        asked = select(ENDPOINT.c.id).where(ENDPOINT.c.credit_code.in_(owners), ENDPOINT.c.state == "active")
+        return list(session.connection().execute(asked.order_by(ENDPOINT.c.id)).scalars())
+
+    def page(
+        self, session: Session, caller: Caller, outcome: Outcome, *, before: tuple[datetime, str] | None, limit: int
+    ) -> list[Row[Any]]:
+        """Newest first, standing behind `before`."""
+        asked = select(NOTICE).where(NOTICE.c.outcome == outcome.value, _visible(caller, outcome))
+        if before is not None:
+            at, last = before
+            asked = asked.where(or_(NOTICE.c.slot < at, and_(NOTICE.c.slot == at, NOTICE.c.id < last)))
+        asked = asked.order_by(NOTICE.c.slot.desc(), NOTICE.c.id.desc()).limit(limit)
+        return list(session.connection().execute(asked))
+
+    def document(self, session: Session, notice_id: str, caller: Caller) -> dict[str, Any]:
+        """A notice as its recipients see it; raises NotFound outside the caller's scope."""
+        asked = select(NOTICE.c.document).where(
+            NOTICE.c.id == notice_id,
+            NOTICE.c.outcome == Outcome.NOTICE.value,
+            _visible(caller, Outcome.NOTICE),
+        )
+        found = session.connection().execute(asked).scalar()
+        if found is None:
+            raise NotFound("no such notice")
+        return dict(found)
+
+
+def received(codes: Sequence[str]) -> Any:
+    """Ids of the notices that went to these enterprises."""
+    return select(RECIPIENT.c.notice_id).where(RECIPIENT.c.credit_code.in_(codes))
+
+
+def _visible(caller: Caller, outcome: Outcome) -> ColumnElement[bool]:
+    """A notice: its recipients, and officers whose division meets its area. A draft: officers whose division holds it."""
+    if caller.sees_all:
+        return true()
+    if caller.role is Role.ENTERPRISE and outcome is Outcome.NOTICE:
+        return NOTICE.c.id.in_(received(caller.credit_codes))
+    if caller.role is Role.OFFICER and caller.region:
+        inside = NOTICE.c.area.startswith(caller.region, autoescape=True)
+        if outcome is Outcome.DRAFT:
+            return inside
+        return or_(inside, NOTICE.c.area.in_([caller.region[:digits] for digits in (2, 4, 6)]))
+    return false()

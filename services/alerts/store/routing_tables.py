@@ -1,0 +1,132 @@
+"""The tables of what goes to many: facts and exposure of peers, notices with their recipients, subscriptions, digests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, LargeBinary, Table, UniqueConstraint
+from sqlmodel import Field
+
+from services.alerts.store.tables import AlertsTable
+from shared.database import UtcDateTime, WideInteger
+
+
+class PeerFactRow(AlertsTable, table=True):
+    """One risk that counts, or counted until it was taken back. `slot`: when it is to be judged; `at`: first seen."""
+
+    __tablename__ = "peer_fact"
+    __table_args__ = (
+        Index("ix_peer_fact_topic", "province", "industry_group", "kind", "family", "at"),
+        Index("ix_peer_fact_judged_slot", "judged", "slot"),
+    )
+    risk_id: str = Field(primary_key=True)
+    credit_code: str
+    party: str | None = None
+    industry: str
+    industry_group: str
+    region: str
+    province: str
+    kind: str
+    family: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    slot: datetime = Field(sa_type=UtcDateTime)
+    counted: bool = True
+    judged: bool = False
+
+
+class PeerEnterpriseRow(AlertsTable, table=True):
+    """What the register says of an enterprise, as far as peers need it. `party`: its corporate group."""
+
+    __tablename__ = "peer_enterprise"
+    __table_args__ = (Index("ix_peer_enterprise_place", "province", "industry_group"),)
+    credit_code: str = Field(primary_key=True)
+    industry: str
+    industry_group: str
+    region: str
+    province: str
+    party: str | None = None
+
+
+class PeerPermitRow(AlertsTable, table=True):
+    """`versions`: [{"from", "valid_to", "families"}] in order of the day from which each governs."""
+
+    __tablename__ = "peer_permit"
+    number: str = Field(primary_key=True)
+    credit_code: str = Field(index=True)
+    versions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+
+
+class NoticeRow(AlertsTable, table=True):
+    """A notice or a draft. `body`: the CloudEvent's bytes, the same for everyone. A notice's row names no source; a
+    draft's `affected` and `crowd` are for officers."""
+
+    __tablename__ = "peer_notice"
+    __table_args__ = (
+        Index("ix_peer_notice_topic", "kind", "family", "slot"),
+        Index("ix_peer_notice_outcome_slot", "outcome", "slot", "id"),
+    )
+    id: str = Field(primary_key=True)
+    outcome: str
+    reason: str
+    industry: str
+    kind: str
+    family: str
+    area: str
+    slot: datetime = Field(sa_type=UtcDateTime)
+    document: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    body: bytes = Field(sa_type=LargeBinary)
+    affected: list[str] = Field(default_factory=list, sa_type=JSON)
+    crowd: int = 0
+
+
+class NoticeRecipientRow(AlertsTable, table=True):
+    """Whom a notice was for, as it stood at the slot."""
+
+    __tablename__ = "peer_notice_recipient"
+    notice_id: str = Field(primary_key=True)
+    credit_code: str = Field(primary_key=True, index=True)
+
+
+class SubscriptionRow(AlertsTable, table=True):
+    """`region`: the division prefix that it never reaches beyond, empty for the whole country."""
+
+    __tablename__ = "subscription"
+    __table_args__ = (Index("ix_subscription_created_at_id", "created_at", "id"),)
+    id: str = Field(primary_key=True)
+    name: str
+    region: str = Field(index=True)
+    scopes: list[str] = Field(default_factory=list, sa_type=JSON)
+    filter: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    endpoint_id: str = Field(index=True)
+    digest: str | None = None
+    quiet_from: str | None = None
+    quiet_to: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str
+
+
+class DigestItemRow(AlertsTable, table=True):
+    """An alert that waits for, or went out in, one digest to one endpoint. `digest_id` None: it waits."""
+
+    __tablename__ = "digest_item"
+    __table_args__ = (
+        UniqueConstraint("endpoint_id", "cadence", "alert_id", name="uq_digest_item_recipient_alert"),
+        Index("ix_digest_item_digest_id", "digest_id", "endpoint_id", "cadence"),
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
+    endpoint_id: str
+    cadence: str
+    alert_id: str
+    added_at: datetime = Field(sa_type=UtcDateTime)
+    digest_id: str | None = None
+
+
+def _table(name: str) -> Table:
+    return AlertsTable.metadata.tables[name]
+
+
+FACT, ENTERPRISE, PERMIT = _table("peer_fact"), _table("peer_enterprise"), _table("peer_permit")
+NOTICE, RECIPIENT = _table("peer_notice"), _table("peer_notice_recipient")
+SUBSCRIPTION, DIGEST_ITEM = _table("subscription"), _table("digest_item")
