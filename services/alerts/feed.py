@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 
 import structlog
 
-from services.alerts.store.events import Said, last_said, said_after
+from services.alerts.store.events import Said, last_said, said_after, sees
 from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.runtime.auth import Caller
@@ -146,11 +146,6 @@ class Feed:
         news, self._news = self._news, None
         if news is not None:
             news.set()
-
-
-def sees(caller: Caller, said: Said) -> bool:
-    """The same scope as the rows have in SQL."""
-    return caller.sees(credit_code=said.credit_code, region=said.region)
 
 
 async def _within(news: asyncio.Event, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What alerts does with the records of `risks`: each newer revision of a risk moves its alert.
+"""What alerts does with records: each newer revision of a risk moves its alert; of the register it keeps what peers need.
 
 Runs inside the consumer's transaction; a record that is read again changes nothing. What is no risk is passed over.
 """
@@ -15,6 +15,7 @@ from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED
 from shared.domain.risk import Risk
 from shared.eventlog.codec import decode_event
 from shared.ports import Record
+from shared.register import read_enterprise, read_permit
 
 RISK_TYPES = frozenset({RISK_OPENED, RISK_CHANGED, RISK_CLEARED})
 IGNORED = "ignored"
@@ -37,6 +38,22 @@ class Handlers:
                 latest[risk.id] = alert
                 waited = self._casework.clock.wall_now() - record.appended_at
                 self._casework.metrics.alert_latency.observe(max(0.0, waited.total_seconds()))
+
+    def take_register(self, session: Session, records: Sequence[Record]) -> None:
+        """Records of `registry`: the last one of a key is the whole history."""
+        last = {record.key: record for record in records if record.value is not None}
+        for record in last.values():
+            said = decode_event(record.value or b"")
+            kind = said.data.get("kind")
+            try:
+                if kind == "enterprise":
+                    self._casework.peers.keep_enterprise(session, read_enterprise(said.data))
+                elif kind == "permit":
+                    self._casework.peers.keep_permit(session, read_permit(said.data))
+            except (KeyError, TypeError, ValueError, ArithmeticError) as wrong:
+                raise Invalid(
+                    f"{said.id} is not of our register: {wrong!r}", rule="a document of `registry`"
+                ) from wrong
 
     def _risk(self, record: Record) -> Risk | None:
         """The risk that the record carries; None for what concerns others (counted); raises Invalid."""

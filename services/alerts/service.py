@@ -7,20 +7,22 @@ from services.alerts.casework import Casework
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import Webhooks
 from services.alerts.delivery import Delivery, Policy
+from services.alerts.digests import Digests
 from services.alerts.feed import Feed
 from services.alerts.handlers import Handlers
 from services.alerts.hint import Hint
+from services.alerts.peers import Peers
 from services.alerts.rules import load_catalogue
 from services.alerts.store.alerts import AlertStore
 from services.alerts.store.endpoints import EndpointStore
 from services.alerts.store.pushes import PushStore
 from services.alerts.store.queue import PushQueue
 from services.alerts.store.tables import LEASE, OUTBOX, PROGRESS
-from shared.domain.events import RISKS
+from shared.domain.events import REGISTRY, RISKS
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.runtime.consuming import Consumption
-from shared.runtime.service import Context, LoopWorker, Service
+from shared.runtime.service import Context, Job, LoopWorker, Service
 
 NAME = "alerts"
 
@@ -38,6 +40,8 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
         hint=Hint(),
         public_url=context.settings.public_url or "",
     )
+    handlers = Handlers(casework)
+    peers = Peers(database, context.clock, context.metrics, casework.hint)
     policy = policy or Policy()
     feed = Feed(database)
     delivery = Delivery(
@@ -57,6 +61,10 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
         outbox=Outbox(OUTBOX),
         outbox_table=OUTBOX,
         lease_table=LEASE,
-        consumptions=[Consumption("alerts", {RISKS: Handlers(casework).take_risks})],
+        consumptions=[
+            Consumption("alerts-register", {REGISTRY: handlers.take_register}),
+            Consumption("alerts", {RISKS: handlers.take_risks}),
+        ],
+        jobs=[Job("alerts-peers", peers.run), Job("alerts-digests", Digests(database, casework).run)],
         workers=[LoopWorker("alerts-delivery", delivery.run), feed],
     )

@@ -1,4 +1,4 @@
-"""HTTP of alerts: the inbox, events, endpoints and deliveries. Decides nothing; `casework` does."""
+"""HTTP of alerts: the inbox, events, endpoints, deliveries, subscriptions, peer notices. Decides nothing; `casework` does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from services.alerts.api.alerts import alert_routes
 from services.alerts.api.endpoints import endpoint_routes
 from services.alerts.api.events import event_routes
+from services.alerts.api.peers import peer_routes
+from services.alerts.api.subscriptions import subscription_routes
 from services.alerts.casework import Casework
 from services.alerts.channels.guard import Guard
 from services.alerts.feed import Feed
@@ -22,4 +24,6 @@ def routes(database: Database, casework: Casework, guard: Guard, feed: Feed) -> 
     router.include_router(alert_routes(database, casework))
     router.include_router(event_routes(database, feed))
     router.include_router(endpoint_routes(database, casework, guard))
+    router.include_router(subscription_routes(database, casework))
+    router.include_router(peer_routes(database))
     return router

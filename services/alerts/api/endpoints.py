@@ -79,6 +79,7 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
         with database.transaction() as session:
             endpoints.delete(session, endpoint_id, caller, wall_now=clock.wall_now())
             pushes.cancel_endpoint(session, endpoint_id, "endpoint_deleted")
+            casework.routing.subscriptions.delete_of_endpoint(session, endpoint_id)
 
     @router.post("/endpoints/{endpoint_id}/test", status_code=202, summary="试推送 / Push a test event the usual way")
     def test_endpoint(caller: Owning, endpoint_id: str) -> dict[str, Any]:

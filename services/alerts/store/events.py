@@ -6,37 +6,69 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlmodel import Session
 
 from services.alerts.store.alerts import scope
+from services.alerts.store.notices import received
+from services.alerts.store.routing_tables import RECIPIENT
 from services.alerts.store.tables import OUTBOX
 from shared.domain.events import ALERTS
-from shared.runtime.auth import Caller
+from shared.runtime.auth import Caller, Role
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One event of the stream. `credit_code` None also when it is hidden from the enterprise."""
+    """One event of the stream. `credit_code` None also when it is hidden from the enterprise. `recipients`: a peer
+    notice's."""
 
     stream_no: int
     credit_code: str | None
     region: str | None
     value: bytes
+    recipients: frozenset[str] = frozenset()
 
 
 def said_after(
     session: Session, after: int, *, limit: int, caller: Caller | None = None, until: int | None = None
 ) -> list[Said]:
     """Events behind `after` in order; with a caller only those in its scope."""
-    asked = select(OUTBOX.c.stream_no, OUTBOX.c.credit_code, OUTBOX.c.region, OUTBOX.c.value)
+    asked = select(OUTBOX.c.stream_no, OUTBOX.c.credit_code, OUTBOX.c.region, OUTBOX.c.value, OUTBOX.c.notice_id)
     asked = asked.where(OUTBOX.c.topic == ALERTS, OUTBOX.c.stream_no > after, OUTBOX.c.value.is_not(None))
     if until is not None:
         asked = asked.where(OUTBOX.c.stream_no <= until)
     if caller is not None:
-        asked = asked.where(scope(caller, OUTBOX))
+        asked = asked.where(_heard(caller))
     rows: Sequence[Any] = session.connection().execute(asked.order_by(OUTBOX.c.stream_no).limit(limit)).all()
-    return [Said(row.stream_no, row.credit_code, row.region, bytes(row.value)) for row in rows]
+    to = _recipients(session, [row.notice_id for row in rows if row.notice_id])
+    return [
+        Said(row.stream_no, row.credit_code, row.region, bytes(row.value), to.get(row.notice_id, frozenset()))
+        for row in rows
+    ]
+
+
+def sees(caller: Caller, said: Said) -> bool:
+    """The same scope as `_heard` has in SQL."""
+    if caller.role is Role.ENTERPRISE and not said.recipients.isdisjoint(caller.credit_codes):
+        return True
+    return caller.sees(credit_code=said.credit_code, region=said.region)
+
+
+def _heard(caller: Caller) -> ColumnElement[bool]:
+    mine = scope(caller, OUTBOX)
+    if caller.role is Role.ENTERPRISE:
+        return or_(mine, OUTBOX.c.notice_id.in_(received(caller.credit_codes)))
+    return mine
+
+
+def _recipients(session: Session, notice_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+    if not notice_ids:
+        return {}
+    found: dict[str, set[str]] = {}
+    asked = select(RECIPIENT.c.notice_id, RECIPIENT.c.credit_code).where(RECIPIENT.c.notice_id.in_(notice_ids))
+    for notice_id, credit_code in session.connection().execute(asked):
+        found.setdefault(notice_id, set()).add(credit_code)
+    return {notice_id: frozenset(codes) for notice_id, codes in found.items()}
 
 
 def last_said(session: Session) -> int:

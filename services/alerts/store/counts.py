@@ -1,0 +1,33 @@
+"""How many alerts a division has, by kind, level and status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from services.alerts.domain.alert import ENDED, Status
+from services.alerts.domain.catalogue import Level, Stage
+from services.alerts.store.tables import ALERT
+
+
+def counts(session: Session, inside: str) -> dict[str, Any]:
+    """Alerts of a division prefix: in all, not ended, and by what they are."""
+    columns = (ALERT.c.kind, ALERT.c.stage, ALERT.c.level, ALERT.c.status)
+    asked = select(*columns, func.count().label("n")).where(ALERT.c.region.startswith(inside, autoescape=True))
+    rows = session.connection().execute(asked.group_by(*columns)).all()
+    by: dict[str, Counter[str]] = {name: Counter() for name in ("kind", "stage", "level", "status")}
+    for row in rows:
+        for name, counter in by.items():
+            counter[getattr(row, name)] += row.n
+    statuses = by["status"]
+    return {
+        "total": sum(statuses.values()),
+        "unended": sum(n for status, n in statuses.items() if Status(status) not in ENDED),
+        "by_kind": dict(sorted(by["kind"].items())),
+        "by_stage": {stage.value: by["stage"][stage.value] for stage in Stage},
+        "by_level": {level.value: by["level"][level.value] for level in Level},
+        "by_status": {status.value: statuses[status.value] for status in Status},
+    }
