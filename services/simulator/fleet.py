@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared.domain.clock import Clock
 
@@ -21,7 +21,6 @@ from .signals import Signal, origin_after
 LINKS = 8
 ANSWER_S, RESENDS, PAUSE_S = 10.0, 3, 20.0
 LOOK_AGAIN_S = 1.0  # sleep at most so long, so that a stop is noticed
-_AT_WALL = timedelta(seconds=5)
 
 
 @dataclass
@@ -81,7 +80,7 @@ class Fleet:
             if not logger.signal.silent(due.start):
                 for frame in logger.frames(due.upload, due.start, now):
                     await self._deliver(logger, link, frame)
-            timetable.pass_on(at_wall_pace=self.clock.wall_now() - now < _AT_WALL)
+            timetable.pass_on(behind=self.clock.wall_now() - now)
 
     async def _reach(self, at: datetime) -> bool:
         """Waits for a field time; False when the fleet stops first."""

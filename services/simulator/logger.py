@@ -67,11 +67,11 @@ class Timetable:
     def peek(self) -> Due:
         return self._heap[0]
 
-    def pass_on(self, *, at_wall_pace: bool) -> None:
-        """The first upload is done: enter its successor."""
+    def pass_on(self, *, behind: timedelta) -> None:
+        """The first upload is done: enter its successor. `behind`: how far field time is behind the wall's."""
         done = heapq.heappop(self._heap)
         step = {
-            Upload.REALTIME: REALTIME if at_wall_pace else REALTIME_FAST,
+            Upload.REALTIME: min(max(behind, REALTIME), REALTIME_FAST),
             Upload.MINUTE: MINUTES,
             Upload.HOUR: HOUR,
             Upload.DAY: DAY,

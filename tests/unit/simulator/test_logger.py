@@ -133,11 +133,29 @@ def test_nothing_falls_due_before_its_period_is_over() -> None:
     dues = []
     while len(dues) < 400:
         dues.append(timetable.peek())
-        timetable.pass_on(at_wall_pace=False)
+        timetable.pass_on(behind=timedelta(days=2))
     assert all(due.at >= due.start + length[due.upload] for due in dues)
     assert all(first.at <= second.at for first, second in pairwise(dues))
     hours = [due.start for due in dues if due.upload is Upload.HOUR]
     assert all(second - first == HOUR for first, second in pairwise(hours))
+
+
+@pytest.mark.parametrize(
+    ("behind", "step"),
+    [(timedelta(days=2), HOUR), (timedelta(minutes=20), timedelta(minutes=20)), (timedelta(), timedelta(minutes=1))],
+    ids=["while field time runs", "shortly before it meets the wall's", "at the wall's pace"],
+)
+def test_real_time_data_comes_every_minute_once_field_time_has_met_the_walls(
+    behind: timedelta, step: timedelta
+) -> None:
+    timetable = a_logger(REGION.points[0]).timetable(BEGIN)
+    starts: list[datetime] = []
+    while len(starts) < 3:
+        due = timetable.peek()
+        if due.upload is Upload.REALTIME:
+            starts.append(due.start)
+        timetable.pass_on(behind=behind)
+    assert {second - first for first, second in pairwise(starts)} == {step}
 
 
 def test_no_two_frames_of_a_logger_share_a_qn() -> None:
