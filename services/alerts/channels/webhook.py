@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import ssl
 from base64 import b64decode, b64encode
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,7 +27,8 @@ TOTAL_S = 15.0  # connecting, sending and the answer's head together; Standard W
 BODY_S = 1.0  # the answer is told by its status; its body is only looked at
 BODY_BYTES = 64 * 1024
 SNIPPET_BYTES = 2048
-CONNECTIONS = 512
+POOLS = 256  # receivers whose connections are kept open
+CONNECTIONS = 8  # to one receiver; a lane sends fewer at once
 KEEP_ALIVE_S = 20.0
 USER_AGENT = b"yujing-webhooks/1"
 
@@ -78,13 +80,9 @@ class Webhooks:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._total_s = total_s
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or ssl.create_default_context(),
-            max_connections=CONNECTIONS,
-            max_keepalive_connections=CONNECTIONS,
-            keepalive_expiry=KEEP_ALIVE_S,
-            network_backend=GuardedBackend(guard, resolve or system_resolver()),
-        )
+        self._tls = tls or ssl.create_default_context()
+        self._backend = GuardedBackend(guard, resolve or system_resolver())
+        self._pools: OrderedDict[str, httpcore.AsyncConnectionPool] = OrderedDict()
 
     async def send(self, letter: Letter) -> Outcome:
         """One attempt."""
@@ -103,13 +101,39 @@ class Webhooks:
             return TryLater(Why.RESET if "disconnected" in str(wrong) else Why.PROTOCOL)
 
     async def _send(self, letter: Letter, limit: asyncio.Timeout) -> Outcome:
-        async with self._pool.stream("POST", letter.url, headers=headers(letter), content=letter.body) as answer:
+        pool = await self._pool(letter.url)
+        async with pool.stream("POST", letter.url, headers=headers(letter), content=letter.body) as answer:
             limit.reschedule(asyncio.get_running_loop().time() + BODY_S + 1)  # its status has come: it counts
             after = next((v.decode("latin-1") for k, v in answer.headers if k.lower() == b"retry-after"), None)
             return _outcome(answer.status, await _snippet(answer), retry_after(after, letter.at))
 
+    async def _pool(self, url: str) -> httpcore.AsyncConnectionPool:
+        """The receiver's own pool: httpcore looks through all connections of a pool at every request, so that one for
+        all receivers would slow down with their number."""
+        if url not in self._pools:
+            self._pools[url] = httpcore.AsyncConnectionPool(
+                ssl_context=self._tls,
+                max_connections=CONNECTIONS,
+                keepalive_expiry=KEEP_ALIVE_S,
+                network_backend=self._backend,
+            )
+        self._pools.move_to_end(url)
+        pool = self._pools[url]
+        await self._forget()
+        return pool
+
+    async def _forget(self) -> None:
+        """Close the pools that were not used for longest, if nothing is on its way through them."""
+        if len(self._pools) <= POOLS:
+            return
+        for url, pool in list(self._pools.items())[: len(self._pools) - POOLS]:
+            if all(connection.is_idle() or connection.is_closed() for connection in pool.connections):
+                del self._pools[url]
+                await pool.aclose()
+
     async def close(self) -> None:
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
 
 
 async def _snippet(answer: httpcore.Response) -> str:

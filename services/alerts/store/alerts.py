@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, and_, false, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, Table, and_, bindparam, false, insert, or_, select, true, update
 from sqlmodel import Session
 
 from services.alerts.domain.alert import Alert, Change, Status, Step
@@ -22,6 +22,9 @@ from shared.eventlog.codec import encode_event
 from shared.runtime.auth import Caller, Role
 
 IN_ONE_QUERY = 400  # bound parameters
+# built once: a statement with its values inside is taken apart anew for every row
+_NEW_ALERT, _NEW_STEP, _NEW_EVENT = insert(ALERT), insert(HISTORY), insert(OUTBOX)
+_OLD_ALERT = update(ALERT).where(ALERT.c.id == bindparam("which"))
 
 
 def scope(caller: Caller, table: Table, *, hidden: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
@@ -83,40 +86,42 @@ class AlertStore:
     def save(self, session: Session, alert: Alert, document: Mapping[str, Any], *, new: bool) -> None:
         values = {**_values(alert), "document": document}
         if new:
-            session.connection().execute(insert(ALERT).values(values))
+            session.connection().execute(_NEW_ALERT, values)
         else:
-            session.connection().execute(update(ALERT).where(ALERT.c.id == alert.id).values(values))
+            session.connection().execute(_OLD_ALERT, {**values, "which": alert.id})
 
     def append(self, session: Session, alert: Alert, step: Step, decision: Decision | None) -> None:
         """One more history entry."""
         session.connection().execute(
-            insert(HISTORY).values(
-                alert_id=alert.id,
-                revision=step.revision,
-                at=step.at,
-                what=step.what.value,
-                who=step.who,
-                text=step.text,
-                status=step.status.value,
-                push=decision.push.value if decision else None,
-                reason=decision.reason.value if decision else None,
-            )
+            _NEW_STEP,
+            {
+                "alert_id": alert.id,
+                "revision": step.revision,
+                "at": step.at,
+                "what": step.what.value,
+                "who": step.who,
+                "text": step.text,
+                "status": step.status.value,
+                "push": decision.push.value if decision else None,
+                "reason": decision.reason.value if decision else None,
+            },
         )
 
     def say(self, session: Session, alert: Alert, event: Event, *, wall_now: datetime) -> None:
         """The event into the outbox, with whose it is."""
         risk = alert.risk
         session.connection().execute(
-            insert(OUTBOX).values(
-                topic=ALERTS,
-                key=risk.credit_code or risk.region,
-                event_id=event.id,
-                value=encode_event(event),
-                headers={},
-                created_at=wall_now,
-                credit_code=None if alert.hidden_from_enterprise else risk.credit_code,
-                region=risk.region,
-            )
+            _NEW_EVENT,
+            {
+                "topic": ALERTS,
+                "key": risk.credit_code or risk.region,
+                "event_id": event.id,
+                "value": encode_event(event),
+                "headers": {},
+                "created_at": wall_now,
+                "credit_code": None if alert.hidden_from_enterprise else risk.credit_code,
+                "region": risk.region,
+            },
         )
         session.info[SAID] = True
 
