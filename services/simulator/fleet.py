@@ -80,7 +80,7 @@ class Fleet:
             if not logger.signal.silent(due.start):
                 for frame in logger.frames(due.upload, due.start, now):
                     await self._deliver(logger, link, frame)
-            timetable.pass_on(behind=self.clock.wall_now() - now)
+            timetable.pass_on(behind=self.clock.wall_now() - due.at)
 
     async def _reach(self, at: datetime) -> bool:
         """Waits for a field time; False when the fleet stops first."""

@@ -68,7 +68,7 @@ class Timetable:
         return self._heap[0]
 
     def pass_on(self, *, behind: timedelta) -> None:
-        """The first upload is done: enter its successor. `behind`: how far field time is behind the wall's."""
+        """The first upload is done: enter its successor. `behind`: how far it was behind wall time."""
         done = heapq.heappop(self._heap)
         step = {
             Upload.REALTIME: min(max(behind, REALTIME), REALTIME_FAST),
