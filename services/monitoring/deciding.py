@@ -85,6 +85,8 @@ class Decider:
         for factor, bound in bounds.items():
             verdict = case.verdict(factor, bound)
             old = before.get(factor)
+            if averaging == "hour" and (verdict.measured or verdict.decided or 0) > 0:
+                case.discharges(changes)
             if verdict.waiting:
                 changes.waiting[mn, averaging, start] = max(end_s(start, averaging) + GRACE_S, case.now_s + RETRY_S)
                 if old is None:
@@ -197,6 +199,10 @@ class _Case:
             "decided_at_s": self.now_s,
         }
 
+    def discharges(self, changes: Changes) -> None:
+        day = shanghai_date(self.window[2]).isoformat()
+        changes.discharges.add((self.governed.permit, day, self.governed.credit_code))
+
     def _seen(self, factor: str) -> int:
         """When the window was first seen: as its reported value came in, else now."""
         value = self.values.get(factor)
@@ -215,6 +221,5 @@ def _discharge(case: _Case, changes: Changes) -> None:
     for factor in case.governed.factors:
         value = case.values.get(factor)
         if value is not None and value.mark in NORMAL and (value.micro or value.zs_micro or 0) > 0:
-            day = shanghai_date(case.window[2]).isoformat()
-            changes.discharges.add((case.governed.permit, day, case.governed.credit_code))
+            case.discharges(changes)
             return

@@ -68,9 +68,12 @@ class Excesses:
         spans = spans_of(session, KIND, [key.subject for key in keys], low - widest)
         for key in sorted(keys, key=lambda key: key.subject):
             starts = [after["start_s"] for _, after in keys[key]]
+            low, high = min(starts), max(starts)
+            around = spans.get(key.subject, ())
             over = any(_over(before) or _over(after) for before, after in keys[key])
-            if over or _touched(spans.get(key.subject, ()), min(starts), max(starts), _quiet_s(key)):
-                self.refresh(session, key, (min(starts), max(starts)), now)
+            lasting = [last for _, last, is_open in around if is_open and last < low]
+            if over or lasting or _touched(around, low, high, _quiet_s(key)):
+                self.refresh(session, key, (min([low, *lasting]), high), now)
 
     def refresh(
         self, session: Session, key: OutletKey, changed: tuple[int, int], now: Now, *, elapsed: bool = False
@@ -188,8 +191,8 @@ def _over(row: Row | None) -> bool:
     return row is not None and row["status"] == Status.OVER.value
 
 
-def _touched(spans: Sequence[tuple[int, int]], low: int, high: int, quiet_s: int) -> bool:
-    return any(start - quiet_s <= high and low <= last + quiet_s for start, last in spans)
+def _touched(spans: Sequence[tuple[int, int, bool]], low: int, high: int, quiet_s: int) -> bool:
+    return any(start - quiet_s <= high and low <= last + quiet_s for start, last, _ in spans)
 
 
 def _in_order(wanted: Wanted) -> tuple[int, int]:

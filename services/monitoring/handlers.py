@@ -73,7 +73,7 @@ class PacketHandler:
         self._progress = progress
         self._metrics = metrics
         self.decider = Decider(register)
-        book = RiskBook(outbox)
+        book = RiskBook(outbox, metrics)
         self.excesses = Excesses(register, book)
         self.watching = Watching(register, book)
 
@@ -104,7 +104,8 @@ class PacketHandler:
 
     def _wait_for_register(self, session: Session, records: Sequence[Record]) -> None:
         """A packet whose writer knew more of the register than we do waits."""
-        known = max((int(record.headers.get("registry", b"0")) for record in records), default=0)
+        said = (record.headers.get("registry", b"0") for record in records)
+        known = max((int(offset) for offset in said if offset.isdigit()), default=0)
         if known > self._progress.position(session, REGISTER_GROUP, REGISTRY):
             raise NotYet
 

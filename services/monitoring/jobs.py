@@ -31,12 +31,13 @@ from services.monitoring.store.due import (
 )
 from services.monitoring.store.register import Site, lock_points
 from services.monitoring.store.risks import open_risks_of_point
-from services.monitoring.store.values import Key, windows_between
+from services.monitoring.store.values import Key, first_window, windows_between
 from shared.database import Database
 from shared.domain.clock import Clock
 from shared.domain.errors import Conflict
 
 AT_ONCE = 200  # due rows in one transaction
+MOST_PASSES = 5_000  # a tick ends some day even if work begets work
 BACK_AT_ONCE = 100
 
 
@@ -58,8 +59,9 @@ class Jobs:
 
     def decide_due(self, now: datetime) -> None:
         """Everything on the due list up to now, in transactions of a bounded size."""
-        while self._some(Now(now, self._clock.wall_now())) >= AT_ONCE:
-            pass
+        passes = 0
+        while self._some(Now(now, self._clock.wall_now())) and passes < MOST_PASSES:
+            passes += 1
 
     def _some(self, now: Now) -> int:
         with self._database.transaction() as session:
@@ -131,10 +133,12 @@ def _redone(session: Session, mn: str, day: int, now: Now) -> set[Key]:
             *windows_decided_between(session, mn, averaging, day, end),
         }
         found |= {(mn, averaging, start) for start in starts}
-    minutes = {hour_start_s(start) for start in windows_between(session, mn, "minute", day, end)}
-    found |= {(mn, HOUR, hour) for hour in minutes if hour + HOUR_S <= now.s}
-    if end <= now.s:
-        put_due(session, {(mn, REDO, end): now.s})
+    for period in ("minute", "instant"):
+        hours = {hour_start_s(start) for start in windows_between(session, mn, period, day, end)}
+        found |= {(mn, HOUR, hour) for hour in hours if hour + HOUR_S <= now.s}
+    following = first_window(session, mn, end)
+    if following is not None:
+        put_due(session, {(mn, REDO, day_start_s(following)): now.s})
     return found
 
 

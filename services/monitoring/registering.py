@@ -16,6 +16,7 @@ from services.monitoring.store import quarantine
 from services.monitoring.store.due import REDO, DueKey, put_due
 from services.monitoring.store.register import keep, points_of_permit, register_changed, row_of
 from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT
+from services.monitoring.store.values import first_window
 from shared.domain.clock import Clock
 from shared.domain.events import HEARTBEAT, Event
 from shared.eventlog.codec import decode_event, encode
@@ -102,12 +103,16 @@ class RegisterHandler:
         return True
 
     def _redo(self, session: Session, mns: Sequence[str], since_s: int, now: datetime) -> None:
-        """Have the windows since then decided anew, at most 35 days back; an earlier wish stays."""
+        """Have the windows since then decided anew, at most 35 days back."""
         now_s = seconds(now)
         if since_s > now_s:
             return
         start = day_start_s(max(since_s, now_s - REDECIDE_S))
-        due: dict[DueKey, int] = {(mn, REDO, start): now_s for mn in mns}
+        due: dict[DueKey, int] = {}
+        for mn in mns:
+            first = first_window(session, mn, start)
+            if first is not None:
+                due[mn, REDO, day_start_s(first)] = now_s
         put_due(session, due)
 
 

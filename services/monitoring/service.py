@@ -50,7 +50,7 @@ def build(context: Context) -> Service:
         database,
         clock=clock,
         register=Register(),
-        book=RiskBook(outbox),
+        book=RiskBook(outbox, context.metrics),
         behind=Backlog(context, database, progress).more_than_a_tick,
     )
     return Service(

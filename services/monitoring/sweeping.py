@@ -61,7 +61,9 @@ class SilenceSweep:
             step = silent.get(point.mn)
             if step is not None:
                 muted = OUTAGE_MUTES if point.county in out else None
-                self._silent(session, row, sites[point.mn], (point, step, silent_s(point.at_s, now.s, down)), muted, now)
+                self._silent(
+                    session, row, sites[point.mn], (point, step, silent_s(point.at_s, now.s, down)), muted, now
+                )
             elif row is not None:
                 self._end(session, row, Cleared.HEARD, instant(point.at_s), now)
         for row in standing.values():

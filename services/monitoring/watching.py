@@ -13,8 +13,8 @@ from services.monitoring.deciding import Changes
 from services.monitoring.domain import wording
 from services.monitoring.domain.fault import fault
 from services.monitoring.domain.nearing import Nearing, Step, step
-from services.monitoring.domain.verdict import Status, Verdict, shown_value
-from services.monitoring.domain.windows import end_s, instant
+from services.monitoring.domain.verdict import GRACE_S, Status, Verdict, shown_value
+from services.monitoring.domain.windows import LENGTH_S, end_s, instant
 from services.monitoring.excess import Now
 from services.monitoring.store.decisions import historical, outlet_key
 from services.monitoring.store.register import Register, Site
@@ -36,7 +36,7 @@ class Watching:
 
     def take(self, session: Session, changes: Changes, now: Now) -> None:
         """What newly decided windows say; windows seen long after their end say nothing here."""
-        rows = [after for _, after in changes.rows if not historical(after)]
+        rows = [after for _, after in changes.rows if not historical(after) and _fresh(after, now)]
         if not rows:
             return
         near = open_risks(session, NEARING, {outlet_key(row).subject for row in rows})
@@ -171,6 +171,12 @@ class Watching:
             factor=row["factor"],
             mn=row["mn"],
         )
+
+
+def _fresh(row: Row, now: Now) -> bool:
+    """Whether the window is of now: what was near or broken days ago is no news."""
+    end = end_s(row["start_s"], row["averaging"])
+    return now.s - end <= 2 * LENGTH_S[row["averaging"]] + GRACE_S
 
 
 def _fault_subject(mn: str, factor: str) -> str:

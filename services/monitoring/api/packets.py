@@ -126,9 +126,7 @@ class _Door:
             if isinstance(found, Rejection):
                 rejected.append(Rejected(index=index, code=found.code, detail=found.detail))
                 continue
-            accepted.append(
-                packet_record(item, received_at=now, source="http", directory=self.context.directory)
-            )
+            accepted.append(packet_record(item, received_at=now, source="http", directory=self.context.directory))
             self._lag(found, now.timestamp())
         self._append(accepted)
         packets = self.context.metrics.ingest_packets
@@ -148,7 +146,9 @@ class _Door:
             return Rejection(QuarantineReason.TOO_LONG, f"{len(packet.factors)} factors, at most {LARGEST_ITEM}")
         refused = check(packet, self.context.directory, self.context.clock.field_now())
         if refused is None and packet.command not in PERIODS:
-            return Rejection(QuarantineReason.BAD_COMMAND, f"command {packet.command}, one of {', '.join(PERIODS)} wanted")
+            return Rejection(
+                QuarantineReason.BAD_COMMAND, f"command {packet.command}, one of {', '.join(PERIODS)} wanted"
+            )
         return refused or packet
 
     def _append(self, records: list[NewRecord]) -> None:

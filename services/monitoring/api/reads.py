@@ -116,7 +116,9 @@ def add_reads(router: APIRouter, database: Database) -> None:
             keys = [(mn, period.value, row.start_s) for row in rows]
             verdicts = decisions_of(session, keys) if period in (Period.HOUR, Period.DAY) else {}
         units = point.data["document"].get("units") or {}
-        items = [_value(row, units, verdicts.get((mn, row.period, row.start_s), {}).get(factor)) for row in rows[:limit]]
+        items = [
+            _value(row, units, verdicts.get((mn, row.period, row.start_s), {}).get(factor)) for row in rows[:limit]
+        ]
         return Page(items=items, next=cursor(rows[limit - 1].start_s) if len(rows) > limit else None)
 
     @router.get("/points/{mn}/latest", tags=["points"], summary="最新监测数据 / A point's latest values")

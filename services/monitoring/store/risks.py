@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlmodel import Session
 
 from services.monitoring.domain.episode import Known
@@ -18,6 +18,7 @@ from services.monitoring.store.values import chunks
 from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED, RISKS, Event
 from shared.domain.risk import Cleared, Risk, RiskState
 from shared.eventlog.outbox import Outbox
+from shared.runtime.metrics import Metrics
 
 SOURCE = "/monitoring"
 _NOT_STATE = ("revision", "changed_at", "why")
@@ -26,8 +27,9 @@ _NOT_STATE = ("revision", "changed_at", "why")
 class RiskBook:
     """Where the found is written down and said."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, metrics: Metrics) -> None:
         self._outbox = outbox
+        self._said = metrics.risks_said
 
     def tell(
         self, session: Session, row: Any, risk: Risk, *, subject: str, span: tuple[int, int, int], wall_now: datetime
@@ -47,6 +49,7 @@ class RiskBook:
         if not quiet:
             event = Event(_type(risk), SOURCE, risk.id, risk.revision, risk.changed_at, document)
             self._outbox.say(session, RISKS, risk.credit_code or risk.region, event, wall_now=wall_now)
+            self._said.labels(risk.kind, event.type.split(".")[2]).inc()
         return not quiet
 
 
@@ -109,14 +112,19 @@ def open_risks_of_point(session: Session, kind: str, mn: str) -> list[Any]:
     return list(session.connection().execute(wanted))
 
 
-def spans_of(session: Session, kind: str, subjects: Collection[str], low_s: int) -> dict[str, list[tuple[int, int]]]:
-    """(first, last) window of the risks of these subjects that reach `low_s` or later."""
+def spans_of(
+    session: Session, kind: str, subjects: Collection[str], low_s: int
+) -> dict[str, list[tuple[int, int, bool]]]:
+    """(first, last, open) of the risks of these subjects that reach `low_s` or later, or are open."""
     r = RISK.c
-    found: dict[str, list[tuple[int, int]]] = {}
+    found: dict[str, list[tuple[int, int, bool]]] = {}
+    standing = r.state == RiskState.OPEN.value
     for part in chunks(subjects):
-        wanted = select(r.subject, r.start_s, r.last_s).where(r.subject.in_(part), r.kind == kind, r.last_s >= low_s)
-        for subject, start, last in session.connection().execute(wanted):
-            found.setdefault(subject, []).append((start, last))
+        wanted = select(r.subject, r.start_s, r.last_s, standing).where(
+            r.subject.in_(part), r.kind == kind, or_(r.last_s >= low_s, standing)
+        )
+        for subject, start, last, is_open in session.connection().execute(wanted):
+            found.setdefault(subject, []).append((start, last, bool(is_open)))
     return found
 
 

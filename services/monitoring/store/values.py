@@ -79,6 +79,18 @@ def windows_between(session: Session, mn: str, period: str, low_s: int, high_s: 
     return list(session.connection().execute(wanted).scalars())
 
 
+def first_window(session: Session, mn: str, low_s: int) -> int | None:
+    """The earliest reported value of the point from `low_s` on, whatever its period."""
+    v = VALUE.c
+    found = [
+        session.connection()
+        .execute(select(func.min(v.start_s)).where(v.mn == mn, v.period == period, v.start_s >= low_s))
+        .scalar_one()
+        for period in ("instant", "minute", "hour", "day")
+    ]
+    return min((start for start in found if start is not None), default=None)
+
+
 def series(
     session: Session, mn: str, factor: str, period: str, *, low_s: int, high_s: int, limit: int
 ) -> Sequence[Any]:

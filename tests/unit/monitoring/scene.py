@@ -40,15 +40,11 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+08:00").astimezone(UTC)
 
 
-def a_limit(factor: str = SO2, limit: str = "35", averaging: str = "hour", o2: str | None = "6", unit: str = "mg/m3") -> dict[str, Any]:  # fmt: skip
-    return {
-        "factor": factor,
-        "averaging": averaging,
-        "limit": limit,
-        "unit": unit,
-        "reference_o2_pct": o2,
-        "basis": None,
-    }
+def a_limit(
+    factor: str = SO2, limit: str = "35", averaging: str = "hour", o2: str | None = "6", unit: str = "mg/m3"
+) -> dict[str, Any]:
+    said = {"factor": factor, "averaging": averaging, "limit": limit, "unit": unit}
+    return {**said, "reference_o2_pct": o2, "basis": None}
 
 
 class Scene:
@@ -71,7 +67,11 @@ class Scene:
         self.quarantine = QuarantineHandler(metrics=self.metrics)
         self.jobs = Jobs(self.database, clock=self.clock, handler=self.packets, put_back=self.put_back)
         self.silence = SilenceSweep(
-            self.database, clock=self.clock, register=Register(), book=RiskBook(self.outbox), behind=lambda: False
+            self.database,
+            clock=self.clock,
+            register=Register(),
+            book=RiskBook(self.outbox, self.metrics),
+            behind=lambda: False,
         )
         self._offset = 0
         self._revision = 0
@@ -134,6 +134,11 @@ class Scene:
     def take_registry(self, *records: Record) -> None:
         with self.database.transaction() as session:
             self.registering.take(session, records)
+
+    def take_quarantine(self, *documents: Mapping[str, Any]) -> None:
+        records = [self._record("quarantine", str(document["mn"]), encode(document)) for document in documents]
+        with self.database.transaction() as session:
+            self.quarantine.take(session, records)
 
     def tick(self, now: str | None = None) -> None:
         """The jobs, as the scheduler runs them."""

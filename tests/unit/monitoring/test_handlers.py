@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,8 @@ from shared.domain.events import DISCHARGE_SEEN
 from shared.domain.quarantine import QuarantineReason, QuarantineState
 from shared.domain.risk import Cleared, RiskState
 from shared.eventlog.codec import decode
+from shared.hj212.crc import crc16
+from shared.hj212.reply import to_masked
 from shared.ports import Record
 from shared.runtime.consuming import NotYet
 from tests.unit.monitoring.scene import CREDIT_CODE, MN, NOX, O2, PERMIT_NUMBER, SO2, Scene, a_limit, at
@@ -251,3 +254,27 @@ def test_two_points_of_one_outlet_make_one_episode(plain: Scene) -> None:
     plain.take(plain.packet("2026-11-20 08:00", {NOX: 90}, mn=other), plain.packet("2026-11-20 08:00", {NOX: 110}))
     (risk,) = plain.risks()
     assert risk.window is not None and (risk.window.count, risk.decided, risk.mn) == (2, "150", other)
+
+
+@pytest.mark.parametrize(("password", "state"), [("123456", "put-back"), ("654321", "kept")])
+def test_a_strangers_frame_comes_back_only_with_the_points_password(plain: Scene, password: str, state: str) -> None:
+    mn = "B220000_0002"
+    body = f"ST=31;CN=2061;PW=123456;MN={mn};Flag=5;CP=&&DataTime=20261120080000;02-Avg=120.0,02-Flag=N&&".encode()
+    segment = b"QN=20261120090000001;" + body
+    frame = to_masked(b"##%04d%s%04X\r\n" % (len(segment), segment, crc16(segment)))
+    plain.take_quarantine(
+        {
+            "reason": "unknown-point",
+            "mn": mn,
+            "received_at": "2026-11-20T09:00:00+08:00",
+            "source": "gateway",
+            "address": "10.0.0.9",
+            "raw": b64encode(frame).decode(),
+            "sealed_password": plain.sealer.seal("123456", "quarantine-password"),
+            "detail": "no active point has this MN",
+        }
+    )
+    plain.a_point(mn, password=password)
+    assert kept(plain) == [("unknown-point", state)]
+    backs = [decode(value) for value in plain.said_raw("packets")]
+    assert [back["factors"] for back in backs] == ([{SO2: {"Avg": 120.0, "Flag": "N"}}] if state == "put-back" else [])

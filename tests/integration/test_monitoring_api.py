@@ -1,0 +1,296 @@
+"""Monitoring over HTTP on real parts: the embedded log, SQLite, signed tokens. Records are handled as the host would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from services.monitoring.service import build
+from shared.domain.clock import Clock, rfc3339
+from shared.domain.errors import Unreachable
+from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
+from shared.eventlog.embedded import EmbeddedLog
+from shared.ports import NewRecord, Record, TopicShape
+from shared.runtime.auth import Caller, Role, SigningKey, Verifier, claims, signing_key
+from shared.runtime.directory import Directory
+from shared.runtime.metrics import Metrics
+from shared.runtime.migrating import migrate
+from shared.runtime.secrets import Sealer
+from shared.runtime.service import Context, Service
+from shared.runtime.settings import Settings
+from shared.runtime.web import install_problems
+from tests.unit.monitoring.scene import CREDIT_CODE, MN, NOX, O2, PERMIT_NUMBER, SO2, Scene, a_limit, at
+
+NOW = at("2026-11-20 09:00")
+API = "/monitoring/v1"
+OTHER_CODE, OTHER_MN = "91110000MA00AAAA1X", "B110000_0001"
+
+
+@dataclass
+class Door:
+    """The service behind a test client; `pump` handles what the log holds."""
+
+    context: Context
+    service: Service
+    key: SigningKey
+    app: FastAPI = field(default_factory=FastAPI)
+    read: dict[str, int] = field(default_factory=dict)
+
+    def public_key(self, kid: str) -> str | None:
+        return self.key.public_pem() if kid == self.key.kid else None
+
+    def revoked(self, _jti: str) -> bool:
+        return False
+
+    def client(self, role: Role = Role.ADMIN, **scope: Any) -> TestClient:
+        token = self.key.sign(claims(Caller(role, role.value, **scope), now=NOW))
+        return TestClient(self.app, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
+
+    def device(self) -> TestClient:
+        return self.client(Role.DEVICE, mns=(MN,))
+
+    def records(self, topic: str) -> list[Record]:
+        following = self.context.log.follow(topic)
+        found: list[Record] = []
+        while not following.caught_up():
+            found += following.poll(0.01)
+        following.close()
+        return found
+
+    def pump(self) -> None:
+        """Everything on the log that was not handled yet, to its handler, in one transaction each."""
+        for consumption in self.service.consumptions:
+            for topic, handler in consumption.handlers.items():
+                records = self.records(topic)[self.read.get(topic, 0) :]
+                self.read[topic] = self.read.get(topic, 0) + len(records)
+                with self.service.database.transaction() as session:
+                    handler(session, [_unheaded(record) for record in records])
+
+    def say(self, records: Sequence[Record]) -> None:
+        """Put records of the register on the log and into the look-up."""
+        self.context.log.append(REGISTRY, [NewRecord(r.key, r.value) for r in records]).result(5)
+        for record in self.records(REGISTRY):
+            self.context.directory.take(record)
+        self.pump()
+
+
+def _unheaded(record: Record) -> Record:
+    """Progress rows are the consumer's affair; here nothing waits for the register."""
+    return Record(record.topic, record.partition, record.offset, record.key, record.value, {}, record.appended_at)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Door]:
+    clock = Clock(wall_now=lambda: NOW, field_now=lambda: NOW)
+    log = EmbeddedLog(folder / "log.sqlite", wall_now=clock.wall_now)
+    log.create({PACKETS: TopicShape(4), REGISTRY: TopicShape(1, compacted=True), QUARANTINE: TopicShape(1)})
+    sealer = Sealer(b"k" * 32)
+    settings = Settings(data_dir=folder, _env_file=None)  # type: ignore[call-arg]
+    context = Context(settings, clock, log, sealer, Directory(log, sealer, clock.wall_now), Metrics())
+    database = context.database("monitoring")
+    migrate(database, "services.monitoring.migrations", "monitoring")
+    database.close()
+    door = Door(context, build(context), signing_key(folder / "signing.key"))
+    door.app.include_router(door.service.router)
+    door.app.state.verifier = Verifier(door, clock.wall_now)
+    install_problems(door.app)
+    try:
+        yield door
+    finally:
+        door.service.database.close()
+        log.close()
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    """Two enterprises with a point each; SO2 35 at 6 % oxygen, NOx 100."""
+    with opened(tmp_path) as found:
+        scene = Scene(tmp_path / "scene")  # only to word the register's records
+        said: list[Record] = []
+        scene.take_registry = lambda *records: said.extend(records)  # type: ignore[method-assign]
+        scene.an_enterprise()
+        scene.a_point()
+        scene.a_permit(a_limit(), a_limit(NOX, "100", o2=None))
+        scene.an_enterprise(OTHER_CODE, region="110105")
+        scene.a_point(OTHER_MN, code=OTHER_CODE)
+        scene.a_permit(a_limit(), mns=[OTHER_MN], code=OTHER_CODE)
+        scene.database.close()
+        found.say(said)
+        yield found
+
+
+def packet(start: str = "2026-11-20 08:00", *, mn: str = MN, **more: Any) -> dict[str, Any]:
+    factors = {SO2: {"Avg": 42.1, "Flag": "N"}, O2: {"Avg": 7.9, "Flag": "N"}}
+    return {"mn": mn, "command": "2061", "data_time": rfc3339(at(start)), "factors": factors, **more}
+
+
+def post(client: TestClient, items: Any) -> Any:
+    answer = client.post(f"{API}/packets", json=items)
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def test_a_packet_over_http_becomes_an_exceedance(door: Door) -> None:
+    assert post(door.device(), [packet()]) == {"accepted": 1, "rejected": []}
+    (record,) = door.records(PACKETS)
+    assert (record.key, record.headers["registry"]) == (MN, b"6")
+    door.pump()
+    officer = door.client(Role.OFFICER, region="15")
+    (window,) = officer.get(f"{API}/exceedances").json()["items"]
+    assert (window["decided"], window["limit"], window["multiple"], window["outlet"]) == (
+        "48.21",
+        "35",
+        "0.377",
+        "DA001",
+    )
+    assert window["window"]["from"] == "2026-11-20T08:00:00+08:00"
+    (episode,) = officer.get(f"{API}/exceedances", params={"of": "episodes"}).json()["items"]
+    assert (episode["condition"], episode["permit"], episode["state"]) == ("first", PERMIT_NUMBER, "open")
+
+
+def test_each_item_has_its_own_outcome(door: Door) -> None:
+    far = packet((NOW + timedelta(hours=9)).strftime("%Y-%m-%d %H:%M"))
+    items = [
+        packet(),
+        packet(mn="NOBODY"),
+        packet(factors={SO2: {"Avg": "42"}}),
+        packet(data_time="2026-11-20 08:00"),
+        packet(command="9021"),
+        packet(factors={}),
+        far,
+        17,
+        packet(factors={"a b": {"Avg": 1}}),
+    ]
+    answer = post(door.client(Role.OPS), items)
+    assert answer["accepted"] == 1
+    assert [(found["index"], found["code"]) for found in answer["rejected"]] == [
+        (1, "unknown-point"),
+        (2, "bad-number"),
+        (3, "bad-time"),
+        (4, "bad-command"),
+        (5, "no-factors"),
+        (6, "future"),
+        (7, "bad-json"),
+        (8, "bad-json"),
+    ]
+
+
+def test_a_device_speaks_for_its_own_points_only(door: Door) -> None:
+    answer = post(door.device(), [packet(mn=OTHER_MN), packet()])
+    assert (answer["accepted"], answer["rejected"][0]["code"]) == (1, "not-yours")
+    assert door.client(Role.ENTERPRISE, credit_codes=(CREDIT_CODE,)).post(f"{API}/packets", json=[]).status_code == 403
+    assert TestClient(door.app).post(f"{API}/packets", json=[]).status_code == 401
+
+
+def test_lines_are_taken_and_a_bad_line_is_refused_alone(door: Door) -> None:
+    lines = "\n".join([json.dumps(packet()), "{oops", "", json.dumps(packet("2026-11-20 07:00"))])
+    answer = door.device().post(f"{API}/packets", content=lines, headers={"content-type": "application/x-ndjson"})
+    assert answer.status_code == 202 and answer.json()["accepted"] == 2
+    assert [(found["index"], found["code"]) for found in answer.json()["rejected"]] == [(1, "bad-json")]
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [(b"{", 422), (b'{"mn": 1}', 422), (b"[" + b" " * (5 * 1024 * 1024) + b"]", 413)],
+    ids=["no JSON", "no array", "too large"],
+)
+def test_a_body_that_makes_no_batch_is_a_problem(door: Door, content: bytes, status: int) -> None:
+    answer = door.device().post(f"{API}/packets", content=content)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+def test_while_the_log_is_away_nothing_is_acknowledged(tmp_path: Path, door: Door) -> None:
+    class AwayLog:
+        def append(self, _topic: str, _records: Sequence[NewRecord]) -> Future[list[tuple[int, int]]]:
+            refused: Future[list[tuple[int, int]]] = Future()
+            refused.set_exception(Unreachable("the disk is nearly full", code="log-away"))
+            return refused
+
+    away = Context(
+        door.context.settings, door.context.clock, AwayLog(), door.context.sealer, door.context.directory, Metrics()  # type: ignore[arg-type]
+    )  # fmt: skip
+    service = build(away)
+    app = FastAPI()
+    app.include_router(service.router)
+    app.state.verifier = door.app.state.verifier
+    install_problems(app)
+    door.app = app
+    answer = door.device().post(f"{API}/packets", json=[packet()])
+    service.database.close()
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["code"]) == (503, "5", "log-away")
+
+
+def test_codes_of_2005_are_read_as_those_of_2017(door: Door) -> None:
+    post(door.device(), [packet(factors={"02": {"Avg": 42.1}, "S01": {"Avg": 7.9}})])
+    door.pump()
+    items = door.device().get(f"{API}/points/{MN}/latest").json()["items"]
+    assert {item["factor"]: item["value"] for item in items} == {SO2: "42.1", O2: "7.9"}
+
+
+def test_a_series_is_paged_and_tells_the_verdicts(door: Door) -> None:
+    post(door.device(), [packet(f"2026-11-20 0{hour}:00") for hour in range(5)])
+    door.pump()
+    client = door.client(Role.ENTERPRISE, credit_codes=(CREDIT_CODE,))
+    asked = {"factor": SO2, "from": "2026-11-20T01:00:00+08:00", "to": "2026-11-20T04:00:00+08:00", "limit": 2}
+    page = client.get(f"{API}/points/{MN}/series", params=asked).json()
+    rest = client.get(f"{API}/points/{MN}/series", params={**asked, "cursor": page["next"]}).json()
+    assert [item["at"][11:13] for item in page["items"] + rest["items"]] == ["01", "02", "03"]
+    assert rest["next"] is None
+    assert page["items"][0]["verdict"]["decided"] == "48.21" and page["items"][0]["unit"] == "mg/m3"
+
+
+def test_what_is_outside_the_scope_is_not_there(door: Door) -> None:
+    post(door.client(Role.OPS), [packet(), packet(mn=OTHER_MN)])
+    door.pump()
+    stranger = door.client(Role.ENTERPRISE, credit_codes=(OTHER_CODE,))
+    assert stranger.get(f"{API}/points/{MN}/series", params={"factor": SO2}).status_code == 404
+    assert door.client(Role.DEVICE, mns=(OTHER_MN,)).get(f"{API}/points/{MN}/latest").status_code == 404
+    officer = door.client(Role.OFFICER, region="1101")
+    for client, seen in ((stranger, OTHER_CODE), (officer, OTHER_CODE)):
+        for of in ("windows", "episodes"):
+            items = client.get(f"{API}/exceedances", params={"of": of}).json()["items"]
+            assert [item["credit_code"] for item in items] == [seen]
+    admin = door.client()
+    page = admin.get(f"{API}/exceedances", params={"limit": 1}).json()
+    rest = admin.get(f"{API}/exceedances", params={"limit": 1, "cursor": page["next"]}).json()
+    assert {page["items"][0]["point"], rest["items"][0]["point"]} == {MN, OTHER_MN} and rest["next"] is None
+
+
+def test_quarantine_is_read_put_back_and_dismissed_once(door: Door) -> None:
+    def kept(mn: str) -> NewRecord:
+        document = {"reason": "unknown-point", "mn": mn, "received_at": rfc3339(NOW), "source": "gateway",
+                    "address": "10.0.0.9", "raw": "IyM=", "sealed_password": None, "detail": "no active point"}  # fmt: skip
+        return NewRecord(mn, json.dumps(document).encode())
+
+    door.context.log.append(QUARANTINE, [kept(MN), kept("STRANGER")]).result(5)
+    foreign = {**packet(mn="STRANGER"), "received_at": rfc3339(NOW), "source": "bridge"}
+    door.context.log.append(PACKETS, [NewRecord("STRANGER", json.dumps(foreign).encode())]).result(5)
+    door.pump()
+    ops = door.client(Role.OPS)
+    items = ops.get(f"{API}/quarantine").json()["items"]
+    assert [(item["mn"], item["form"], item["state"]) for item in items][::-1] == [
+        ("STRANGER", "packet", "kept"),
+        (MN, "frame", "kept"),
+        ("STRANGER", "frame", "kept"),
+    ]
+    officer = door.client(Role.OFFICER, region="15")
+    (own,) = officer.get(f"{API}/quarantine").json()["items"]
+    assert own["mn"] == MN
+    whole = next(item["id"] for item in items if item["form"] == "packet")
+    broken = next(item["id"] for item in items if item["mn"] == MN)
+    assert officer.post(f"{API}/quarantine/{whole}/put-back").status_code == 404
+    assert ops.post(f"{API}/quarantine/{whole}/put-back").json()["state"] == "put-back"
+    assert ops.post(f"{API}/quarantine/{whole}/put-back").status_code == 409
+    assert ops.post(f"{API}/quarantine/{broken}/put-back").json()["code"] == "no-packet"
+    assert officer.post(f"{API}/quarantine/{broken}/dismiss").json()["moved_by"] == "officer"
+    assert ops.get(f"{API}/quarantine", params={"state": "kept"}).json()["items"][0]["form"] == "frame"
