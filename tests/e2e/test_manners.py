@@ -37,7 +37,7 @@ def test_sigterm_with_an_open_stream_ends_within_5_s_with_exit_code_0(embedded: 
         began = time.monotonic()
         code = embedded.stop()
     assert time.monotonic() - began < 5
-    assert code in (0, -15, 143), embedded.tail()
+    assert code == 0, embedded.tail()
     thread.join(5)
     assert not thread.is_alive()
 
@@ -74,7 +74,7 @@ def holds(file: Path, secret: str) -> bool:
         connection.text_factory = bytes
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
-            for row in connection.execute(f'SELECT * FROM "{table.decode()}"'):  # noqa: S608
+            for row in connection.execute(f'SELECT * FROM "{table.decode()}"'):
                 text = b"\x00".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in row)
                 if any(needle in text for needle in needles) or secret.encode() in decoded(row):
                     return True

@@ -32,7 +32,7 @@ def await_known(product: Product, client: httpx.Client, source: Source) -> None:
 
 
 def test_a_frame_goes_in_and_one_verified_webhook_comes_out(product: Product, receiver: Receiver) -> None:
-    source = Source()
+    source = Source(number=1)
     with product.client() as admin, Logger(product.gateway_port) as logger:
         source.register(admin)
         await_known(product, admin, source)
@@ -57,7 +57,7 @@ def test_a_frame_goes_in_and_one_verified_webhook_comes_out(product: Product, re
 
 
 def test_a_resent_frame_is_acknowledged_again_and_changes_nothing(product: Product, receiver: Receiver) -> None:
-    source = Source()
+    source = Source(number=2)
     with product.client() as admin, Logger(product.gateway_port) as logger:
         source.register(admin)
         await_known(product, admin, source)
@@ -83,7 +83,7 @@ def series(client: httpx.Client, source: Source) -> list[dict[str, Any]]:
 
 
 def test_a_late_hour_widens_the_episode_and_raises_its_level(product: Product) -> None:
-    source = Source()
+    source = Source(number=3)
     with product.client() as admin, Logger(product.gateway_port) as logger:
         source.register(admin)
         await_known(product, admin, source)
@@ -99,7 +99,7 @@ def test_a_late_hour_widens_the_episode_and_raises_its_level(product: Product) -
 
 
 def test_a_correction_of_the_limit_takes_the_warning_back(product: Product) -> None:
-    source = Source()
+    source = Source(number=4)
     with product.client() as admin, Logger(product.gateway_port) as logger:
         source.register(admin)
         await_known(product, admin, source)
@@ -117,7 +117,7 @@ def test_a_correction_of_the_limit_takes_the_warning_back(product: Product) -> N
 
 
 def test_a_corrected_packet_replaces_the_hour(product: Product) -> None:
-    source = Source()
+    source = Source(number=5)
     with product.client() as admin, Logger(product.gateway_port) as logger:
         source.register(admin)
         await_known(product, admin, source)
@@ -134,7 +134,7 @@ def test_a_real_turbine_year_gives_its_known_episodes_and_no_push(
     product: Product, receiver: Receiver, data_folder: Path
 ) -> None:
     """NOX of 2012, hour limit 100: 123 hours over in 54 episodes, 9 yellow, 3 orange, 42 red (counted by hand)."""
-    source = Source(factor="a21002", limit="100", reference_o2_pct=None)
+    source = Source(number=90, factor="a21002", limit="100", reference_o2_pct=None)
     start = datetime(2025, 1, 1, tzinfo=SHANGHAI)
     with (data_folder / "gas_turbine" / "gt_2012.csv").open() as file:
         values = [float(row["NOX"]) for row in csv.DictReader(file)]
