@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from services.alerts.api.alerts import alert_routes
+from services.alerts.api.deliveries import delivery_routes
 from services.alerts.api.endpoints import endpoint_routes
 from services.alerts.api.events import event_routes
 from services.alerts.api.peers import peer_routes
@@ -24,6 +25,7 @@ def routes(database: Database, casework: Casework, guard: Guard, feed: Feed) -> 
     router.include_router(alert_routes(database, casework))
     router.include_router(event_routes(database, feed))
     router.include_router(endpoint_routes(database, casework, guard))
+    router.include_router(delivery_routes(database, casework))
     router.include_router(subscription_routes(database, casework))
     router.include_router(peer_routes(database))
     return router

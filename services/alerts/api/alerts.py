@@ -140,3 +140,14 @@ def page(rows: Sequence[tuple[datetime, str, dict[str, Any]]], limit: int) -> Pa
     items = [document for _, _, document in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(items=items, next=cursor(last[0].isoformat(), last[1]) if last else None)
+
+
+def times(document: dict[str, Any]) -> dict[str, Any]:
+    """Times in RFC 3339, at any depth that these documents have."""
+    return {name: _shown(value) for name, value in document.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list):
+        return [times(one) for one in value]
+    return rfc3339(value) if hasattr(value, "tzinfo") else value

@@ -1,4 +1,4 @@
-"""Endpoints and deliveries: where pushes go, and what became of each. Owned by the caller; secrets are shown once."""
+"""Endpoints: where pushes go. Owned by the caller; secrets are shown once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.alerts.api.alerts import Reader, page, read_place
+from services.alerts.api.alerts import Reader, page, read_place, times
 from services.alerts.casework import Casework
 from services.alerts.channels.guard import Guard
 from services.alerts.domain.audience import Owner, audience_of
 from services.alerts.store.endpoints import endpoint
-from services.alerts.store.pushes import PushState, delivery
 from shared.database import Database
-from shared.domain.clock import rfc3339
 from shared.domain.errors import Forbidden, Invalid
 from shared.domain.events import Event
 from shared.domain.identity import credit_code, new_id
@@ -43,13 +41,13 @@ class EndpointIn(BaseModel):
 
 
 def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> APIRouter:
-    """The routes of endpoints and deliveries; long because it is only wiring."""
+    """The routes of endpoints; long because it is only wiring."""
     router = APIRouter(tags=[TAG])
     endpoints, pushes, clock = casework.endpoints, casework.pushes, casework.clock
 
     def shown(caller: Caller, endpoint_id: str) -> dict[str, Any]:
         with database.read() as session:
-            return _times(endpoint(endpoints.load(session, endpoint_id, caller)))
+            return times(endpoint(endpoints.load(session, endpoint_id, caller)))
 
     @router.post(
         "/endpoints", status_code=201, summary="登记推送端点，密钥只显示一次 / Register; the secret is shown once"
@@ -68,7 +66,7 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
     ) -> Page[dict[str, Any]]:
         with database.read() as session:
             rows = endpoints.page(session, caller, after=read_place(cursor), limit=limit + 1)
-        return page([(row.created_at, row.id, _times(endpoint(row))) for row in rows], limit)
+        return page([(row.created_at, row.id, times(endpoint(row))) for row in rows], limit)
 
     @router.get("/endpoints/{endpoint_id}", summary="一个推送端点 / One endpoint")
     def get_endpoint(caller: Reader, endpoint_id: str) -> dict[str, Any]:
@@ -89,7 +87,7 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
             words = {"zh": "这是一次推送测试。", "en": "This is a test of your endpoint."}
             test = Event(TEST, "/alerts", push_id, 1, clock.wall_now(), {"endpoint": endpoint_id, "headline": words})
             casework.test_push(session, endpoint_id, audience or "test", test, push_id)
-            return _times(pushes.document(session, push_id, caller))
+            return times(pushes.document(session, push_id, caller))
 
     @router.post(
         "/endpoints/{endpoint_id}/rotate",
@@ -106,35 +104,6 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
             endpoints.enable(session, endpoint_id, caller, wall_now=clock.wall_now())
             casework.hint.when_committed(session)
         return shown(caller, endpoint_id)
-
-    @router.get("/deliveries", summary="推送记录，最新在前 / Deliveries with their attempts, newest first")
-    def list_deliveries(
-        caller: Reader,
-        endpoint: str | None = None,
-        state: PushState | None = None,
-        alert: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        cursor: str | None = None,
-    ) -> Page[dict[str, Any]]:
-        wanted = {"endpoint_id": endpoint, "state": state.value if state else None, "alert_id": alert}
-        with database.read() as session:
-            rows = pushes.page(session, caller, wanted, before=read_place(cursor), limit=limit + 1)
-            tried = pushes.attempts(session, [row.id for row in rows])
-        return page([(row.created_at, row.id, _times(delivery(row, tried.get(row.id, [])))) for row in rows], limit)
-
-    @router.get("/deliveries/{push_id}", summary="一次推送 / One delivery")
-    def get_delivery(caller: Reader, push_id: str) -> dict[str, Any]:
-        with database.read() as session:
-            return _times(pushes.document(session, push_id, caller))
-
-    @router.post(
-        "/deliveries/{push_id}/replay", status_code=202, summary="重推，同一 webhook-id / Push again, same webhook-id"
-    )
-    def replay(caller: Owning, push_id: str) -> dict[str, Any]:
-        with database.transaction() as session:
-            pushes.replay(session, push_id, caller, wall_now=clock.wall_now())
-            casework.hint.when_committed(session)
-            return _times(pushes.document(session, push_id, caller))
 
     return router
 
@@ -175,14 +144,3 @@ def _enterprise(caller: Caller, asked: OwnerIn | None) -> Owner:
     if named not in caller.credit_codes:
         raise Forbidden("the endpoint may only be the caller's own enterprise's")
     return Owner(credit_code=named)
-
-
-def _times(document: dict[str, Any]) -> dict[str, Any]:
-    """Times in RFC 3339, at any depth that these documents have."""
-    return {name: _shown(value) for name, value in document.items()}
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_times(one) for one in value]
-    return rfc3339(value) if hasattr(value, "tzinfo") else value
