@@ -1,0 +1,258 @@
+"""Peer notices from risks to recipients, on real rows: who gets them, when, once; and that nobody can name a source."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.alerts.store.routing_tables import FACT, NOTICE
+from shared.domain.risk import RiskState
+from tests.support.alerts_case import T0
+from tests.support.district import District, a_district, codes, minutes, opened, trouble
+from tests.support.receiver import Receiver
+
+SLOT = T0 + timedelta(hours=1)
+
+
+@pytest.fixture
+def district(tmp_path: Path) -> Iterator[District]:
+    yield from opened(tmp_path)
+
+
+def three(district: District, some: list[str], **other: Any) -> None:
+    """Three of them have the same trouble within the hour."""
+    district.happens(*(trouble(code, T0 + minutes(5 * n), **other) for n, code in enumerate(some[:3])))
+
+
+def notices(district: District) -> list[Any]:
+    return list(district.rows(NOTICE, NOTICE.c.slot, NOTICE.c.id))
+
+
+def test_a_common_trouble_is_told_to_the_whole_class_at_the_next_whole_hour(district: District) -> None:
+    some = codes(14)
+    district.settle(*some)
+    district.settle("X001", industry="C3011")
+    district.settle("X002", factors=["a34013"])  # its permit has no SO2
+    district.settle("X003", valid_to="2026-11-19")  # its permit ran out
+    ends = {code: district.endpoint(f"https://{code}.example/", credit_code=code)[0] for code in [*some, "X001"]}
+    three(district, some)
+    district.at(SLOT - timedelta(seconds=1))
+    assert notices(district) == []
+    district.at(SLOT)
+    district.relay()
+    (notice,) = notices(district)
+    assert (notice.slot, notice.area, notice.industry, notice.family) == (SLOT, "150102", "D4411", "so2")
+    told = [push for push in district.pushes() if push.reason == "peer_notice"]
+    assert {push.endpoint_id for push in told} == {ends[code] for code in some}
+    assert len({push.body for push in told}) == 1 and len({push.id for push in told}) == 14
+    for code in some:
+        (seen,) = district.get(f"enterprise:{code}", "/peer-notices")["items"]
+        assert seen == json.loads(told[0].body)["data"]
+        assert district.get(f"enterprise:{code}", f"/peer-notices/{notice.id}") == seen
+        assert district.get(f"enterprise:{code}", "/events")["items"][-1] == json.loads(told[0].body)
+        listed = district.get(f"enterprise:{code}", "/alerts")["items"]
+        assert [one["kind"] for one in listed] == (["emission.exceeded"] if code in some[:3] else [])
+    for outsider in ("X001", "X002", "X003"):
+        assert district.get(f"enterprise:{outsider}", "/peer-notices")["items"] == []
+        assert district.get(f"enterprise:{outsider}", "/events")["items"] == []
+        assert district.client(f"enterprise:{outsider}").get(f"/alerts/v1/peer-notices/{notice.id}").status_code == 404
+
+
+def test_ticks_restarts_and_replays_make_no_second_notice(district: District, tmp_path: Path) -> None:
+    some = codes(14)
+    district.settle(*some)
+    three(district, some)
+    district.at(SLOT)
+    again = replace(district)  # another process over the same rows
+    again.at(SLOT + minutes(1))
+    three(again, some)
+    again.happens(*(trouble(code, SLOT + timedelta(days=2)) for code in some[3:6]))
+    again.at(SLOT + timedelta(days=3))
+    assert len(notices(again)) == 1
+    again.happens(*(trouble(code, SLOT + timedelta(days=10)) for code in some[:3]))
+    again.at(SLOT + timedelta(days=10, hours=1))
+    assert len(notices(again)) == 1  # six of 14 in the week before: three are nothing unusual
+
+
+def test_a_slot_that_was_missed_is_caught_up_at_the_last_whole_hour(district: District) -> None:
+    some = codes(14)
+    district.settle(*some)
+    with_clock = [trouble(code, T0 + minutes(n)) for n, code in enumerate(some[:3])]
+    district.take(*with_clock)
+    district.at(T0 + timedelta(hours=5, minutes=20))
+    assert [one.slot for one in notices(district)] == [T0 + timedelta(hours=5)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"historical": True}, {"muted": "area_outage"}, {"kind": "data.offline", "condition": "hours"}],
+    ids=["historical", "muted", "another kind"],
+)
+def test_what_is_no_fact_for_peers_leads_to_nothing(district: District, changed: dict[str, Any]) -> None:
+    some = codes(14)
+    district.settle(*some)
+    three(district, some, **changed)
+    district.at(SLOT)
+    assert notices(district) == [] and district.rows(FACT) == []
+
+
+@pytest.mark.parametrize("by", ["finder", "officer"])
+def test_a_withdrawn_one_does_not_count(district: District, by: str) -> None:
+    some = codes(14)
+    district.settle(*some)
+    three(district, some)
+    first = trouble(some[0], T0)
+    if by == "finder":
+        district.take(replace(first, revision=2, state=RiskState.WITHDRAWN))
+    else:
+        path = f"/alerts/v1/alerts/{district.alert(first.id).id}/withdraw"
+        assert district.client("officer:15").post(path, json={"text": "误报"}).status_code == 200
+        district.take(replace(first, revision=2))
+    district.at(SLOT)
+    assert notices(district) == []
+
+
+def test_a_small_crowd_gives_a_draft_that_only_its_officers_see(district: District) -> None:
+    some = codes(11)
+    district.settle(*some)
+    three(district, some)
+    district.at(SLOT)
+    district.relay()
+    (draft,) = district.get("officer:150102", "/peer-notices/drafts")["items"]
+    assert (draft["reason"], draft["crowd"], draft["affected"]) == ("crowd_too_small", 11, some[:3])
+    assert len(district.get("officer:15", "/peer-notices/drafts")["items"]) == 1
+    assert district.get("officer:1502", "/peer-notices/drafts")["items"] == []
+    assert district.client(f"enterprise:{some[0]}").get("/alerts/v1/peer-notices/drafts").status_code == 403
+    assert all(district.get(f"enterprise:{code}", "/peer-notices")["items"] == [] for code in some)
+    assert not [push for push in district.pushes() if push.reason == "peer_notice"]
+    district.happens(trouble(some[5], SLOT + minutes(10)))
+    district.at(SLOT + timedelta(hours=1))
+    assert len(district.get("ops", "/peer-notices/drafts")["items"]) == 1
+
+
+def test_late_renewals_and_faults_are_told_too(district: District) -> None:
+    some = codes(13)
+    district.settle(*some)
+    renewal = {"kind": "permit.renewal", "factor": None, "window": None}
+    three(district, some, condition="left_90", **renewal)
+    late = [
+        trouble(code, T0 + minutes(5 * n), condition="late", revision=2, **renewal) for n, code in enumerate(some[:3])
+    ]
+    district.at(SLOT)
+    assert notices(district) == []
+    district.take(*(replace(one, changed_at=SLOT + minutes(1)) for one in late))
+    fault = {"kind": "data.fault", "condition": "fault", "factor": "a19001"}  # oxygen is measured, not permitted
+    district.happens(*(trouble(code, SLOT + minutes(n), id=f"rsk_f{n}", **fault) for n, code in enumerate(some[:3])))
+    district.at(SLOT + timedelta(hours=1))
+    assert {(one.kind, one.family) for one in notices(district)} == {("permit.renewal", ""), ("data.fault", "flue")}
+
+
+def test_officers_of_the_area_see_what_was_sent(district: District) -> None:
+    some = codes(8)
+    district.settle(*some)
+    district.settle(*codes(5, "N"), region="150103")
+    three(district, some)
+    district.at(SLOT)
+    district.relay()
+    for officer, sees in {"15": 1, "1501": 1, "150102": 1, "150103": 1, "1502": 0}.items():
+        assert len(district.get(f"officer:{officer}", "/peer-notices")["items"]) == sees, officer
+    assert "peer.notice" in str(district.get("officer:1501", "/events")["items"])
+
+
+def test_the_letters_that_arrive_are_the_same_bytes(district: District) -> None:
+    some = codes(13)
+    district.settle(*some)
+    with Receiver() as receiver:
+        for code in some[2:6]:
+            district.endpoint(receiver.url(f"/{code}"), credit_code=code)
+        three(district, some)
+        district.at(SLOT)
+        with district.sending():
+            letters = [receiver.wait_taken(2 if code == some[2] else 1, f"/{code}")[-1] for code in some[2:6]]
+    same = {"webhook-id", "webhook-signature", "webhook-timestamp", "host"}
+    assert len({letter.body for letter in letters}) == 1
+    assert len({letter.id for letter in letters}) == 4
+    heads = [{k.lower(): v for k, v in letter.headers.items() if k.lower() not in same} for letter in letters]
+    assert all(head == heads[0] for head in heads)
+
+
+def view(district: District, code: str) -> str:
+    """Everything that one enterprise gets: lists, counts, ids, times, and what is pushed to it, with its headers."""
+    paths = ("/alerts", "/events", "/peer-notices", "/endpoints", "/deliveries")
+    seen: dict[str, Any] = {path: district.get(f"enterprise:{code}", path) for path in paths}
+    for notice in seen["/peer-notices"]["items"]:
+        seen[notice["id"]] = district.get(f"enterprise:{code}", f"/peer-notices/{notice['id']}")
+    refused = ("/peer-notices/drafts", "/regions/150102/summary", "/subscriptions")
+    seen["refused"] = [district.client(f"enterprise:{code}").get(f"/alerts/v1{one}").json() for one in refused]
+    mine = district.endpoints()[f"https://{code}.example/"].id
+    seen["letters"] = [
+        (push.id, push.event_id, str(push.due_at), push.body.decode())
+        for push in district.pushes()
+        if push.endpoint_id == mine
+    ]
+    return json.dumps(seen, sort_keys=True, ensure_ascii=False)
+
+
+def seeded(folder: Path, size: int) -> Path:
+    """The register and the endpoints, the same for every run."""
+    district = a_district(folder)
+    district.settle(*codes(size))
+    for code in codes(size):
+        district.endpoint(f"https://{code}.example/", credit_code=code)
+    district.database.close()
+    return folder / "alerts.sqlite"
+
+
+def happened(template: Path, folder: Path, sources: list[str]) -> District:
+    folder.mkdir()
+    shutil.copy(template, folder / "alerts.sqlite")
+    district = a_district(folder)
+    three(district, sources)
+    district.at(SLOT)
+    district.relay()
+    return district
+
+
+@pytest.mark.parametrize(("seed", "size"), [(1, 13), (2, 16)])
+def test_a_recipient_cannot_tell_which_of_the_crowd_were_the_sources(tmp_path: Path, seed: int, size: int) -> None:
+    """Whoever sees the same bytes whoever the sources were can only guess, and is right as often as the crowd allows."""
+    (tmp_path / "seeded").mkdir()
+    template, some = seeded(tmp_path / "seeded", size), codes(size)
+    order = random.Random(seed).sample(some, size)
+    views: dict[str, set[str]] = {code: set() for code in some}
+    suspects: dict[str, list[str]] = defaultdict(list)
+    for shift in range(size):  # everyone is a source equally often
+        sources = [order[(shift + step) % size] for step in (0, 1, 3)]
+        district = happened(template, tmp_path / str(shift), sources)
+        for code in some:
+            if code not in sources:
+                views[code].add(view(district, code))
+                suspects[code] += sources
+        district.database.close()
+    for code in some:
+        assert len(views[code]) == 1, f"{code} sees a difference"
+        (seen,) = views[code]
+        assert "peer.notice" in seen and not any(other in seen for other in some if other != code)
+        others = [suspects[code].count(other) for other in some if other != code]
+        assert max(others) <= 3 and min(others) >= 1  # nobody of the crowd is ruled out, nobody sticks out
+
+
+def test_an_affected_one_learns_nothing_of_the_others(tmp_path: Path) -> None:
+    (tmp_path / "seeded").mkdir()
+    template, some = seeded(tmp_path / "seeded", 13), codes(13)
+    views = set()
+    for n, others in enumerate([("E001", "E002"), ("E007", "E003"), ("E012", "E011")]):
+        district = happened(template, tmp_path / str(n), [others[0], "E000", others[1]])
+        views.add(view(district, "E000"))
+        district.database.close()
+    assert len(views) == 1
+    assert not any(code in next(iter(views)) for code in some[1:])
