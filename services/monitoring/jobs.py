@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from services.monitoring.deciding import REDECIDE_S
 from services.monitoring.domain.validity import MINUTES_TO_SPEAK
 from services.monitoring.domain.windows import DAY_S, HOUR_S, day_start_s, hour_start_s, seconds
 from services.monitoring.excess import KIND, Now
@@ -31,7 +32,15 @@ from services.monitoring.store.due import (
 )
 from services.monitoring.store.register import Site, lock_points
 from services.monitoring.store.risks import open_risks_of_point
-from services.monitoring.store.values import Key, first_window, windows_between
+from services.monitoring.store.values import (
+    Key,
+    chunks,
+    first_window,
+    forget_instants,
+    has_instants_before,
+    heard_rows,
+    windows_between,
+)
 from shared.database import Database
 from shared.domain.clock import Clock
 from shared.domain.errors import Conflict
@@ -42,7 +51,7 @@ BACK_AT_ONCE = 100
 
 
 class Jobs:
-    """The jobs `decide-due` and `put-back`; silence is swept in `sweeping.py`."""
+    """The jobs `decide-due`, `put-back` and `prune`; silence is swept in `sweeping.py`."""
 
     def __init__(
         self,
@@ -56,6 +65,7 @@ class Jobs:
         self._clock = clock
         self._handler = handler
         self._put_back = put_back
+        self._pruned_s = 0
 
     def decide_due(self, now: datetime) -> None:
         """Everything on the due list up to now, in transactions of a bounded size."""
@@ -64,6 +74,9 @@ class Jobs:
             passes += 1
 
     def _some(self, now: Now) -> int:
+        with self._database.read() as session:
+            if not due_by(session, now.s, 1):
+                return 0
         with self._database.transaction() as session:
             found = due_by(session, now.s, AT_ONCE)
             mns = {mn for mn, _, _ in found}
@@ -111,7 +124,8 @@ class Jobs:
 
     def put_back(self, now: datetime) -> None:
         """Packets from the future whose time has come."""
-        more = True
+        with self._database.read() as session:
+            more = bool(quarantine.come_back_by(session, seconds(now), 1))
         while more:
             with self._database.transaction() as session:
                 rows = quarantine.come_back_by(session, seconds(now), BACK_AT_ONCE)
@@ -121,6 +135,18 @@ class Jobs:
                     except Conflict:
                         quarantine.stay(session, row.id)
                 more = len(rows) == BACK_AT_ONCE
+
+    def prune(self, now: datetime) -> None:
+        """Forget real-time values older than 35 days, once an hour: no re-decision reaches them."""
+        now_s = seconds(now)
+        if now_s - self._pruned_s < HOUR_S:
+            return
+        self._pruned_s = now_s
+        with self._database.read() as session:
+            mns = [mn for mn in sorted(heard_rows(session)) if has_instants_before(session, mn, now_s - REDECIDE_S)]
+        for part in chunks(mns, AT_ONCE):
+            with self._database.transaction() as session:
+                forget_instants(session, part, now_s - REDECIDE_S)
 
 
 def _redone(session: Session, mn: str, day: int, now: Now) -> set[Key]:

@@ -70,6 +70,7 @@ def build(context: Context) -> Service:
             Job("decide-due", jobs.decide_due),
             Job("put-back", jobs.put_back),
             Job("silence", sweep.sweep),
+            Job("prune", jobs.prune),
         ],
         workers=[gateway_worker(context, note_alive=AliveNotes(context, database).note)],
         ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",

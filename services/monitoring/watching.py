@@ -110,14 +110,23 @@ class Watching:
         assert found.cleared is not None
         self._close(session, standing, subject, found.cleared, now)
 
-    def _close(self, session: Session, standing: Any, subject: str, reason: Cleared, now: Now) -> None:
+    def _close(
+        self,
+        session: Session,
+        standing: Any,
+        subject: str,
+        reason: Cleared,
+        now: Now,
+        *,
+        why: wording.Why | None = None,
+    ) -> None:
         risk = replace(
             Risk.read(standing.document),
             state=RiskState.CLEARED,
             cleared=reason,
             cleared_at=now.field,
             changed_at=now.field,
-            why=wording.cleared(reason),
+            why=why or wording.cleared(reason),
         )
         span = (standing.first_window_s, standing.start_s, standing.last_s)
         self._book.tell(session, standing, risk, subject=subject, span=span, wall_now=now.wall)
@@ -130,7 +139,7 @@ class Watching:
         what = fault(row["mark"], row["reason"])
         if what is None:
             if standing is not None and row["status"] != Status.NONE.value:
-                self._close(session, standing, subject, Cleared.HEARD, now)
+                self._close(session, standing, subject, Cleared.HEARD, now, why=wording.healed())
                 del broken[subject]
             return
         if standing is not None and standing.document["facts"].get("fault") == what:

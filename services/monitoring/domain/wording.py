@@ -80,3 +80,7 @@ def faulty(factor: str, fault: str) -> Why:
             "en": f"{named.en} needs oxygen to convert, none valid",
         }
     return {"zh": f"{named.zh}数据标记 {fault}", "en": f"{named.en} is marked {fault} by the device"}
+
+
+def healed() -> Why:
+    return {"zh": "数据恢复有效", "en": "valid data again"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 from sqlmodel import Session
 
 from services.monitoring.domain.reading import NORMAL
@@ -89,6 +89,17 @@ def first_window(session: Session, mn: str, low_s: int) -> int | None:
         for period in ("instant", "minute", "hour", "day")
     ]
     return min((start for start in found if start is not None), default=None)
+
+
+def has_instants_before(session: Session, mn: str, before_s: int) -> bool:
+    v = VALUE.c
+    wanted = select(v.start_s).where(v.mn == mn, v.period == "instant", v.start_s < before_s).limit(1)
+    return session.connection().execute(wanted).first() is not None
+
+
+def forget_instants(session: Session, mns: Collection[str], before_s: int) -> None:
+    v = VALUE.c
+    session.connection().execute(delete(VALUE).where(v.mn.in_(list(mns)), v.period == "instant", v.start_s < before_s))
 
 
 def series(

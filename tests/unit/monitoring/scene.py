@@ -15,7 +15,7 @@ from services.monitoring.putting_back import PutBack
 from services.monitoring.registering import RegisterHandler
 from services.monitoring.store.register import Register
 from services.monitoring.store.risks import RiskBook
-from services.monitoring.store.tables import DECISION, OUTBOX, PROGRESS, RISK
+from services.monitoring.store.tables import DECISION, OUTBOX, PROGRESS, RISK, MonitoringTable
 from services.monitoring.sweeping import SilenceSweep
 from shared.database import Database, open_database
 from shared.domain.clock import Clock, rfc3339
@@ -52,7 +52,10 @@ class Scene:
 
     def __init__(self, folder: Path, now: str = "2026-11-20 09:00", *, url: str | None = None) -> None:
         self.database: Database = open_database(url, folder, "monitoring")
-        migrate(self.database, "services.monitoring.migrations", "monitoring")
+        if url is None:
+            MonitoringTable.metadata.create_all(self.database.engine)
+        else:
+            migrate(self.database, "services.monitoring.migrations", "monitoring")
         self.now = at(now)
         self.clock = Clock(wall_now=lambda: self.now, field_now=lambda: self.now)
         self.outbox, self.progress = Outbox(OUTBOX), Progress(PROGRESS)

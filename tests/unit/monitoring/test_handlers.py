@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from services.monitoring.store.tables import KEPT
+from services.monitoring.store.tables import KEPT, VALUE
 from shared.domain.events import DISCHARGE_SEEN
 from shared.domain.quarantine import QuarantineReason, QuarantineState
 from shared.domain.risk import Cleared, RiskState
@@ -278,3 +278,26 @@ def test_a_strangers_frame_comes_back_only_with_the_points_password(plain: Scene
     assert kept(plain) == [("unknown-point", state)]
     backs = [decode(value) for value in plain.said_raw("packets")]
     assert [back["factors"] for back in backs] == ([{SO2: {"Avg": 120.0, "Flag": "N"}}] if state == "put-back" else [])
+
+
+def test_real_time_values_are_kept_for_35_days(plain: Scene) -> None:
+    old, young = plain.now - timedelta(days=35, minutes=1), plain.now - timedelta(days=34)
+    plain.take(*(plain.packet(moment, {NOX: {"Rtd": 50}}, command="2011") for moment in (old, young)))
+    plain.take(plain.packet(old, {NOX: 50}))
+    plain.jobs.prune(plain.now)
+    with plain.database.read() as session:
+        rows = session.connection().execute(select(VALUE.c.period, VALUE.c.start_s).order_by(VALUE.c.period)).all()
+    assert [(row.period, row.start_s) for row in rows][1:] == [("instant", int(young.timestamp()))]
+    assert rows[0].period == "hour"
+
+
+def test_everything_again_in_other_batches_changes_nothing(plain: Scene) -> None:
+    values = [90, 120, 130, 95, 101, 250, 99, 110]
+    hours = [plain.packet(f"2026-11-19 {n:02d}:00", {NOX: value}) for n, value in enumerate(values)]
+    plain.take(*hours, batch=3)
+    said, decided = len(plain.said()), plain.decisions()
+    plain.now += timedelta(days=2)
+    plain.take(*reversed(hours), batch=500)
+    plain.take(*hours, batch=1)
+    assert len(plain.said()) == said
+    assert plain.decisions() == decided
