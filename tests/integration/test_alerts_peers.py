@@ -7,6 +7,7 @@ import random
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import Any
 import pytest
 
 from services.alerts.store.routing_tables import FACT, NOTICE
+from shared.database import open_database
 from shared.domain.risk import RiskState
+from shared.runtime.migrating import migrate
 from tests.support.alerts_case import T0
 from tests.support.district import District, a_district, codes, minutes, opened, trouble
 from tests.support.receiver import Receiver
@@ -256,3 +259,26 @@ def test_an_affected_one_learns_nothing_of_the_others(tmp_path: Path) -> None:
         district.database.close()
     assert len(views) == 1
     assert not any(code in next(iter(views)) for code in some[1:])
+
+
+def test_two_replicas_that_tick_together_make_one_notice_and_one_digest(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    database = open_database(database_url, tmp_path, "alerts")
+    migrate(database, "services.alerts.migrations", "alerts")
+    district, some = a_district(tmp_path, database=database), codes(14)
+    district.settle(*some)
+    endpoint, _ = district.endpoint("https://office.example/", region="15")
+    wish = {"name": "日报", "via": {"endpoint": endpoint}, "digest": "daily"}
+    assert district.client("officer:15").post("/alerts/v1/subscriptions", json=wish).status_code == 201
+    three(district, some)
+    district.clocks.field_now = T0 + timedelta(days=1)
+    other = replace(district)
+    with ThreadPoolExecutor(2) as both:
+        for done in [both.submit(one.tick) for one in (district, other)]:
+            done.result()
+    assert len(notices(district)) == 1
+    (letter,) = district.letters(endpoint)
+    assert len(letter["data"]["alerts"]) == 3
+    assert district.get(f"enterprise:{some[9]}", "/peer-notices")["items"]
+    database.close()

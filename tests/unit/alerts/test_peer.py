@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import comb
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from services.alerts.domain.notice import cloud_event, document
 from services.alerts.domain.peer import (
@@ -28,6 +31,8 @@ from services.alerts.domain.peer import (
 from shared.domain.risk import Risk, RiskState
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+NOTICE_ID = "ntc_" + "a" * 26
+SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "schemas"
 COUNTY, NEXT_COUNTY, OTHER_CITY = "150102", "150103", "150202"
 CLASS, SIBLING, OTHER = "D4411", "D4412", "C3011"
 TOPIC = Topic(CLASS, "emission.exceeded", "so2")
@@ -246,10 +251,10 @@ def test_a_slot_is_the_next_whole_hour() -> None:
 @pytest.mark.parametrize("kind", ["emission.exceeded", "data.fault", "permit.renewal"])
 def test_a_notice_names_class_area_and_family_and_nothing_of_a_source(kind: str) -> None:
     topic = Topic(CLASS, kind, "" if kind == "permit.renewal" else "so2")
-    said = cloud_event(document("ntc_x", topic, "1501", NOW))
+    said = cloud_event(document(NOTICE_ID, topic, "1501", NOW))
     assert "subject" not in said and "revision" not in said
     assert (said["id"], said["time"], said["type"]) == (
-        "ntc_x",
+        NOTICE_ID,
         "2026-11-20T17:00:00+08:00",
         "yujing.peer.notice.issued.v1",
     )
@@ -258,5 +263,7 @@ def test_a_notice_names_class_area_and_family_and_nothing_of_a_source(kind: str)
     assert data["law"] and data["when"]["zh"] == "近期"
     forbidden = {"enterprise", "outlet", "point", "window", "measured", "decided", "limit", "level", "risk", "count"}
     assert not forbidden & set(data)
+    schema = json.loads((SCHEMAS / "notice.json").read_text(encoding="utf-8"))
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(data)] == []
     words = [*data["headline"].values(), *data["instruction"].values()]
     assert all("{" not in one and "None" not in one for one in words)
