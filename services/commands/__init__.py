@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.commands import checking, keys, running, sample
+from services.commands import checking, keys, register, running, sample
 
 app = typer.Typer(
     name="yujing",
@@ -16,6 +16,8 @@ app = typer.Typer(
 app.command("run")(running.run)
 app.command("migrate")(running.migrate)
 app.command("replay")(running.replay)
+app.command("import")(register.import_file)
+app.command("expiring")(register.expiring)
 app.command("demo")(sample.demo)
 app.command("simulate")(sample.simulate)
 app.command("check-config")(checking.check_config)

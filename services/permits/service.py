@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import jwt
@@ -14,21 +15,28 @@ from sqlalchemy import Table
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
+from services.permits.api.documents import take_document
+from services.permits.api.imports import imports_router
 from services.permits.api.register import register_router
+from services.permits.api.renewals import renewals_router
 from services.permits.api.tokens import tokens_router
+from services.permits.handlers.imports import Importer
 from services.permits.handlers.registrar import SOURCE, Registrar
+from services.permits.handlers.renewals import take_discharges
+from services.permits.handlers.sweeping import Sweep
 from services.permits.handlers.tokens import publish_key
 from services.permits.store.tables import PermitsLease, PermitsOutbox, PermitsProgress, PermitsTable
 from shared.database import Database
 from shared.domain.errors import Unreachable
-from shared.domain.events import HEARTBEAT, REGISTRY, Event
+from shared.domain.events import HEARTBEAT, REGISTRY, RISKS, Event
 from shared.eventlog.codec import encode_event
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.ports import NewRecord
 from shared.runtime.auth import ALGORITHM, Caller, Role, SigningKey, claims, signing_key
+from shared.runtime.consuming import Consumption
 from shared.runtime.secrets import write_private
-from shared.runtime.service import Context, Service, ThreadWorker
+from shared.runtime.service import Context, Job, Service, ThreadWorker
 
 log = structlog.get_logger(__name__)
 NAME = "permits"
@@ -40,25 +48,40 @@ APPEND_S = 10.0
 def build(context: Context) -> Service:
     """The permits service."""
     database = context.database(NAME)
-    outbox = Outbox(_table(PermitsOutbox))
-    registrar = Registrar(outbox, context.sealer, context.clock)
+    registrar = registrar_of(context)
     key = signing_key(context.settings.signing_key)
     ensure_admin_token(context)
     router = APIRouter()
     router.include_router(register_router(registrar, database))
     router.include_router(tokens_router(registrar, database, key))
+    importer = importer_of(registrar, database)
+    router.include_router(renewals_router(registrar, database))
+    router.include_router(imports_router(importer))
     voice = RegistryVoice(context, registrar, database, key)
+    sweep = Sweep(registrar, database, context.metrics.calendar_year.set)
     return Service(
         name=NAME,
         router=router,
         database=database,
         progress=Progress(_table(PermitsProgress)),
-        outbox=outbox,
+        outbox=registrar.outbox,
         outbox_table=_table(PermitsOutbox),
         lease_table=_table(PermitsLease),
-        workers=[ThreadWorker("registry-heartbeat", voice.run)],
+        consumptions=[Consumption(NAME, {RISKS: partial(take_discharges, registrar)})],
+        jobs=[Job("renewal-sweep", sweep.run)],
+        workers=[ThreadWorker("registry-heartbeat", voice.run), ThreadWorker("imports", importer.run)],
         ready=voice.not_heard,
     )
+
+
+def importer_of(registrar: Registrar, database: Database) -> Importer:
+    """Takes files into the register; the command line uses it without a host."""
+    return Importer(registrar, database, partial(take_document, registrar))
+
+
+def registrar_of(context: Context) -> Registrar:
+    """The hands of the register, for whoever works on it without a host."""
+    return Registrar(Outbox(_table(PermitsOutbox)), context.sealer, context.clock)
 
 
 def _table(model: type[SQLModel]) -> Table:

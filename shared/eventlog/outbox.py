@@ -7,7 +7,9 @@ between append and mark says an event twice: receivers know it by its id.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, LargeBinary, Table, insert
 from sqlmodel import Field, Session, SQLModel
@@ -49,6 +51,14 @@ class Outbox:
     def say(self, session: Session, topic: str, key: str, event: Event, *, wall_now: datetime) -> None:
         """Say `event` on `topic` under `key`, if and only if this transaction commits."""
         self.put(session, topic, key, event.id, encode_event(event), wall_now=wall_now)
+
+    def say_all(self, session: Session, topic: str, said: Sequence[tuple[str, Event]], *, wall_now: datetime) -> None:
+        """The same for many (key, event) in one statement."""
+        if said:
+            shared: dict[str, Any] = {"topic": topic, "headers": {}, "created_at": wall_now}
+            rows = [{**shared, "key": key, "event_id": event.id, "value": encode_event(event)} for key, event in said]
+            session.connection().execute(insert(self._table), rows)
+            session.info[SAID] = True
 
     def put(
         self,

@@ -66,7 +66,9 @@ def test_every_route_asks_for_a_token(desk: Office) -> None:
     asked = 0
     for path, verbs in openapi(desk.service)["paths"].items():
         for verb in verbs:
-            address = path.format(credit_code=MINE.code, number=MINE.permit, mn=MINE.mn, code="150102")
+            address = path.format(
+                credit_code=MINE.code, number=MINE.permit, mn=MINE.mn, code="150102", year=2026, id="imp_none"
+            )
             assert desk.bare().request(verb.upper(), address, json={}).status_code == 401, (verb, path)
             asked += 1
     assert asked >= 16

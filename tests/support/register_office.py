@@ -71,11 +71,11 @@ class Office:
     def bare(self, headers: dict[str, str] | None = None) -> TestClient:
         return TestClient(self.app, headers=headers, raise_server_exceptions=False)
 
-    def said(self, subject: str | None = None) -> list[dict[str, Any]]:
-        """Events in the outbox, in order."""
+    def said(self, subject: str | None = None, topic: str = "registry") -> list[dict[str, Any]]:
+        """Events for one topic in the outbox, in order."""
         with self.service.database.read() as session:
             rows = session.exec(select(PermitsOutbox).order_by(PermitsOutbox.id)).all()  # type: ignore[arg-type]
-        events = [json.loads(row.value or b"{}") for row in rows]
+        events = [json.loads(row.value or b"{}") for row in rows if row.topic == topic]
         return [event for event in events if subject is None or event["subject"] == subject]
 
     def tomorrow(self, days: int = 1) -> None:

@@ -121,7 +121,7 @@ def _permits(router: APIRouter, registrar: Registrar, database: Database) -> Non
         the one in force then changes nothing. Only a correction with its reason reaches before today."""
         with writing(database) as session:
             written = permits.put_permit(
-                registrar, session, caller, number=number, wish=_permit_wish(body), placed=_placed(body)
+                registrar, session, caller, number=number, wish=permit_wish(body), placed=placed(body)
             )
         return told(written, response)
 
@@ -234,7 +234,7 @@ def _page(
     }
 
 
-def _permit_wish(body: PermitIn) -> Wish:
+def permit_wish(body: PermitIn) -> Wish:
     """The document without its points' settings: those belong to the points."""
     document = body.model_dump(mode="json", exclude={"effective_from", "correction", "reason"})
     for outlet in document["outlets"] or ():
@@ -243,7 +243,7 @@ def _permit_wish(body: PermitIn) -> Wish:
     return Wish(document, body.effective_from, body.correction, body.reason)
 
 
-def _placed(body: PermitIn) -> list[Placed]:
+def placed(body: PermitIn) -> list[Placed]:
     return [
         Placed(f"outlets[{i}].points[{j}]", outlet.code, _point_wish(point.mn, point))
         for i, outlet in enumerate(body.outlets or ())

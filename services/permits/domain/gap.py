@@ -7,14 +7,16 @@ anyone can be reached (endpoints, contacts) is alerts' to answer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from services.permits.domain.permit import PermitHistory, Version
 from services.permits.domain.point import Registration
+from shared.domain.risk import Cleared
 
 MISSING, REGISTER_GAP = "permit.missing", "register.gap"
+KINDS = (MISSING, REGISTER_GAP)
 GAP = "gap"  # the one condition of both kinds
 
 
@@ -35,6 +37,46 @@ def find_gap(point: Registration, permits: Iterable[PermitHistory], *, register_
     sure = point.outlet is not None or not histories
     kind = MISSING if register_complete and sure else REGISTER_GAP
     return Finding(kind, min((version.valid_from for version in covering), default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class GapAccount:
+    """What was said of one point under one kind."""
+
+    revision: int
+    opened_at: datetime
+    open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GapSaying:
+    """One revision to be said; `cleared`: why it ended, None while it is open."""
+
+    kind: str
+    account: GapAccount
+    cleared: Cleared | None = None
+
+
+def look(
+    accounts: Mapping[str, GapAccount], finding: Finding, *, active: bool, now: datetime
+) -> tuple[dict[str, GapAccount], list[GapSaying]]:
+    """The accounts afterwards and what is news: of the two kinds only the one found is open."""
+    kept, sayings = dict(accounts), []
+    for kind in KINDS:
+        former = kept.get(kind)
+        if kind == finding.kind and (former is None or not former.open):
+            kept[kind] = GapAccount(former.revision + 1 if former else 1, now)
+            sayings.append(GapSaying(kind, kept[kind]))
+        elif kind != finding.kind and former is not None and former.open:
+            kept[kind] = replace(former, revision=former.revision + 1, open=False)
+            sayings.append(GapSaying(kind, kept[kind], _ending(finding, active)))
+    return kept, sayings
+
+
+def _ending(finding: Finding, active: bool) -> Cleared:
+    if not active:
+        return Cleared.UNREGISTERED
+    return Cleared.TAKEN_BACK if finding.kind else Cleared.COVERED
 
 
 def covers(version: Version, point: Registration) -> bool:

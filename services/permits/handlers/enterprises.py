@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from services.permits.domain.document import Findings
+from services.permits.handlers.gaps import region_changed
 from services.permits.handlers.registrar import Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
 from services.permits.store.register import EnterpriseEntry, RegionEntry
@@ -91,6 +92,7 @@ def put_region(
     entry = RegionEntry(code, register_complete, former.revision + 1 if former else 1)
     store.save_region(session, entry)
     registrar.say(session, "region", code, revision=entry.revision, facts={"register_complete": register_complete})
+    region_changed(registrar, session, code)
     return Written(region_view(entry), created=former is None, changed=True)
 
 

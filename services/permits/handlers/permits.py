@@ -14,8 +14,10 @@ from services.permits.domain import point as point_rules
 from services.permits.domain.document import Findings, examine, incomplete, point_units
 from services.permits.domain.permit import Change, Outcome, PermitHistory, Wish
 from services.permits.domain.point import PointWish, Registration
+from services.permits.handlers.gaps import look_at_gaps
 from services.permits.handlers.points import keep_point, must_be_free, outlets
 from services.permits.handlers.registrar import Registrar, Written, must_govern, must_hold_scope
+from services.permits.handlers.renewals import look_at_permit
 from services.permits.store import register as store
 from shared.domain import identity
 from shared.domain.clock import rfc3339
@@ -49,6 +51,9 @@ def put_permit(
     points_before = _points(registrar, session, outcome.history)
     moved = _register_points(registrar, session, outcome, placed, findings)
     history = _keep(registrar, session, former, outcome, points_before)
+    if outcome.change is not Change.NONE:
+        look_at_permit(registrar, session, history)
+        look_at_gaps(registrar, session, code)
     changed = moved or outcome.change is not Change.NONE
     on = max(registrar.today(), outcome.version.effective_from)
     view = permit_view(history, _points(registrar, session, history), on)
@@ -131,8 +136,8 @@ def _keep(
 ) -> PermitHistory:
     """Save and say the permit if what is said of it changed."""
     points = _points(registrar, session, outcome.history)
-    spoken = _versions(outcome.history, points)
-    if outcome.change is Change.NONE and spoken == _versions(former, points_before):
+    spoken = told_versions(outcome.history, points)
+    if outcome.change is Change.NONE and spoken == told_versions(former, points_before):
         return former
     history = replace(outcome.history, revision=former.revision + 1)
     store.save_permit(session, history, former)
@@ -168,11 +173,12 @@ def permit_view(history: PermitHistory, points: Mapping[str, Registration], on: 
         "incomplete": incomplete(version.document),
         "gaps": [{"from": gap.first.isoformat(), "to": gap.last.isoformat()} for gap in history.gaps()],
         "revision": history.revision,
-        "versions": _versions(history, points),
+        "versions": told_versions(history, points),
     }
 
 
-def _versions(history: PermitHistory, points: Mapping[str, Registration]) -> list[dict[str, Any]]:
+def told_versions(history: PermitHistory, points: Mapping[str, Registration]) -> list[dict[str, Any]]:
+    """All versions as `registry` and callers are told them."""
     return [
         {
             "effective_from": version.effective_from.isoformat(),

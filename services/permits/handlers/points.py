@@ -12,6 +12,7 @@ from services.permits.domain import point as rules
 from services.permits.domain.document import Findings, point_units
 from services.permits.domain.permit import PermitHistory
 from services.permits.domain.point import PointWish, Registration
+from services.permits.handlers.gaps import look_at_points
 from services.permits.handlers.registrar import Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
 from shared.domain import identity
@@ -48,6 +49,7 @@ def put_point(registrar: Registrar, session: Session, caller: Caller, *, wish: P
         former, wish, credit_code=code, outlet=outlet, permit=permit, now=registrar.now(), afresh=True
     )
     kept, changed = keep_point(registrar, session, former, wanted)
+    look_at_points(registrar, session, code, [kept])
     return Written({**point_view(kept), "notes": findings.notes}, created=former is None, changed=changed)
 
 
@@ -144,6 +146,7 @@ def remove_point(registrar: Registrar, session: Session, caller: Caller, mn: str
     must_hold_scope(caller)
     former = point(registrar, session, caller, mn, lock=True)
     kept, changed = keep_point(registrar, session, former, replace(former, active=False))
+    look_at_points(registrar, session, kept.credit_code, [kept])
     return Written(point_view(kept), created=False, changed=changed)
 
 

@@ -14,9 +14,9 @@ from functools import cache
 from typing import TypeVar
 
 from services.permits.domain import permit as rules
+from services.permits.domain.finding import Finding, Outcome
 from services.permits.importing import cleaning
 from services.permits.importing.cleaning import Cleaned
-from services.permits.importing.finding import Finding, Outcome
 from services.permits.importing.readers import Listed
 from shared.domain.errors import Invalid
 from shared.domain.industry import industries

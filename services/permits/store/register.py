@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, true
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from services.permits.domain.permit import PermitHistory, Version
 from services.permits.domain.point import Registration
@@ -56,14 +56,22 @@ def save_enterprise(session: Session, entry: EnterpriseEntry) -> None:
         versions=[dict(version) for version in entry.versions],
         revision=entry.revision,
     )
-    session.merge(row)
+    _write(session, row, new=entry.revision == 1)
+
+
+def _write(session: Session, row: SQLModel, *, new: bool) -> None:
+    """A new row is inserted: of two that create the same object at once the second fails, and overwrites nothing."""
+    if new:
+        session.add(row)
+    else:
+        session.merge(row)
     session.flush()
 
 
 def list_enterprises(
     session: Session, caller: Caller, *, region: str | None, industry: str | None, after: str, limit: int
 ) -> list[EnterpriseEntry]:
-    statement = select(EnterpriseRow).where(_in_scope(caller), col(EnterpriseRow.credit_code) > after)
+    statement = select(EnterpriseRow).where(in_scope(caller), col(EnterpriseRow.credit_code) > after)
     if region:
         statement = statement.where(col(EnterpriseRow.region).startswith(region, autoescape=True))
     if industry:
@@ -76,7 +84,7 @@ def _enterprise(row: EnterpriseRow) -> EnterpriseEntry:
     return EnterpriseEntry(row.credit_code, row.document, tuple(row.versions), row.revision)
 
 
-def _in_scope(caller: Caller) -> ColumnElement[bool]:
+def in_scope(caller: Caller) -> ColumnElement[bool]:
     """Enterprises that the caller sees; the same rule as `Caller.sees`."""
     if caller.sees_all:
         return true()
@@ -96,15 +104,13 @@ def save_permit(session: Session, history: PermitHistory, former: PermitHistory)
     """The permit's row, and the versions that `former` did not have; versions are never changed."""
     newest = history.newest
     assert newest is not None, "a permit is saved with its first version"
-    session.merge(
-        PermitRow(
-            number=history.number,
-            credit_code=history.credit_code,
-            valid_to=newest.valid_to,
-            revision=history.revision,
-        )
+    row = PermitRow(
+        number=history.number,
+        credit_code=history.credit_code,
+        valid_to=newest.valid_to,
+        revision=history.revision,
     )
-    session.flush()
+    _write(session, row, new=history.revision == 1)
     for version in history.versions:
         if version not in former.versions:
             session.add(
@@ -126,13 +132,30 @@ def list_permits(
     statement = (
         select(PermitRow)
         .join(EnterpriseRow, col(EnterpriseRow.credit_code) == col(PermitRow.credit_code))
-        .where(_in_scope(caller), col(PermitRow.number) > after)
+        .where(in_scope(caller), col(PermitRow.number) > after)
     )
     if credit_code:
         statement = statement.where(col(PermitRow.credit_code) == credit_code)
     if expiring_by:
         statement = statement.where(col(PermitRow.valid_to) <= expiring_by)
     return _histories(session, session.exec(statement.order_by(PermitRow.number).limit(limit)).all())
+
+
+def find_permits(session: Session, numbers: Iterable[str], *, lock: bool = False) -> list[PermitHistory]:
+    """The permits of these numbers that are registered."""
+    statement = select(PermitRow).where(col(PermitRow.number).in_(sorted(set(numbers)))).order_by(PermitRow.number)
+    if lock:
+        statement = statement.with_for_update()
+    return _histories(session, session.exec(statement).all())
+
+
+def permits_of_all(session: Session, credit_codes: Iterable[str]) -> dict[str, list[PermitHistory]]:
+    """All permits of these enterprises."""
+    statement = select(PermitRow).where(col(PermitRow.credit_code).in_(sorted(set(credit_codes))))
+    found: dict[str, list[PermitHistory]] = {}
+    for one in _histories(session, session.exec(statement.order_by(PermitRow.number)).all()):
+        found.setdefault(one.credit_code, []).append(one)
+    return found
 
 
 def permits_of(session: Session, credit_code: str) -> list[PermitHistory]:
@@ -182,23 +205,36 @@ def loose_points(session: Session, credit_code: str, sealer: Sealer) -> list[Reg
     return [_registration(row, sealer) for row in session.exec(statement)]
 
 
+def points_of(session: Session, credit_code: str, sealer: Sealer) -> list[Registration]:
+    """All points of one enterprise, active or not."""
+    rows = session.exec(select(PointRow).where(PointRow.credit_code == credit_code).order_by(PointRow.mn))
+    return [_registration(row, sealer) for row in rows]
+
+
+def points_of_all(session: Session, credit_codes: Iterable[str], sealer: Sealer) -> dict[str, list[Registration]]:
+    """All points of these enterprises, active or not."""
+    statement = select(PointRow).where(col(PointRow.credit_code).in_(sorted(set(credit_codes)))).order_by(PointRow.mn)
+    found: dict[str, list[Registration]] = {}
+    for row in session.exec(statement):
+        found.setdefault(row.credit_code, []).append(_registration(row, sealer))
+    return found
+
+
 def save_point(session: Session, point: Registration, sealer: Sealer) -> str | None:
     """The row, and its password as sealed there."""
     sealed = sealer.seal(point.password, PASSWORD) if point.password is not None else None
-    session.merge(
-        PointRow(
-            mn=point.mn,
-            credit_code=point.credit_code,
-            permit=point.permit,
-            outlet=point.outlet,
-            settings=dict(point.settings),
-            sealed_password=sealed,
-            active=point.active,
-            registered_at=point.registered_at,
-            revision=point.revision,
-        )
+    row = PointRow(
+        mn=point.mn,
+        credit_code=point.credit_code,
+        permit=point.permit,
+        outlet=point.outlet,
+        settings=dict(point.settings),
+        sealed_password=sealed,
+        active=point.active,
+        registered_at=point.registered_at,
+        revision=point.revision,
     )
-    session.flush()
+    _write(session, row, new=point.revision == 1)
     return sealed
 
 
@@ -208,7 +244,7 @@ def list_points(
     statement = (
         select(PointRow)
         .join(EnterpriseRow, col(EnterpriseRow.credit_code) == col(PointRow.credit_code))
-        .where(_in_scope(caller), col(PointRow.mn) > after)
+        .where(in_scope(caller), col(PointRow.mn) > after)
     )
     if credit_code:
         statement = statement.where(col(PointRow.credit_code) == credit_code)
@@ -236,9 +272,16 @@ def find_region(session: Session, code: str, *, lock: bool = False) -> RegionEnt
     return RegionEntry(row.code, row.register_complete, row.revision) if row else None
 
 
+def register_complete(session: Session, region: str) -> bool:
+    """Whether the register of the division, or of one that holds it, was declared complete."""
+    holding = {region, f"{region[:4]}00", f"{region[:2]}0000"}
+    wanted = select(RegionRow.code).where(col(RegionRow.code).in_(sorted(holding)), RegionRow.register_complete)
+    return session.exec(wanted.limit(1)).first() is not None
+
+
 def save_region(session: Session, entry: RegionEntry) -> None:
-    session.merge(RegionRow(code=entry.code, register_complete=entry.register_complete, revision=entry.revision))
-    session.flush()
+    row = RegionRow(code=entry.code, register_complete=entry.register_complete, revision=entry.revision)
+    _write(session, row, new=entry.revision == 1)
 
 
 def list_regions(session: Session, caller: Caller, *, after: str, limit: int) -> list[RegionEntry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Integer, MetaData
+from sqlalchemy import JSON, BigInteger, Integer, LargeBinary, MetaData
 from sqlmodel import Field, SQLModel
 
 from shared.database import UtcDateTime
@@ -68,6 +68,73 @@ class RegionRow(PermitsTable, table=True):
     code: str = Field(primary_key=True)
     register_complete: bool
     revision: int
+
+
+class RenewalRow(PermitsTable, table=True):
+    """What a permit's versions say of its end, and what was said of it; beside the permit so that a sweep reads no documents."""
+
+    __tablename__ = "renewal"
+    number: str = Field(primary_key=True, foreign_key="permit.number")
+    credit_code: str
+    valid_to: date = Field(index=True)  # the end that counted at the last look
+    look_again: date | None = Field(default=None, index=True)
+    discharged_on: date | None = None
+    line: list[Any] = Field(sa_type=JSON)
+    book: dict[str, Any] = Field(sa_type=JSON)
+
+
+class GapRow(PermitsTable, table=True):
+    """A point that no permit covers or covered, and what was said of it."""
+
+    __tablename__ = "gap"
+    mn: str = Field(primary_key=True, foreign_key="point.mn")
+    credit_code: str = Field(index=True)
+    look_again: date | None = Field(default=None, index=True)
+    book: dict[str, Any] = Field(sa_type=JSON)
+
+
+class CalendarYearRow(PermitsTable, table=True):
+    """One year's notice of free days. `applied`: whether what stood on this year was decided again."""
+
+    __tablename__ = "calendar_year"
+    year: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    holidays: list[str] = Field(sa_type=JSON)
+    workdays: list[str] = Field(sa_type=JSON)
+    source: str
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    revision: int
+    applied: bool = Field(index=True)
+
+
+class ImportRow(PermitsTable, table=True):
+    """One import; `content` is dropped when it is done. `position`: rows already taken in."""
+
+    __tablename__ = "import"
+    id: str = Field(primary_key=True)
+    filename: str
+    dry_run: bool
+    state: str = Field(index=True)
+    caller: dict[str, Any] = Field(sa_type=JSON)
+    content: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    total: int
+    position: int
+    counts: dict[str, int] = Field(sa_type=JSON)
+    failure: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ImportFindingRow(PermitsTable, table=True):
+    """Why a row was refused, or what was mended in it."""
+
+    __tablename__ = "import_finding"
+    id: int | None = Field(default=None, primary_key=True, sa_type=SERIAL)
+    import_id: str = Field(index=True)
+    line: int
+    field: str
+    value: str
+    reason: str
+    outcome: str
 
 
 class TokenIssuanceRow(PermitsTable, table=True):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from services.permits.domain.finding import Outcome
 from services.permits.importing.documents import documents
-from services.permits.importing.finding import Outcome
 from services.permits.importing.listing import Entry, read_row
 from services.permits.importing.readers import Format, Listed, listed_rows, told_format
 from shared.domain.errors import Invalid

@@ -1,0 +1,137 @@
+"""Routes of imports: a file in, its progress and report out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+
+from services.permits.api.access import Cursor, Limit, Writer
+from services.permits.handlers.imports import Importer, find_import
+from services.permits.store import imports as store
+from services.permits.store.imports import ImportEntry
+from shared.domain.clock import rfc3339
+from shared.domain.errors import Invalid
+from shared.runtime.web import PROBLEMS, Page, read_cursor
+from shared.runtime.web import cursor as cursor_of
+
+MOST_BYTES = 64 * 1024 * 1024  # about 400,000 rows of the official list
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class ImportOut(BaseModel):
+    """How far an import is. `counts`: created, changed, unchanged, refused."""
+
+    id: str
+    filename: str
+    dry_run: bool
+    state: str
+    total: int
+    position: int
+    counts: dict[str, int]
+    findings: int
+    failure: str | None
+    created_at: str
+    finished_at: str | None
+
+
+class FindingOut(BaseModel):
+    """Why a row was refused, or what was mended or left out of it."""
+
+    line: int
+    field: str
+    value: str
+    reason: str
+    outcome: str
+
+
+async def whole_body(request: Request) -> bytes:
+    """The raw body, whatever its content type says."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            rule = f"at most {MOST_BYTES >> 20} MB; larger lists in several files"
+            raise Invalid("the file is too large", field="file", value=f"over {MOST_BYTES} bytes", rule=rule)
+    return bytes(body)
+
+
+def imports_router(importer: Importer) -> APIRouter:
+    """All routes of imports."""
+    router = APIRouter(prefix="/permits/v1", responses=PROBLEMS, tags=["imports"])
+    database = importer.database
+
+    @router.post(
+        "/imports",
+        status_code=202,
+        summary="导入名录或文件 / Import the official list or documents",
+        response_model=ImportOut,
+        openapi_extra=BODY,
+    )
+    def post_import(
+        caller: Writer,
+        body: Annotated[bytes, Depends(whole_body)],
+        filename: Annotated[str, Query(max_length=200)] = "",
+        dry_run: Annotated[bool, Query(description="say what would happen and change nothing")] = False,
+    ) -> Any:
+        """CSV, HTML or XLSX of the official list, or enterprises and permits as a JSON array or one document a line."""
+        return _view(importer.accept(caller, filename, body, dry_run=dry_run), 0)
+
+    @router.get("/imports/{id}", summary="导入进度 / How far an import is", response_model=ImportOut)
+    def get_import(id: str, caller: Writer) -> Any:
+        with database.read() as session:
+            return _view(find_import(session, caller, id), store.count_findings(session, id))
+
+    @router.get("/imports/{id}/report", summary="逐行报告 / Row by row report", response_model=Page[FindingOut])
+    def get_report(id: str, caller: Writer, cursor: Cursor = None, limit: Limit = 100) -> Any:
+        with database.read() as session:
+            find_import(session, caller, id)
+            found = store.findings(session, id, after=_behind(cursor), limit=limit + 1)
+        shown = found[:limit]
+        return {
+            "items": [finding_view(one) for _, one in shown],
+            "next": cursor_of(shown[-1][0]) if len(found) > limit else None,
+        }
+
+    return router
+
+
+def _behind(text: str | None) -> int:
+    key = read_cursor(text, 1)
+    if key is None:
+        return 0
+    if not isinstance(key[0], int) or not 0 <= key[0] < 2**63:
+        raise Invalid("cursor is not one of this list", field="cursor", value=text, rule="`next` of this list")
+    return key[0]
+
+
+def finding_view(one: Any) -> dict[str, Any]:
+    return {
+        "line": one.line,
+        "field": one.field,
+        "value": one.value,
+        "reason": one.reason,
+        "outcome": one.outcome.value,
+    }
+
+
+def _view(entry: ImportEntry, findings: int) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "filename": entry.filename,
+        "dry_run": entry.dry_run,
+        "state": entry.state.value,
+        "total": entry.total,
+        "position": entry.position,
+        "counts": dict(entry.counts),
+        "findings": findings,
+        "failure": entry.failure,
+        "created_at": rfc3339(entry.created_at),
+        "finished_at": rfc3339(entry.finished_at) if entry.finished_at else None,
+    }

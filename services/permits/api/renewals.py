@@ -1,0 +1,182 @@
+"""Routes of time and cover: permits running out, what enterprises lack, the working-day calendar."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field
+
+from services.permits.api.access import Admin, Anyone, Cursor, Limit, Overseer, Reader, behind, told, writing
+from services.permits.api.fields import Day, Document, PlainText
+from services.permits.handlers import calendar as calendars
+from services.permits.handlers.protection import coverage, expiring, expiring_view
+from services.permits.handlers.registrar import Registrar
+from services.permits.handlers.renewals import look_now
+from services.permits.store import register as store
+from services.permits.store.calendar import years
+from services.permits.store.renewals import FIRST, Place
+from shared.database import Database
+from shared.domain.errors import Invalid
+from shared.domain.region import prefix
+from shared.runtime.web import PROBLEMS, Page, read_cursor
+from shared.runtime.web import cursor as cursor_of
+
+RegionPrefix = Annotated[str | None, Query(pattern=r"^(\d{2}){1,3}$", description="2, 4 or 6 digits")]
+Year = Annotated[int, Path(ge=1990, le=2199)]
+
+
+class ExpiringOut(BaseModel):
+    """A permit with few days left. `step`: of the warning, null when an application is on file."""
+
+    number: str
+    credit_code: str
+    name: str | None
+    region: str | None
+    valid_to: date
+    left_days: int = Field(description="0 on the last valid day, below when expired")
+    step: str | None
+    apply_by: date = Field(description="last working day not after valid_to - 60 days (管理条例 Art. 14)")
+    provisional: bool = Field(description="apply_by stands on a year whose notice is not published")
+    renewal_applied_on: date | None
+
+
+class CoverageOut(BaseModel):
+    """An enterprise and what it lacks: permit, valid_permit, outlets, limits, points, covered_points. Empty: nothing.
+    Whether it can be reached is said by `/alerts/v1/endpoints`."""
+
+    credit_code: str
+    name: str
+    region: str
+    industry: str
+    permits: int
+    points: int
+    lacks: list[str]
+
+
+class CalendarYearIn(Document):
+    """A year's notice of the State Council: free days, and weekend days worked instead."""
+
+    holidays: list[Day] = Field(max_length=120)
+    workdays: list[Day] = Field(default=[], max_length=120)
+    source: PlainText = Field(description="the notice's number")
+
+
+class CalendarYearOut(BaseModel):
+    year: int
+    holidays: list[date]
+    workdays: list[date]
+    source: str
+    recorded_at: str
+    revision: int
+
+
+class CalendarYearWritten(CalendarYearOut):
+    changed: bool
+
+
+def renewals_router(registrar: Registrar, database: Database) -> APIRouter:
+    """All routes of time and cover."""
+    router = APIRouter(prefix="/permits/v1", responses=PROBLEMS)
+    _expiring(router, registrar, database)
+    _coverage(router, registrar, database)
+    _calendar(router, registrar, database)
+    return router
+
+
+def _expiring(router: APIRouter, registrar: Registrar, database: Database) -> None:
+    @router.get(
+        "/expiring",
+        tags=["permits"],
+        summary="即将到期的许可证 / Permits running out",
+        response_model=Page[ExpiringOut],
+    )
+    def list_expiring(
+        caller: Reader,
+        on: Annotated[Day | None, Query(description="as seen on this day; today by default")] = None,
+        within_days: Annotated[int, Query(ge=0, le=3650)] = 180,
+        cursor: Cursor = None,
+        limit: Limit = 100,
+    ) -> Any:
+        with database.read() as session:
+            look = look_now(registrar, session)
+            day = on or look.today
+            found = expiring(session, caller, day, within_days=within_days, limit=limit + 1, after=_place(cursor))
+        shown = found[:limit]
+        return {
+            "items": [expiring_view(one, day, look) for one in shown],
+            "next": _cursor(shown[-1].place) if len(found) > limit else None,
+        }
+
+
+def _cursor(place: Place) -> str:
+    return cursor_of(place[0].isoformat(), place[1])
+
+
+def _place(text: str | None) -> Place:
+    key = read_cursor(text, 2)
+    if key is None:
+        return FIRST
+    try:
+        day, number = key
+        if not isinstance(number, str) or not number.isprintable():
+            raise ValueError("no number")
+        return date.fromisoformat(day), number
+    except (ValueError, TypeError) as wrong:
+        raise Invalid(
+            "cursor is not one of this list", field="cursor", value=text, rule="`next` of this list"
+        ) from wrong
+
+
+def _coverage(router: APIRouter, registrar: Registrar, database: Database) -> None:
+    @router.get(
+        "/coverage",
+        tags=["enterprises"],
+        summary="保护缺口 / What enterprises lack to be protected",
+        response_model=Page[CoverageOut],
+    )
+    def list_coverage(caller: Overseer, region: RegionPrefix = None, cursor: Cursor = None, limit: Limit = 100) -> Any:
+        with database.read() as session:
+            found = store.list_enterprises(
+                session,
+                caller,
+                region=prefix(region) if region else None,
+                industry=None,
+                after=behind(cursor),
+                limit=limit + 1,
+            )
+            shown = found[:limit]
+            items = coverage(registrar, session, shown)
+        return {"items": items, "next": cursor_of(shown[-1].credit_code) if len(found) > limit else None}
+
+
+def _calendar(router: APIRouter, registrar: Registrar, database: Database) -> None:
+    tags: list[Any] = ["calendar"]
+
+    @router.put(
+        "/calendar/{year}",
+        tags=tags,
+        summary="登记工作日安排 / Load or correct a year's working days",
+        response_model=CalendarYearWritten,
+        responses={201: {"model": CalendarYearWritten, "description": "Created"}},
+    )
+    def put_year(year: Year, body: CalendarYearIn, _caller: Admin, response: Response) -> Any:
+        """What was decided while the year was provisional is decided again at the next sweep."""
+        with writing(database) as session:
+            written = calendars.put_year(
+                registrar, session, year=year, holidays=body.holidays, workdays=body.workdays, source=body.source
+            )
+        return told(written, response)
+
+    @router.get(
+        "/calendar/{year}", tags=tags, summary="工作日安排 / One year's working days", response_model=CalendarYearOut
+    )
+    def get_year(year: Year, _caller: Anyone) -> Any:
+        with database.read() as session:
+            return calendars.year_view(calendars.one_year(session, year))
+
+    @router.get("/calendar", tags=tags, summary="已公布年份 / Years published", response_model=Page[CalendarYearOut])
+    def list_years(_caller: Anyone) -> Any:
+        with database.read() as session:
+            return {"items": [calendars.year_view(one) for one in years(session)], "next": None}

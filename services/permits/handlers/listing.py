@@ -1,0 +1,208 @@
+"""Takes rows of the official list into the register, many in one transaction: what it sets, what it leaves as it is.
+
+A row sets number, name, validity and category. It makes an enterprise that is not registered yet; of one that is, only
+the name, and only by the first of its permits. A row older than what is registered changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlmodel import Session
+
+from services.permits.domain import permit as rules
+from services.permits.domain.finding import Finding, Outcome
+from services.permits.domain.permit import Change, PermitHistory, Wish, merge_listed
+from services.permits.handlers.permits import put_permit, told_versions
+from services.permits.handlers.registrar import SOURCE, Registrar
+from services.permits.handlers.renewals import Look, look_at, look_now, renewed_entry
+from services.permits.importing.listing import Entry
+from services.permits.store import gaps, listing, renewals
+from services.permits.store.register import EnterpriseEntry
+from shared.domain.clock import rfc3339
+from shared.domain.errors import Invalid
+from shared.domain.events import REGISTERED, REGISTRY, Event
+from shared.runtime.auth import Caller
+
+CREATED, CHANGED, UNCHANGED, REFUSED = "created", "changed", "unchanged", "refused"
+
+
+@dataclass
+class Taken:
+    """What a batch came to."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+
+    def refuse(self, line: int, name: str, value: str, reason: str) -> None:
+        self.counts[REFUSED] += 1
+        self.findings.append(Finding(line, name, value, reason, Outcome.REFUSED))
+
+
+@dataclass
+class _Known:
+    """What the register holds of a batch's enterprises and permits, and what has changed of it so far."""
+
+    enterprises: dict[str, EnterpriseEntry]
+    permits: dict[str, PermitHistory]
+    first: dict[str, str]
+    before: Mapping[str, PermitHistory]
+    named: dict[str, EnterpriseEntry] = field(default_factory=dict)
+    changed: dict[str, PermitHistory] = field(default_factory=dict)
+
+
+def take_list(
+    registrar: Registrar, session: Session, caller: Caller, entries: Sequence[Entry], *, dry_run: bool
+) -> Taken:
+    """Load → decide → save → say; a dry run ends after deciding."""
+    taken, look = Taken(), look_now(registrar, session)
+    known = _load(session, entries)
+    for entry in entries:
+        _take(registrar, session, caller, entry, known, taken, dry_run=dry_run)
+    if not dry_run:
+        _save(registrar, session, known, look)
+    return taken
+
+
+def _load(session: Session, entries: Sequence[Entry]) -> _Known:
+    codes = [entry.credit_code for entry in entries]
+    permits = listing.permits(session, [entry.permit.number for entry in entries])
+    return _Known(
+        enterprises=listing.enterprises(session, codes),
+        permits=dict(permits),
+        first=listing.first_numbers(session, codes),
+        before=permits,
+    )
+
+
+def _take(
+    registrar: Registrar,
+    session: Session,
+    caller: Caller,
+    entry: Entry,
+    known: _Known,
+    taken: Taken,
+    *,
+    dry_run: bool,
+) -> None:
+    try:
+        holder_changed = _take_holder(registrar, caller, entry, known)
+        change = _take_permit(registrar, session, caller, entry, known, dry_run=dry_run)
+    except Invalid as wrong:
+        taken.refuse(entry.line, wrong.field, str(wrong.value), f"expected: {wrong.rule}")
+        return
+    if change is Change.FIRST:
+        taken.counts[CREATED] += 1
+    else:
+        taken.counts[UNCHANGED if change is Change.NONE and not holder_changed else CHANGED] += 1
+
+
+def _take_holder(registrar: Registrar, caller: Caller, entry: Entry, known: _Known) -> bool:
+    """The enterprise made or renamed; raises Invalid when the row does not say enough of a new one."""
+    code = entry.credit_code
+    former = known.enterprises.get(code)
+    document = _named(former, entry, known.first) if former else _new_holder(entry)
+    if not caller.sees(credit_code=None, region=str(document["region"])):
+        raise Invalid(
+            f"{code} is outside the scope",
+            field="region",
+            value=document["region"],
+            rule="an enterprise of your division",
+        )
+    known.first[code] = min(entry.permit.number, known.first.get(code, entry.permit.number))
+    if former is not None and former.document == document:
+        return False
+    version = {"recorded_at": rfc3339(registrar.now()), "document": document}
+    revision = former.revision + 1 if former else 1
+    known.enterprises[code] = known.named[code] = EnterpriseEntry(
+        code, document, (*(former.versions if former else ()), version), revision
+    )
+    return True
+
+
+def _named(former: EnterpriseEntry, entry: Entry, first: Mapping[str, str]) -> dict[str, Any]:
+    """Plants of one enterprise stand in the list under their own names: the first permit's row names it."""
+    leads = entry.permit.number <= first.get(entry.credit_code, entry.permit.number)
+    return {**former.document, "name": entry.name if leads and entry.name else former.document["name"]}
+
+
+def _new_holder(entry: Entry) -> dict[str, Any]:
+    said = {"name": entry.name, "industry": entry.industry, "region": entry.region}
+    for name, value in said.items():
+        if value is None:
+            raise Invalid(
+                f"the row says no {name}", field=name, value="", rule="needed for an enterprise not registered yet"
+            )
+    return {
+        "credit_code": entry.credit_code,
+        **said,
+        "longitude": entry.longitude,
+        "latitude": entry.latitude,
+        "positive_list_until": None,
+        "group": None,
+    }
+
+
+def _take_permit(
+    registrar: Registrar, session: Session, caller: Caller, entry: Entry, known: _Known, *, dry_run: bool
+) -> Change:
+    number = entry.permit.number
+    former = known.permits.get(number) or PermitHistory(number, entry.credit_code)
+    newest = former.newest
+    if newest is not None and entry.permit.valid_from < newest.valid_from:
+        raise Invalid(
+            f"{number} is registered from {newest.valid_from}",
+            field="valid_from",
+            value=entry.permit.valid_from.isoformat(),
+            rule=f"not older than the period registered, from {newest.valid_from}",
+        )
+    wish = Wish(merge_listed(newest.document if newest else None, entry.permit))
+    outcome = rules.put(former, wish, today=registrar.today(), now=registrar.now())
+    if outcome.change is Change.NONE:
+        return outcome.change
+    if wish.document["outlets"] is not None:  # its points take part: the road of single permits
+        if not dry_run:
+            put_permit(registrar, session, caller, number=number, wish=wish, placed=[])
+        return outcome.change
+    history = replace(outcome.history, revision=former.revision if number in known.changed else former.revision + 1)
+    known.permits[number] = known.changed[number] = history
+    return outcome.change
+
+
+def _save(registrar: Registrar, session: Session, known: _Known, look: Look) -> None:
+    listing.save_enterprises(session, list(known.named.values()))
+    nothing = PermitHistory("", "")
+    listing.save_permits(
+        session, [(history, known.before.get(number, nothing)) for number, history in known.changed.items()]
+    )
+    _say(registrar, session, known)
+    former = renewals.find(session, known.changed) if known.changed.keys() & known.before.keys() else {}
+    entries = [
+        replace(renewed_entry(history, former.get(number)), holder=known.enterprises[history.credit_code].document)
+        for number, history in known.changed.items()
+    ]
+    look_at(registrar, session, entries, look)
+    gaps.look_again_of(session, sorted({one.credit_code for one in known.changed.values()}), look.today)
+
+
+def _say(registrar: Registrar, session: Session, known: _Known) -> None:
+    now = registrar.now()
+    facts: list[tuple[str, str, int, dict[str, Any]]] = [
+        ("enterprise", one.credit_code, one.revision, {"document": one.document, "versions": list(one.versions)})
+        for one in known.named.values()
+    ]
+    facts += [
+        ("permit", one.number, one.revision, {"credit_code": one.credit_code, "versions": told_versions(one, {})})
+        for one in known.changed.values()
+    ]
+    said = [
+        (
+            f"{kind}:{name}",
+            Event(REGISTERED, SOURCE, f"{kind}:{name}", revision, now, {"kind": kind, "id": name, **more}),
+        )
+        for kind, name, revision, more in facts
+    ]
+    registrar.outbox.say_all(session, REGISTRY, said, wall_now=registrar.clock.wall_now())

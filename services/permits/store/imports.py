@@ -1,0 +1,142 @@
+"""Rows of imports: what is being taken in, how far it is, and what there was to say of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, insert
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
+
+from services.permits.domain.finding import Finding, Outcome
+from services.permits.store.bulk import table_of
+from services.permits.store.tables import ImportFindingRow, ImportRow
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+UNFINISHED = (State.WAITING.value, State.RUNNING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportEntry:
+    """One import. `position`: rows taken in so far; `counts`: what became of them."""
+
+    id: str
+    filename: str
+    dry_run: bool
+    state: State
+    caller: Mapping[str, Any]
+    total: int
+    position: int
+    counts: Mapping[str, int]
+    created_at: datetime
+    finished_at: datetime | None = None
+    failure: str | None = None
+
+
+def add(session: Session, entry: ImportEntry, content: bytes) -> None:
+    session.add(ImportRow(**_columns(entry), content=content))
+    session.flush()
+
+
+def find(session: Session, name: str, *, lock: bool = False) -> ImportEntry | None:
+    wanted = select(ImportRow).where(ImportRow.id == name).options(defer(ImportRow.content))  # type: ignore[arg-type]
+    row = session.exec(wanted.with_for_update() if lock else wanted).first()
+    return _entry(row) if row else None
+
+
+def content_of(session: Session, name: str) -> bytes | None:
+    return session.exec(select(ImportRow.content).where(ImportRow.id == name)).first()
+
+
+def unfinished(session: Session) -> list[str]:
+    """Imports that wait or run, the oldest first."""
+    wanted = select(ImportRow.id).where(col(ImportRow.state).in_(UNFINISHED))
+    return list(session.exec(wanted.order_by(col(ImportRow.created_at), col(ImportRow.id))))
+
+
+def save(session: Session, entry: ImportEntry) -> None:
+    """The row as it is now; a finished import keeps no content."""
+    columns = _columns(entry) | ({"content": None} if entry.state.value not in UNFINISHED else {})
+    table = table_of(ImportRow)
+    session.connection().execute(table.update().where(table.c.id == entry.id).values(**columns))
+
+
+def add_findings(session: Session, name: str, findings: Sequence[Finding]) -> None:
+    rows = [
+        {
+            "import_id": name,
+            "line": one.line,
+            "field": one.field,
+            "value": one.value,
+            "reason": one.reason,
+            "outcome": one.outcome.value,
+        }
+        for one in findings
+    ]
+    if rows:
+        session.connection().execute(insert(table_of(ImportFindingRow)), rows)
+
+
+def findings(session: Session, name: str, *, after: int, limit: int) -> list[tuple[int, Finding]]:
+    """What there was to say, in order; each with its number to go on after."""
+    wanted = select(ImportFindingRow).where(ImportFindingRow.import_id == name, col(ImportFindingRow.id) > after)
+    rows = session.exec(wanted.order_by(col(ImportFindingRow.id)).limit(limit))
+    return [
+        (int(row.id or 0), Finding(row.line, row.field, row.value, row.reason, Outcome(row.outcome))) for row in rows
+    ]
+
+
+def count_findings(session: Session, name: str) -> int:
+    wanted = select(func.count()).select_from(ImportFindingRow).where(ImportFindingRow.import_id == name)
+    return int(session.exec(wanted).one())
+
+
+def _columns(entry: ImportEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "filename": entry.filename,
+        "dry_run": entry.dry_run,
+        "state": entry.state.value,
+        "caller": dict(entry.caller),
+        "total": entry.total,
+        "position": entry.position,
+        "counts": dict(entry.counts),
+        "failure": entry.failure,
+        "created_at": entry.created_at,
+        "finished_at": entry.finished_at,
+    }
+
+
+def _entry(row: ImportRow) -> ImportEntry:
+    return ImportEntry(
+        id=row.id,
+        filename=row.filename,
+        dry_run=row.dry_run,
+        state=State(row.state),
+        caller=row.caller,
+        total=row.total,
+        position=row.position,
+        counts=row.counts,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        failure=row.failure,
+    )
+
+
+def moved(entry: ImportEntry, *, rows: int, counts: Mapping[str, int]) -> ImportEntry:
+    """So many rows further."""
+    summed = dict(entry.counts)
+    for name, number in counts.items():
+        summed[name] = summed.get(name, 0) + number
+    return replace(entry, state=State.RUNNING, position=entry.position + rows, counts=summed)
