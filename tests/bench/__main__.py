@@ -19,6 +19,7 @@ from rich.table import Table
 
 from tests.bench.embedded import idle_cpu, readings, time_to_ready
 from tests.bench.frames import frame_to_webhook, gateway_packets
+from tests.bench.many import peer_decision, stream_listeners
 from tests.bench.rows import Row
 
 BENCHES: dict[str, Callable[[Path], list[Row]]] = {
@@ -27,6 +28,8 @@ BENCHES: dict[str, Callable[[Path], list[Row]]] = {
     "gateway": gateway_packets,
     "readings": readings,
     "webhook": frame_to_webhook,
+    "peers": peer_decision,
+    "listeners": stream_listeners,
 }
 
 
