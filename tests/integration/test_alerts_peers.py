@@ -15,12 +15,16 @@ from typing import Any
 
 import pytest
 
-from services.alerts.store.routing_tables import FACT, NOTICE
+from services.alerts.store.routing_tables import ENTERPRISE, FACT, NOTICE, PERMIT
 from shared.database import open_database
+from shared.domain.errors import Invalid
+from shared.domain.events import HEARTBEAT, REGISTRY, Event
 from shared.domain.risk import RiskState
+from shared.eventlog.codec import encode_event
+from shared.ports import Record
 from shared.runtime.migrating import migrate
 from tests.support.alerts_case import T0
-from tests.support.district import District, a_district, codes, minutes, opened, trouble
+from tests.support.district import District, a_district, an_enterprise, codes, minutes, opened, registered, trouble
 from tests.support.receiver import Receiver
 
 SLOT = T0 + timedelta(hours=1)
@@ -68,6 +72,45 @@ def test_a_common_trouble_is_told_to_the_whole_class_at_the_next_whole_hour(dist
         assert district.get(f"enterprise:{outsider}", "/peer-notices")["items"] == []
         assert district.get(f"enterprise:{outsider}", "/events")["items"] == []
         assert district.client(f"enterprise:{outsider}").get(f"/alerts/v1/peer-notices/{notice.id}").status_code == 404
+
+
+def test_the_permit_that_governs_on_the_day_says_who_is_exposed(district: District) -> None:
+    some = codes(12)
+    district.settle(*some)
+    district.settle("G001", group="集团")  # three sites of one group
+    district.settle("G002", group="集团")
+    first, permit = an_enterprise("V001", factors=["a34013"])
+    later = json.loads(permit.value or b"")
+    (version,) = later["data"]["versions"]
+    document = json.loads(json.dumps(version["document"]).replace("a34013", "a21026"))
+    for code, day in (("V001", "2026-11-20"), ("V002", "2026-11-21")):  # the second changes tomorrow only
+        new = {"effective_from": day, "recorded_at": version["recorded_at"], "document": document}
+        data = {"credit_code": code, "versions": [version, new]}
+        enterprise = first if code == "V001" else an_enterprise(code)[0]
+        district.register([enterprise, registered("permit", f"{code}001P", data)])
+    three(district, some)
+    district.at(SLOT)
+    district.relay()
+    received = {
+        code: len(district.get(f"enterprise:{code}", "/peer-notices")["items"])
+        for code in ("E011", "G001", "G002", "V001", "V002")
+    }
+    assert received == {"E011": 1, "G001": 1, "G002": 1, "V001": 1, "V002": 0}
+
+
+def test_the_register_read_again_changes_nothing_and_its_heartbeat_is_passed_over(district: District) -> None:
+    district.settle("E001")
+    district.settle("E001", factors=["a21026", "w01018"])
+    beat = Event(HEARTBEAT, "/permits", "registry:heartbeat", 7, T0, {})
+    gone = Record(REGISTRY, 0, 1, "enterprise:E009", None, {}, T0)
+    district.register([Record(REGISTRY, 0, 0, "heartbeat", encode_event(beat), {}, T0), gone])
+    district.register(an_enterprise("E001", factors=["a21026"]))
+    ((_, industry, group, region, province, party),) = district.rows(ENTERPRISE)
+    assert (industry, group, region, province, party) == ("D4411", "D441", "150102", "15", None)
+    assert [one["families"] for row in district.rows(PERMIT) for one in row.versions] == [["flue", "so2"]]
+    broken = registered("permit", "E001001P", {"credit_code": "E001", "versions": [{"document": {}}]})
+    with pytest.raises(Invalid):
+        district.register([broken])
 
 
 def test_ticks_restarts_and_replays_make_no_second_notice(district: District, tmp_path: Path) -> None:

@@ -105,12 +105,13 @@ class PeerStore:
 
     # the register
     def keep_enterprise(self, session: Session, known: Enterprise) -> None:
+        industry, region = known.industry or "", known.region or ""  # an imported one may lack them: it is in no class
         row = {
             "credit_code": known.credit_code,
-            "industry": known.industry,
-            "industry_group": known.industry[:GROUP_CHARACTERS],
-            "region": known.region,
-            "province": known.region[:PROVINCE_DIGITS],
+            "industry": industry,
+            "industry_group": industry[:GROUP_CHARACTERS],
+            "region": region,
+            "province": region[:PROVINCE_DIGITS],
             "party": (known.group or "").strip() or None,
         }
         new = _upsert(session)(ENTERPRISE).values(row)
