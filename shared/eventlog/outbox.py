@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, Table, insert
 from sqlmodel import Field, Session, SQLModel
 
-from shared.database import SAID, UtcDateTime, WideInteger
+from shared.database import SAID, UtcDateTime, WideInteger, insert_all
 from shared.domain.events import Event
 from shared.eventlog.codec import encode_event
 
@@ -57,7 +57,7 @@ class Outbox:
         if said:
             shared: dict[str, Any] = {"topic": topic, "headers": {}, "created_at": wall_now}
             rows = [{**shared, "key": key, "event_id": event.id, "value": encode_event(event)} for key, event in said]
-            session.connection().execute(insert(self._table), rows)
+            insert_all(session, self._table, rows)
             session.info[SAID] = True
 
     def put(

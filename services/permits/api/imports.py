@@ -103,12 +103,8 @@ def imports_router(importer: Importer) -> APIRouter:
 
 
 def _behind(text: str | None) -> int:
-    key = read_cursor(text, 1)
-    if key is None:
-        return 0
-    if not isinstance(key[0], int) or not 0 <= key[0] < 2**63:
-        raise Invalid("cursor is not one of this list", field="cursor", value=text, rule="`next` of this list")
-    return key[0]
+    key = read_cursor(text, int)
+    return key[0] if key else 0
 
 
 def finding_view(one: Any) -> dict[str, Any]:

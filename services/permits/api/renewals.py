@@ -115,15 +115,12 @@ def _cursor(place: Place) -> str:
 
 
 def _place(text: str | None) -> Place:
-    key = read_cursor(text, 2)
+    key = read_cursor(text, str, str)
     if key is None:
         return FIRST
     try:
-        day, number = key
-        if not isinstance(number, str) or not number.isprintable():
-            raise ValueError("no number")
-        return date.fromisoformat(day), number
-    except (ValueError, TypeError) as wrong:
+        return date.fromisoformat(key[0]), key[1]
+    except ValueError as wrong:
         raise Invalid(
             "cursor is not one of this list", field="cursor", value=text, rule="`next` of this list"
         ) from wrong

@@ -73,6 +73,7 @@ class Swept:
 
     book: Book
     sayings: tuple[Saying, ...]
+    valid_to: date
     look_again: date | None
     reason: Reason
 
@@ -92,8 +93,9 @@ def sweep(
     renewal, told = _renewal(book.renewal, expiry, decision, now, calendar)
     desk, asked = _desk(book.desk, expiry, today, now, calendar)
     after = Book(renewal, desk)
-    days = [next_day(line, after.steps, today, calendar=calendar), _desk_next(expiry, today, calendar)]
-    return Swept(after, (*told, *asked), min((day for day in days if day), default=None), decision.reason)
+    days = [next_day(line, expiry, after.steps, today, calendar=calendar), _desk_next(expiry, today, calendar)]
+    look_again = min((day for day in days if day), default=None)
+    return Swept(after, (*told, *asked), expiry.valid_to, look_again, decision.reason)
 
 
 def _renewal(

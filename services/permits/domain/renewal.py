@@ -197,9 +197,10 @@ def decide(
     return Decision(Reason.STEP_DUE, step=due, said=due)
 
 
-def next_day(line: Timeline, said: Mapping[date, Step], today: date, *, calendar: WorkCalendar) -> date | None:
-    """The next day on which a sweep can find something new here; None: only an edit or a discharge can."""
-    expiry = line.on(today)
+def next_day(
+    line: Timeline, expiry: Expiry, said: Mapping[date, Step], today: date, *, calendar: WorkCalendar
+) -> date | None:
+    """The next day on which a look can find something new here; None: only an edit or a discharge can."""
     days = line.turning_points(today)
     if expiry.applies_from is not None:
         days.append(expiry.applies_from)

@@ -73,10 +73,7 @@ def look_at(registrar: Registrar, session: Session, entries: Iterable[RenewalEnt
     swept = [(entry, _sweep(entry, look)) for entry in entries]
     renewals.save(
         session,
-        [
-            replace(entry, book=one.book, look_again=one.look_again, valid_to=entry.line.on(look.today).valid_to)
-            for entry, one in swept
-        ],
+        [replace(entry, book=one.book, look_again=one.look_again, valid_to=one.valid_to) for entry, one in swept],
     )
     risks = [risk for entry, one in swept for risk in _risks(entry, one, look)]
     say_risks(registrar, session, risks)

@@ -110,9 +110,9 @@ def _credit_code(text: str, field: str) -> str:
 def _code(text: str, field: str, check: Callable[[str, str], str], guesses: Callable[[str], list[str]]) -> Cleaned:
     """The text as it stands, or the one mend whose check character fits; raises Invalid that shows what came."""
     narrowed = narrow(text)
-    fitting = {guess: None for guess in [narrowed.text, *guesses(narrowed.text)] if _fits(check, guess, field)}
-    if len(fitting) > 1 and narrowed.text in fitting:
-        fitting = {narrowed.text: None}
+    if _fits(check, narrowed.text, field):
+        return narrowed
+    fitting = {guess: None for guess in guesses(narrowed.text) if _fits(check, guess, field)}
     if len(fitting) != 1:
         try:
             check(narrowed.text, field)
@@ -120,9 +120,7 @@ def _code(text: str, field: str, check: Callable[[str, str], str], guesses: Call
             raise Invalid(wrong.detail, field=field, value=text, rule=wrong.rule) from wrong
     (kept,) = fitting
     mends = [narrowed.mend] if narrowed.mend else []
-    if kept != narrowed.text:
-        mends.append(f"read as {kept}, whose check character fits")
-    return Cleaned(kept, ", ".join(mends) or None)
+    return Cleaned(kept, ", ".join([*mends, f"read as {kept}, whose check character fits"]))
 
 
 def _fits(check: Callable[[str, str], str], text: str, field: str) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import func, insert
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from services.permits.domain.permit import PermitHistory
 from services.permits.store.bulk import chunks, table_of, upsert
 from services.permits.store.register import EnterpriseEntry, find_permits
 from services.permits.store.tables import EnterpriseRow, PermitRow, PermitVersionRow
+from shared.database import insert_all
 
 
 def enterprises(session: Session, codes: Iterable[str]) -> dict[str, EnterpriseEntry]:
@@ -86,4 +87,4 @@ def save_permits(session: Session, changed: Sequence[tuple[PermitHistory, Permit
         ]
     upsert(session, PermitRow, rows)
     if versions:
-        session.connection().execute(insert(table_of(PermitVersionRow)), versions)
+        insert_all(session, table_of(PermitVersionRow), versions)
