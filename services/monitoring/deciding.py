@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlmodel import Session
 
+from services.monitoring.domain.nearing import HOURS_OF_A_RUNNING_DAY
 from services.monitoring.domain.reading import NORMAL
-from services.monitoring.domain.validity import MINUTES_OF_AN_HOUR, Mean, own_hour
+from services.monitoring.domain.validity import MINUTES_OF_AN_HOUR, MINUTES_TO_SPEAK, Mean, own_hour
 from services.monitoring.domain.verdict import (
     GRACE_S,
     Bound,
@@ -26,7 +27,7 @@ from services.monitoring.domain.verdict import (
 )
 from services.monitoring.domain.windows import DAY_S, HOUR_S, day_start_s, end_s, shanghai_date
 from services.monitoring.store.decisions import OutletKey, decisions_of, outlet_key, write_decisions
-from services.monitoring.store.due import DAY, HOUR, DueKey, mark_due
+from services.monitoring.store.due import DAY, HOUR, RUNNING_DAY, DueKey, mark_due
 from services.monitoring.store.register import Governed, Register, Site
 from services.monitoring.store.values import Key, samples_of_hour, values_of
 from shared.domain.pollutant import OXYGEN
@@ -100,6 +101,8 @@ class Decider:
             if any(by == "day" for _, by in case.governed.bounds):
                 day = day_start_s(start)
                 changes.waiting[mn, DAY, day] = max(day + DAY_S + GRACE_S + RETRY_S, case.now_s)
+                if case.now_s < day + DAY_S:
+                    changes.waiting[mn, RUNNING_DAY, day] = case.now_s + RETRY_S
 
     def _change(
         self, case: _Case, factor: str, bound: Bound, verdict: Verdict, old: Row | None, changes: Changes
@@ -108,13 +111,14 @@ class Decider:
         if old is None or any(old[name] != row[name] for name in row if name != "decided_at_s"):
             _taken(old, row, case, changes)
 
-    def running(self, session: Session, site: Site, hour_s: int, least: int) -> dict[str, Verdict]:
-        """The hour's own means so far against the hour limits, by factor; only those that speak already."""
-        governed = site.governed(hour_s)
+    def running(self, session: Session, site: Site, window: tuple[str, int], now_s: int) -> dict[str, Verdict]:
+        """The running window's own means so far against its limits, by factor; only those that speak already."""
+        averaging, start = window
+        governed = site.governed(start)
         if governed is None:
             return {}
-        case = _Case(session, (site.point.mn, HOUR, hour_s), governed, {}, 0)
-        verdicts = {f: decide(b, None, None, case.own_hour(hour_s, f, least)) for f, b in governed.of(HOUR)}
+        case = _Case(session, (site.point.mn, averaging, start), governed, {}, now_s)
+        verdicts = {factor: case.so_far(factor, bound) for factor, bound in governed.of(averaging)}
         return {factor: verdict for factor, verdict in verdicts.items() if verdict.decided is not None}
 
 
@@ -143,6 +147,14 @@ class _Case:
             return decide(bound, reported, oxygen, OwnMeans())
         return decide(bound, reported, oxygen, self.own_hour(start, factor, MINUTES_OF_AN_HOUR))
 
+    def so_far(self, factor: str, bound: Bound) -> Verdict:
+        """What the running window's mean so far says: ten minutes of an hour, six deciding hours of a day."""
+        _, averaging, start = self.window
+        if averaging == "hour":
+            return decide(bound, None, None, self.own_hour(start, factor, MINUTES_TO_SPEAK))
+        hours = min(24, max(0, self.now_s - start) // HOUR_S)
+        return own_day(bound, self._hour_verdicts(factor, bound, hours), HOURS_OF_A_RUNNING_DAY)
+
     def own_hour(self, hour_s: int, factor: str, least: int) -> OwnMeans:
         """Own means of one hour, those with enough minutes behind them."""
         if hour_s not in self._hours:
@@ -159,13 +171,13 @@ class _Case:
 
         return OwnMeans(enough(factor), enough(OXYGEN))
 
-    def _hour_verdicts(self, factor: str, bound: Bound) -> list[Verdict]:
-        """What each hour of the day says against the day's limit."""
+    def _hour_verdicts(self, factor: str, bound: Bound, hours: int = 24) -> list[Verdict]:
+        """What each of the day's first `hours` hours says against the day's limit."""
         mn, _, day = self.window
         if self._day is None:
             self._day = values_of(self.session, [(mn, HOUR, day + n * HOUR_S) for n in range(24)])
         found = []
-        for n in range(24):
+        for n in range(hours):
             hour = day + n * HOUR_S
             values = self._day.get((mn, HOUR, hour), {})
             verdict = decide(bound, values.get(factor), values.get(OXYGEN), None)

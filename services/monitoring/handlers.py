@@ -8,7 +8,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -17,6 +17,7 @@ from services.monitoring.deciding import Changes, Decider
 from services.monitoring.domain.reading import rank
 from services.monitoring.domain.windows import HOUR_S, hour_start_s, seconds, start_s
 from services.monitoring.excess import Excesses, Now
+from services.monitoring.faults import Faults
 from services.monitoring.intake import Accepted, Packet, Rejection, data_time, examine, read_packet
 from services.monitoring.store import quarantine
 from services.monitoring.store.decisions import new_discharges
@@ -37,6 +38,8 @@ from shared.runtime.consuming import NotYet
 from shared.runtime.metrics import Metrics
 
 REGISTER_GROUP = "monitoring-register"
+WAITS_FOR_REGISTER = timedelta(seconds=30)  # by wall clock, since the log took the packet
+MOST_DIGITS = 18  # an offset is an int64
 RUNNING_EVERY_S = 300  # a running mean is looked at so often at most
 GRACE_END_S = 2 * HOUR_S  # from an hour's start to the end of its grace
 
@@ -76,10 +79,11 @@ class PacketHandler:
         book = RiskBook(outbox, metrics)
         self.excesses = Excesses(register, book)
         self.watching = Watching(register, book)
+        self._faults = Faults(register, book)
 
     def take(self, session: Session, records: Sequence[Record]) -> None:
-        self._wait_for_register(session, records)
         now = Now(self._clock.field_now(), self._clock.wall_now())
+        self._wait_for_register(session, records, now.wall)
         packets = [(record, read_packet(record.value or b"")) for record in records]
         sites = self._register.sites(session, {p.mn for _, p in packets if isinstance(p, Packet)})
         lock_points(session, _with_siblings(sites, now.s))
@@ -95,6 +99,7 @@ class PacketHandler:
         """What changed verdicts mean: episodes, nearing, faults, and that somebody discharges."""
         self.excesses.take(session, changes, now)
         self.watching.take(session, changes, now)
+        self._faults.take(session, changes, now)
         holders = {(permit, day): code for permit, day, code in changes.discharges}
         for permit, day in sorted(new_discharges(session, holders.keys())):
             code = holders[permit, day]
@@ -102,10 +107,11 @@ class PacketHandler:
             event = Event(DISCHARGE_SEEN, SOURCE, f"discharge:{permit}:{day}", 1, now.field, data)
             self._outbox.say(session, RISKS, code, event, wall_now=now.wall)
 
-    def _wait_for_register(self, session: Session, records: Sequence[Record]) -> None:
-        """A packet whose writer knew more of the register than we do waits."""
-        said = (record.headers.get("registry", b"0") for record in records)
-        known = max((int(offset) for offset in said if offset.isdigit()), default=0)
+    def _wait_for_register(self, session: Session, records: Sequence[Record], wall_now: datetime) -> None:
+        """A packet whose writer knew more of the register than we do waits, but not for ever: what a foreign producer
+        says may never come, and what we learn later has the windows decided anew or brings the packet back."""
+        young = (record for record in records if abs(wall_now - record.appended_at) < WAITS_FOR_REGISTER)
+        known = max(map(_register_known, young), default=0)
         if known > self._progress.position(session, REGISTER_GROUP, REGISTRY):
             raise NotYet
 
@@ -121,6 +127,12 @@ class PacketHandler:
                 assert isinstance(packet, Packet)
                 _collect(batch, (record, packet, found), lookup.sites[packet.mn], received, now.s)
         return batch
+
+
+def _register_known(record: Record) -> int:
+    """The `registry` offset that the writer knew; 0 when it says none, or nonsense."""
+    said = record.headers.get("registry", b"")
+    return int(said) if said.isdigit() and len(said) <= MOST_DIGITS else 0
 
 
 def _received(packet: Packet | Rejection, record: Record, now: datetime) -> datetime:

@@ -11,8 +11,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from services.monitoring.deciding import REDECIDE_S
-from services.monitoring.domain.validity import MINUTES_TO_SPEAK
-from services.monitoring.domain.windows import DAY_S, HOUR_S, day_start_s, hour_start_s, seconds
+from services.monitoring.domain.windows import DAY_S, HOUR_S, LENGTH_S, day_start_s, hour_start_s, seconds
 from services.monitoring.excess import KIND, Now
 from services.monitoring.handlers import PacketHandler
 from services.monitoring.putting_back import PutBack
@@ -23,6 +22,7 @@ from services.monitoring.store.due import (
     HOUR,
     REDO,
     RUNNING,
+    RUNNING_DAY,
     UNKNOWN,
     DueKey,
     done,
@@ -99,20 +99,21 @@ class Jobs:
             part = {window for window in windows if window[1] == averaging}
             self._handler.settle(session, decider.decide(session, part, now.s, settle=True), now)
         for mn, kind, start in keys:
-            if kind == RUNNING:
-                self._running(session, mn, start, now)
+            if kind in (RUNNING, RUNNING_DAY):
+                self._running(session, mn, (HOUR if kind == RUNNING else DAY, start), now)
             elif kind.startswith(UNKNOWN):
                 self._unknown(session, mn, kind.removeprefix(f"{UNKNOWN}-"), start, now)
 
-    def _running(self, session: Session, mn: str, hour: int, now: Now) -> None:
-        """The running hour's mean so far; a closed hour is decided, not foretold."""
-        if hour != hour_start_s(now.s):
+    def _running(self, session: Session, mn: str, window: tuple[str, int], now: Now) -> None:
+        """The running window's mean so far; a closed window is decided, not foretold."""
+        averaging, start = window
+        if now.s >= start + LENGTH_S[averaging]:
             return
         decider = self._handler.decider
         site = decider.register.sites(session, [mn]).get(mn)
         if site is not None:
-            verdicts = decider.running(session, site, hour, MINUTES_TO_SPEAK)
-            self._handler.watching.running(session, site, hour, verdicts, now)
+            verdicts = decider.running(session, site, window, now.s)
+            self._handler.watching.running(session, site, window, verdicts, now)
 
     def _unknown(self, session: Session, mn: str, averaging: str, last: int, now: Now) -> None:
         """24 windows after the last excess: whatever is still open closes as unknown."""

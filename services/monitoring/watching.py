@@ -1,8 +1,11 @@
-"""The lesser risks that windows show: means near their limit, and instruments that report themselves broken."""
+"""Means near their limit: the risk of each outlet, factor and averaging is what its newest windows say.
+
+A running mean may raise it, never end it. What is over is `excess.py`'s, what is broken `faults.py`'s.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -11,89 +14,85 @@ from sqlmodel import Session
 
 from services.monitoring.deciding import Changes
 from services.monitoring.domain import wording
-from services.monitoring.domain.fault import fault
-from services.monitoring.domain.nearing import Nearing, Step, step
-from services.monitoring.domain.verdict import GRACE_S, Status, Verdict, shown_value
-from services.monitoring.domain.windows import LENGTH_S, end_s, instant
+from services.monitoring.domain.nearing import GRAVITY, Near, Nearness, Seen, ended_by, nearness, standing
+from services.monitoring.domain.verdict import Verdict, shown_value
+from services.monitoring.domain.windows import end_s, instant
 from services.monitoring.excess import Now
-from services.monitoring.store.decisions import historical, outlet_key
+from services.monitoring.store.decisions import OutletKey, historical, newest_decided, outlet_key
 from services.monitoring.store.register import Register, Site
 from services.monitoring.store.risks import RiskBook, minted, open_risks
+from services.monitoring.telling import concerning, ended, fresh
 from shared.domain.identity import derived_id
 from shared.domain.quantity import micro
-from shared.domain.risk import Cleared, Risk, RiskState, Window
+from shared.domain.risk import Cleared, Window
 
-NEARING, FAULT = "emission.nearing", "data.fault"
+NEARING = "emission.nearing"
+PAGE = 12  # windows looked at first; a run is rarely longer
 Row = Mapping[str, Any]
 
 
 class Watching:
-    """Keeps nearing and fault risks in step with decided windows and running means."""
+    """Keeps nearing risks in step with decided windows and running means."""
 
     def __init__(self, register: Register, book: RiskBook) -> None:
         self._register = register
         self._book = book
 
     def take(self, session: Session, changes: Changes, now: Now) -> None:
-        """What newly decided windows say; windows seen long after their end say nothing here."""
-        rows = [after for _, after in changes.rows if not historical(after) and _fresh(after, now)]
-        if not rows:
+        """What changed verdicts say; windows seen long after their end open nothing."""
+        keys = changes.keys()
+        if not keys:
             return
-        near = open_risks(session, NEARING, {outlet_key(row).subject for row in rows})
-        broken = open_risks(session, FAULT, {_fault_subject(row["mn"], row["factor"]) for row in rows})
-        for row in sorted(rows, key=lambda row: (row["start_s"], row["mn"], row["factor"])):
-            self._near(session, row, near, now, closed=end_s(row["start_s"], row["averaging"]) <= now.s)
-            self._fault(session, row, broken, now)
+        rows = open_risks(session, NEARING, [key.subject for key in keys])
+        for key in sorted(keys, key=lambda key: key.subject):
+            if key.subject in rows or any(_may_open(before, after, now) for before, after in keys[key]):
+                self._settle(session, key, rows.get(key.subject), None, now)
 
-    def running(self, session: Session, site: Site, hour_s: int, verdicts: Mapping[str, Verdict], now: Now) -> None:
-        """What the running hour's means so far say."""
-        governed = site.governed(hour_s)
-        if governed is None or not verdicts:
-            return
-        rows = []
-        for factor, verdict in verdicts.items():
-            bound = governed.bounds[factor, "hour"]
-            rows.append({
-                "mn": site.point.mn, "averaging": "hour", "start_s": hour_s, "factor": factor,
-                "permit": governed.permit, "outlet": governed.outlet, "credit_code": governed.credit_code,
-                "status": verdict.status.value, "decided": verdict.decided, "measured": verdict.measured,
-                "limit": str(bound.limit), "unit": bound.unit,
-                "value_kind": verdict.value_kind.value if verdict.value_kind else None,
-                "reference_o2_pct": None if bound.reference_o2_pct is None else str(bound.reference_o2_pct),
-            })  # fmt: skip
-        near = open_risks(session, NEARING, {outlet_key(row).subject for row in rows})
-        for row in rows:
-            self._near(session, row, near, now, closed=False)
+    def running(
+        self, session: Session, site: Site, window: tuple[str, int], verdicts: Mapping[str, Verdict], now: Now
+    ) -> None:
+        """What the running window's means so far say; `window`: averaging and start."""
+        near = [row for row in _running_rows(site, window, verdicts) if _nearness(row, closed=False).near]
+        rows = open_risks(session, NEARING, {outlet_key(row).subject for row in near})
+        for row in near:
+            key = outlet_key(row)
+            before = rows.get(key.subject)
+            if before is None or before.last_s <= row["start_s"]:
+                self._settle(session, key, before, row, now)
 
-    def _near(self, session: Session, row: Row, near: dict[str, Any], now: Now, *, closed: bool) -> None:
-        subject = outlet_key(row).subject
-        standing = near.get(subject)
-        if row["decided"] is None or (standing is not None and row["start_s"] < standing.last_s):
+    def _settle(self, session: Session, key: OutletKey, before: Any, running: Row | None, now: Now) -> None:
+        """Make the risk what the windows say. `before`: its open row; `running`: a near mean of the running window."""
+        closed = _closed(session, key, before.last_s if before is not None else None)
+        seen = [Seen(row["start_s"], _nearness(row)) for row in closed]
+        so_far = _so_far(before, running)
+        found = standing(seen, so_far)
+        if found is None:
+            if before is not None:
+                self._end(session, before, seen, now)
             return
-        condition = Nearing(standing.condition) if standing is not None else None
-        found = step(row["decided"], micro(Decimal(row["limit"])), closed=closed, standing=condition)
-        if found.raised:
-            self._raise(session, row, subject, standing, found.raised, now, closed=closed)
-            near.update(open_risks(session, NEARING, [subject]))
-        elif found.cleared and standing is not None:
-            self._clear(session, standing, subject, found, now)
-            del near[subject]
+        newest = next((row for row in closed if row["start_s"] == found.last), None)
+        if newest is None:
+            if running is not None and so_far is not None and not _known(before, so_far):
+                self._raise(session, key, before, (found, running, so_far.nearness), now)
+        elif before is not None or fresh(newest, now):
+            self._raise(session, key, before, (found, newest, None), now)
 
     def _raise(
-        self, session: Session, row: Row, subject: str, standing: Any, condition: Nearing, now: Now, *, closed: bool
+        self, session: Session, key: OutletKey, before: Any, what: tuple[Near, Row, Nearness | None], now: Now
     ) -> None:
-        limit = Decimal(row["limit"])
+        """`what`: the run, the window that speaks for it, and how near its mean is so far if it is still running."""
+        found, row, so_far = what
+        limit, closed = Decimal(row["limit"]), so_far is None
         decided = shown_value(row["decided"], limit) or "0"
-        if standing is not None and standing.condition == condition.value and standing.start_s == row["start_s"]:
-            return  # the same window at the same step: not worth a word
-        first = standing.start_s if standing is not None else row["start_s"]
         why = wording.nearing(
             row["factor"], row["averaging"], decided=decided, limit=row["limit"], unit=row["unit"], closed=closed
         )
         risk = replace(
-            self._base(session, NEARING, condition.value, row, now, why, self._id(session, NEARING, subject)),
-            permit=row["permit"],
-            outlet=row["outlet"],
+            concerning(
+                self._register.sites(session, [row["mn"]]).get(row["mn"]), row, kind=NEARING, why=why, now=now,
+                risk_id=derived_id("rsk", NEARING, key.subject, str(minted(session, NEARING, key.subject))),
+                condition=found.condition.value,
+            ),
             window=Window(instant(row["start_s"]), instant(end_s(row["start_s"], row["averaging"])), row["averaging"], 1),
             measured=shown_value(row["measured"], limit),
             decided=decided,
@@ -101,92 +100,90 @@ class Watching:
             unit=row["unit"],
             basis={"permit": row["permit"], "limit_from": "permit", "value_kind": row["value_kind"],
                    "reference_o2_pct": row["reference_o2_pct"]},
-            facts={"closed": closed},
+            facts={"closed": closed, "so_far": so_far.value if so_far else None},
         )  # fmt: skip
-        span = (first, first, row["start_s"])
-        self._book.tell(session, standing, risk, subject=subject, span=span, wall_now=now.wall)
+        span = (found.first, found.first, found.last)
+        self._book.tell(session, before, risk, subject=key.subject, span=span, wall_now=now.wall)
 
-    def _clear(self, session: Session, standing: Any, subject: str, found: Step, now: Now) -> None:
-        assert found.cleared is not None
-        self._close(session, standing, subject, found.cleared, now)
-
-    def _close(
-        self,
-        session: Session,
-        standing: Any,
-        subject: str,
-        reason: Cleared,
-        now: Now,
-        *,
-        why: wording.Why | None = None,
-    ) -> None:
-        risk = replace(
-            Risk.read(standing.document),
-            state=RiskState.CLEARED,
-            cleared=reason,
-            cleared_at=now.field,
-            changed_at=now.field,
-            why=why or wording.cleared(reason),
-        )
-        span = (standing.first_window_s, standing.start_s, standing.last_s)
-        self._book.tell(session, standing, risk, subject=subject, span=span, wall_now=now.wall)
-
-    def _fault(self, session: Session, row: Row, broken: dict[str, Any], now: Now) -> None:
-        subject = _fault_subject(row["mn"], row["factor"])
-        standing = broken.get(subject)
-        if standing is not None and row["start_s"] < standing.last_s:
-            return
-        what = fault(row["mark"], row["reason"])
-        if what is None:
-            if standing is not None and row["status"] != Status.NONE.value:
-                self._close(session, standing, subject, Cleared.HEARD, now, why=wording.healed())
-                del broken[subject]
-            return
-        if standing is not None and standing.document["facts"].get("fault") == what:
-            return
-        base = self._base(
-            session, FAULT, "fault", row, now, wording.faulty(row["factor"], what), self._id(session, FAULT, subject)
-        )
-        risk = replace(base, permit=row["permit"], outlet=row["outlet"], facts={"fault": what})
-        first = standing.start_s if standing is not None else row["start_s"]
-        span = (first, first, row["start_s"])
-        self._book.tell(session, standing, risk, subject=subject, span=span, wall_now=now.wall)
-        broken.update(open_risks(session, FAULT, [subject]))
-
-    def _id(self, session: Session, kind: str, subject: str) -> str:
-        return derived_id("rsk", kind, subject, str(minted(session, kind, subject)))
-
-    def _base(
-        self, session: Session, kind: str, condition: str, row: Row, now: Now, why: dict[str, str], risk_id: str
-    ) -> Risk:
-        site = self._register.sites(session, [row["mn"]]).get(row["mn"])
-        enterprise = site.enterprise if site else None
-        governed = site.governed(row["start_s"]) if site else None
-        return Risk(
-            id=risk_id,
-            revision=1,
-            kind=kind,
-            condition=condition,
-            state=RiskState.OPEN,
-            credit_code=row["credit_code"],
-            enterprise_name=enterprise.name if enterprise else None,
-            region=enterprise.region if enterprise else "000000",
-            industry=enterprise.industry if enterprise else None,
-            group=enterprise.group if enterprise else None,
-            opened_at=now.field,
-            changed_at=now.field,
-            why=why,
-            outlet_name=governed.outlet_name if governed else None,
-            factor=row["factor"],
-            mn=row["mn"],
-        )
+    def _end(self, session: Session, before: Any, seen: Sequence[Seen], now: Now) -> None:
+        reason = ended_by(seen, before.last_s)
+        risk = ended(before, reason, now, why=wording.no_longer_near() if reason is Cleared.TAKEN_BACK else None)
+        span = (before.first_window_s, before.start_s, before.last_s)
+        self._book.tell(session, before, risk, subject=before.subject, span=span, wall_now=now.wall)
 
 
-def _fresh(row: Row, now: Now) -> bool:
-    """Whether the window is of now: what was near or broken days ago is no news."""
-    end = end_s(row["start_s"], row["averaging"])
-    return now.s - end <= 2 * LENGTH_S[row["averaging"]] + GRACE_S
+def _may_open(before: Row | None, after: Row, now: Now) -> bool:
+    """A near window of now, or one decided anew: what it hid may come to light."""
+    if before is not None:
+        return True
+    return after["decided"] is not None and fresh(after, now) and _nearness(after).near
 
 
-def _fault_subject(mn: str, factor: str) -> str:
-    return f"{mn}/{factor}"
+def _nearness(row: Row, *, closed: bool = True) -> Nearness:
+    return nearness(row["decided"], micro(Decimal(row["limit"])), closed=closed)
+
+
+def _so_far(before: Any, running: Row | None) -> Seen | None:
+    """The running window as it is, or as the open row knew it; within one window it never goes back to 80 %."""
+    told = before.document["facts"].get("so_far") if before is not None else None
+    known = Seen(before.last_s, Nearness(told)) if told else None
+    if running is None:
+        return known
+    seen = Seen(running["start_s"], _nearness(running, closed=False))
+    if known is not None and known.start == seen.start:
+        return max(known, seen, key=lambda one: GRAVITY[one.nearness])
+    return seen
+
+
+def _known(before: Any, so_far: Seen) -> bool:
+    """The same window at the same step: not worth a word."""
+    if before is None:
+        return False
+    return bool(before.last_s == so_far.start and before.document["facts"].get("so_far") == so_far.nearness.value)
+
+
+def _closed(session: Session, key: OutletKey, back_to: int | None) -> list[Row]:
+    """The outlet's decided windows, newest first, by the worst of its points: as far back as the run that stands goes."""
+    size = PAGE
+    while True:
+        rows = newest_decided(session, key, size)
+        whole = len(rows) < size
+        oldest = rows[-1]["start_s"] if rows else 0
+        found = _worst(row for row in rows if (whole or row["start_s"] > oldest) and not historical(row))
+        ends = any(not _nearness(row).near for row in found)
+        if whole or (ends and (back_to is None or oldest < back_to)):
+            return found
+        size *= 4
+
+
+def _worst(rows: Any) -> list[Row]:
+    worst: dict[int, Row] = {}
+    for row in rows:
+        other = worst.get(row["start_s"])
+        if other is None or _share(row) > _share(other):
+            worst[row["start_s"]] = row
+    return [worst[start] for start in sorted(worst, reverse=True)]
+
+
+def _share(row: Row) -> tuple[int, int, str]:
+    """Worse is greater: how near first, then the value, then the point's name."""
+    return GRAVITY[_nearness(row)], row["decided"], row["mn"]
+
+
+def _running_rows(site: Site, window: tuple[str, int], verdicts: Mapping[str, Verdict]) -> list[dict[str, Any]]:
+    """The means so far, as verdict rows would have them."""
+    averaging, start = window
+    governed = site.governed(start)
+    if governed is None:
+        return []
+    rows = []
+    for factor, verdict in verdicts.items():
+        bound = governed.bounds[factor, averaging]
+        rows.append({
+            "mn": site.point.mn, "averaging": averaging, "start_s": start, "factor": factor,
+            "permit": governed.permit, "outlet": governed.outlet, "credit_code": governed.credit_code,
+            "decided": verdict.decided, "measured": verdict.measured, "limit": str(bound.limit), "unit": bound.unit,
+            "value_kind": verdict.value_kind.value if verdict.value_kind else None,
+            "reference_o2_pct": None if bound.reference_o2_pct is None else str(bound.reference_o2_pct),
+        })  # fmt: skip
+    return rows

@@ -182,12 +182,12 @@ def shown_multiple(value: Fraction) -> str:
     return plain(Decimal(round(value * 1000)).scaleb(-3))
 
 
-def own_day(bound: Bound, hours: Sequence[Verdict]) -> Verdict:
-    """The own mean of a day: of its deciding hours, each as it met this limit; 20 are needed."""
+def own_day(bound: Bound, hours: Sequence[Verdict], least: int = HOURS_OF_A_DAY) -> Verdict:
+    """The own mean of a day: of its deciding hours, each as it met this limit; 20 are needed, fewer for a mean so far."""
     if bound.scale is None:
         return Verdict(Status.NONE, NoVerdict.UNIT_MISMATCH)
     decided = mean(hour.decided for hour in hours if hour.decided is not None)
-    if decided is None or decided.count < HOURS_OF_A_DAY:
+    if decided is None or decided.count < least:
         starved = sum(hour.reason is NoVerdict.OXYGEN_MISSING for hour in hours)
         return Verdict(Status.NONE, NoVerdict.OXYGEN_MISSING if starved > 4 else NoVerdict.NO_DATA)
     measured = mean(hour.measured for hour in hours if hour.decided is not None and hour.measured is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from services.monitoring.domain.exceedance import Condition
@@ -60,6 +61,10 @@ def nearing(factor: str, averaging: str, *, decided: str, limit: str, unit: str,
     }
 
 
+def no_longer_near() -> Why:
+    return {"zh": "数据更正后不再接近限值", "en": "not near the limit after correction"}
+
+
 def silent(step: Silence, minutes: int) -> Why:
     zh, en = _SILENCES[step]
     return {"zh": f"已 {minutes} 分钟未收到数据({zh})", "en": f"nothing heard for {minutes} minutes ({en})"}
@@ -72,14 +77,12 @@ def area_silent(silent_points: int, points: int) -> Why:
     }
 
 
-def faulty(factor: str, fault: str) -> Why:
-    named = pollutant(factor)
+def faulty(factors: Sequence[str], fault: str) -> Why:
+    named = [pollutant(factor) for factor in factors]
+    zh, en = "、".join(one.zh for one in named), ", ".join(one.en for one in named)
     if fault == "oxygen_missing":
-        return {
-            "zh": f"{named.zh}需按氧含量折算,但缺少有效氧含量",
-            "en": f"{named.en} needs oxygen to convert, none valid",
-        }
-    return {"zh": f"{named.zh}数据标记 {fault}", "en": f"{named.en} is marked {fault} by the device"}
+        return {"zh": f"{zh}需按氧含量折算,但缺少有效氧含量", "en": f"{en}: oxygen is needed to convert, none valid"}
+    return {"zh": f"{zh}数据标记 {fault}", "en": f"{en}: marked {fault} by the device"}
 
 
 def healed() -> Why:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,12 +11,14 @@ from sqlalchemy import func, select, tuple_
 from sqlmodel import Session
 
 from services.monitoring.domain.exceedance import Decided
+from services.monitoring.domain.fault import tells
 from services.monitoring.domain.verdict import Status, multiple
 from services.monitoring.domain.windows import HOUR_S, LENGTH_S
 from services.monitoring.store.tables import DECISION, DISCHARGE
 from services.monitoring.store.upsert import insert_new, upsert
 from services.monitoring.store.values import Key, chunks
 
+AVERAGINGS = ("hour", "day")
 HISTORICAL_S = 72 * HOUR_S  # seen so long after its end, a window is recorded, not warned of
 
 
@@ -65,6 +67,33 @@ def bounds_of(session: Session, key: OutletKey) -> tuple[int, int]:
     d = DECISION.c
     row = session.connection().execute(select(func.min(d.start_s), func.max(d.start_s)).where(*_of(key))).one()
     return int(row[0] or 0), int(row[1] or 0)
+
+
+def newest_decided(session: Session, key: OutletKey, size: int) -> list[Mapping[str, Any]]:
+    """The newest verdict rows of the outlet that have a decided value, newest first."""
+    d = DECISION.c
+    wanted = select(DECISION).where(*_of(key), d.decided.is_not(None)).order_by(d.start_s.desc(), d.mn).limit(size)
+    return [dict(row) for row in session.connection().execute(wanted).mappings()]
+
+
+def newest_telling(session: Session, mns: Collection[str], since_s: int) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Of each point and factor the newest window from `since_s` on that says anything about the instrument."""
+    d = DECISION.c
+    wanted = select(DECISION).where(d.averaging.in_(AVERAGINGS), d.start_s >= since_s)
+    newest: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for part in chunks(mns):
+        rows: Iterable[Any] = session.connection().execute(wanted.where(d.mn.in_(part))).mappings()
+        for row in rows:
+            if tells(row["status"], row["mark"], row["reason"]) and not historical(row):
+                other = newest.setdefault(row["mn"], {}).get(row["factor"])
+                if other is None or _ending(row) > _ending(other):
+                    newest[row["mn"]][row["factor"]] = dict(row)
+    return newest
+
+
+def _ending(row: Mapping[str, Any]) -> tuple[int, int]:
+    """Later ends first; of two that end together the shorter window speaks."""
+    return row["start_s"] + LENGTH_S[row["averaging"]], -LENGTH_S[row["averaging"]]
 
 
 def _of(key: OutletKey) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from services.monitoring.store.tables import ALIVE, DOWNTIME, DUE
 from services.monitoring.store.upsert import upsert, write_many
 
-HOUR, DAY, RUNNING, REDO, UNKNOWN = "hour", "day", "running", "redo", "unknown"
+HOUR, DAY, RUNNING, RUNNING_DAY, REDO, UNKNOWN = "hour", "day", "running", "running-day", "redo", "unknown"
 DueKey = tuple[str, str, int]  # MN, kind, start
 ALIVE_NAME = "monitoring"
 _MARK = "INSERT INTO due_window (mn, kind, start_s, due_at_s) {} ON CONFLICT DO NOTHING"

@@ -112,6 +112,13 @@ def open_risks_of_point(session: Session, kind: str, mn: str) -> list[Any]:
     return list(session.connection().execute(wanted))
 
 
+def open_risks_of_points(session: Session, kind: str, mns: Collection[str]) -> list[Any]:
+    """Open rows that name one of these points."""
+    r = RISK.c
+    wanted = select(RISK).where(r.kind == kind, r.state == RiskState.OPEN.value)
+    return [row for part in chunks(mns) for row in session.connection().execute(wanted.where(r.mn.in_(part)))]
+
+
 def spans_of(
     session: Session, kind: str, subjects: Collection[str], low_s: int
 ) -> dict[str, list[tuple[int, int, bool]]]:

@@ -95,7 +95,7 @@ class RiskRow(MonitoringTable, table=True):
 
 
 class DueRow(MonitoringTable, table=True):
-    """Work list: what of a point is to be looked at when. `kind`: hour, day, running, redo, unknown."""
+    """Work list: what of a point is to be looked at when. `kind`: hour, day, running, running-day, redo, unknown-…."""
 
     __tablename__ = "due_window"
     __table_args__ = (Index("due_window_at", "due_at_s"), NO_ROWID)

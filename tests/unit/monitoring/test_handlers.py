@@ -70,7 +70,7 @@ def test_oxygen_that_never_comes_is_a_fault_an_hour_later(scene: Scene) -> None:
     scene.tick("2026-11-20 10:00")
     assert [row.reason for row in scene.decisions()] == ["oxygen_missing"]
     (fault,) = scene.risks("data.fault")
-    assert (fault.facts["fault"], fault.mn, fault.factor) == ("oxygen_missing", MN, SO2)
+    assert (fault.facts, fault.mn, fault.factor) == ({"fault": "oxygen_missing", "factors": [SO2]}, MN, O2)
     scene.take(scene.packet("2026-11-20 08:00", {O2: 7.9}))
     assert [row.status for row in scene.decisions()] == ["over"]
     assert [risk.state for risk in scene.risks("data.fault")] == [RiskState.CLEARED]
@@ -167,11 +167,33 @@ def test_a_stricter_permit_decides_the_days_hours_anew(plain: Scene) -> None:
     assert [risk.state for risk in plain.risks()] == [RiskState.WITHDRAWN]
 
 
-def test_a_packet_whose_writer_knew_more_of_the_register_waits(plain: Scene) -> None:
-    known = plain.packet("2026-11-20 08:00", {NOX: 120})
-    ahead = Record(known.topic, 0, known.offset, known.key, known.value, {"registry": b"7"}, known.appended_at)
+def knowing(record: Record, registry: bytes) -> Record:
+    """The record of a writer that says how much of the register it knew."""
+    headers = {"registry": registry}
+    return Record(record.topic, 0, record.offset, record.key, record.value, headers, record.appended_at)
+
+
+def test_a_packet_whose_writer_knew_more_of_the_register_waits_half_a_minute(plain: Scene) -> None:
+    ahead = knowing(plain.packet("2026-11-20 08:00", {NOX: 120}), b"7")
+    plain.now += timedelta(seconds=29)
     with pytest.raises(NotYet):
         plain.take(ahead)
+    plain.now += timedelta(seconds=1)
+    plain.take(ahead)  # what the writer claims to know may not exist at all
+    assert [row.status for row in plain.decisions()] == ["over"]
+
+
+@pytest.mark.parametrize("said", [b"", b"-1", b"1e9", b"seven", b"\xd9\xa7", b"9" * 5000], ids=repr)
+def test_nonsense_about_the_register_is_no_reason_to_wait(plain: Scene, said: bytes) -> None:
+    plain.take(knowing(plain.packet("2026-11-20 08:00", {NOX: 120}), said))
+    assert [row.status for row in plain.decisions()] == ["over"]
+
+
+def test_one_foreign_packet_holds_up_nobody_for_ever(plain: Scene) -> None:
+    foreign = knowing(plain.packet("2026-11-20 07:00", {NOX: 120}), b"999999999999999999")
+    plain.now += timedelta(seconds=31)
+    plain.take(foreign, plain.packet("2026-11-20 08:00", {NOX: 120}))
+    assert len(plain.decisions()) == 2
 
 
 def test_discharge_is_said_once_a_permit_and_day(plain: Scene) -> None:
