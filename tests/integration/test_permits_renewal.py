@@ -1,0 +1,258 @@
+"""Renewals, gaps and working days on real rows: a PUT, a tick, a discharge, a restart; what `risks` is told of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from shared.domain.events import DISCHARGE_SEEN, RISKS, Event
+from shared.domain.risk import Risk
+from shared.eventlog.codec import encode_event
+from shared.ports import Record
+from shared.runtime.auth import Role
+from tests.support.product import Source
+from tests.support.register_office import Office, office, put
+
+ENDING = Source(valid_from="2021-12-16", valid_to="2026-12-15")  # 25 days left on 20 November
+LATER = Source(number=2, valid_from="2022-05-20", valid_to="2027-05-19")  # 180 days left
+MINE, PERMIT = f"/permits/v1/enterprises/{ENDING.code}", f"/permits/v1/permits/{ENDING.permit}"
+COUNTY = "/permits/v1/regions/150102"
+
+
+@pytest.fixture
+def register(tmp_path: Path, database_url: str | None) -> Iterator[Office]:
+    with office(tmp_path, database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Office]:
+    """The same on SQLite only."""
+    with office(tmp_path) as opened:
+        yield opened
+
+
+def tick(opened: Office) -> None:
+    for job in opened.service.jobs:
+        job.run(opened.hands.at)
+
+
+def told(opened: Office) -> list[tuple[str, str, str]]:
+    """(kind, condition, state or why it ended) of every risk said, in order."""
+    risks = [Risk.read(event["data"]) for event in opened.said(topic=RISKS)]
+    return [(one.kind, one.condition, (one.cleared or one.state).value) for one in risks]
+
+
+def registered(opened: Office, *sources: Source) -> TestClient:
+    admin = opened.client()
+    for source in sources:
+        put(admin, f"/permits/v1/enterprises/{source.code}", source.enterprise())
+        put(admin, f"/permits/v1/permits/{source.permit}", source.document())
+    return admin
+
+
+def discharge(opened: Office, number: str, day: date) -> None:
+    """`risks` brings a DischargeSeen to the group `permits`."""
+    facts = {"permit": number, "credit_code": number[:18], "day": day.isoformat()}
+    event = Event(DISCHARGE_SEEN, "/monitoring", f"discharge:{number}:{day}", 1, opened.hands.at, facts)
+    record = Record(RISKS, 0, 0, number[:18], encode_event(event), {}, datetime.now(UTC))
+    handle(opened, [record])
+
+
+def handle(opened: Office, records: Sequence[Record]) -> None:
+    (consumption,) = opened.service.consumptions
+    with opened.service.database.transaction() as session:
+        consumption.handlers[RISKS](session, records)
+
+
+def test_a_put_sweeps_its_own_permit_at_once_and_no_tick_repeats_it(register: Office) -> None:
+    registered(register, ENDING)
+    assert told(register) == [("permit.renewal", "late", "open")]
+    for _ in range(3):
+        tick(register)
+    assert len(told(register)) == 1
+    (event,) = register.said(topic=RISKS)
+    risk = Risk.read(event["data"])
+    assert (event["type"], event["revision"], event["subject"]) == ("yujing.risk.opened.v1", 1, risk.id)
+    assert (risk.permit, risk.credit_code, risk.region) == (ENDING.permit, ENDING.code, "150102")
+    assert risk.facts["valid_to"] == "2026-12-15"
+    assert risk.facts["left_days"] == "25"
+    assert risk.why["zh"] and risk.why["en"]
+
+
+def test_days_that_nobody_ticked_are_caught_up_with_the_gravest_step_alone(register: Office) -> None:
+    registered(register, LATER)
+    assert told(register) == [("permit.renewal", "left_180", "open")]
+    register.tomorrow(days=170)
+    tick(register)
+    tick(register)
+    register.tomorrow(days=11)
+    tick(register)
+    assert told(register)[1:] == [("permit.renewal", "late", "open"), ("permit.renewal", "expired_quiet", "open")]
+    assert [event["revision"] for event in register.said(topic=RISKS)] == [1, 2, 3]
+    assert len({event["subject"] for event in register.said(topic=RISKS)}) == 1
+
+
+def test_a_clock_set_back_repeats_nothing(desk: Office) -> None:
+    registered(desk, LATER)
+    for days in (100, -90, 95, -100, 130):
+        desk.tomorrow(days=days)
+        tick(desk)
+    # days left on the way: 80, 170, 75 (W is Fri 19 March, noticed from the 5th), 175, 45
+    assert [condition for _, condition, _ in told(desk)] == ["left_180", "left_90", "statutory", "late"]
+
+
+def test_a_restart_repeats_nothing(tmp_path: Path) -> None:
+    with office(tmp_path) as opened:
+        registered(opened, ENDING)
+    with office(tmp_path) as opened:
+        tick(opened)
+        assert told(opened) == [("permit.renewal", "late", "open")]
+
+
+def test_a_renewal_clears_and_a_gap_waits(register: Office) -> None:
+    admin = registered(register, ENDING)
+    gapped = {**ENDING.document(), "valid_from": "2026-12-20", "valid_to": "2031-12-19"}
+    put(admin, PERMIT, gapped)
+    assert told(register)[1:] == []
+    whole = {**ENDING.document(), "valid_from": "2026-12-16", "valid_to": "2031-12-15"}
+    put(admin, PERMIT, whole)
+    assert told(register)[1:] == [("permit.renewal", "late", "renewed")]
+
+
+def test_an_application_stops_the_enterprise_and_asks_the_desk(register: Office) -> None:
+    admin = registered(register, ENDING)
+    put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-11-20"))
+    assert told(register)[1:] == [("permit.renewal", "late", "applied"), ("permit.decision_due", "pending", "open")]
+    register.tomorrow(days=26)
+    tick(register)
+    assert told(register)[3:] == [("permit.decision_due", "expired", "open")]
+
+
+def test_discharge_after_the_end_is_grave_and_the_same_day_twice_is_once(register: Office) -> None:
+    registered(register, ENDING)
+    discharge(register, ENDING.permit, date(2026, 12, 15))
+    register.tomorrow(days=27)  # 17 December
+    tick(register)
+    for _ in range(2):
+        discharge(register, ENDING.permit, date(2026, 12, 16))
+    assert [condition for _, condition, _ in told(register)] == ["late", "expired_quiet", "expired_discharging"]
+
+
+def test_a_discharge_of_a_permit_nobody_knows_is_passed_over(desk: Office) -> None:
+    discharge(desk, ENDING.permit, date(2026, 12, 15))
+    assert told(desk) == []
+
+
+def test_a_years_notice_that_moves_the_last_day_to_apply_is_told_by_the_next_tick(register: Office) -> None:
+    source = Source(valid_from="2022-04-01", valid_to="2027-04-30")  # 60 days before: Mon 2027-03-01
+    registered(register, source)
+    register.tomorrow(days=90)  # 18 February, within the 14 days before
+    tick(register)
+    last = register.said(topic=RISKS)[-1]["data"]
+    assert (last["condition"], last["facts"]["apply_by"], last["facts"]["provisional"]) == (
+        "statutory",
+        "2027-03-01",
+        True,
+    )
+    put(
+        register.client(),
+        "/permits/v1/calendar/2027",
+        {"holidays": ["2027-03-01"], "workdays": [], "source": "a notice"},
+        201,
+    )
+    tick(register)
+    moved = register.said(topic=RISKS)[-1]["data"]
+    assert (moved["condition"], moved["facts"]["apply_by"], moved["facts"]["provisional"]) == (
+        "statutory",
+        "2027-02-26",
+        False,
+    )
+    said = len(told(register))
+    tick(register)
+    assert len(told(register)) == said
+
+
+def test_the_calendar_is_seeded_shown_and_corrected_by_an_admin_alone(desk: Office) -> None:
+    tick(desk)
+    admin, officer = desk.client(), desk.client(Role.OFFICER, region="15", scopes=("register",))
+    years = [one["year"] for one in admin.get("/permits/v1/calendar").json()["items"]]
+    assert {2024, 2025, 2026} <= set(years) and 2027 not in years
+    body = {"holidays": ["2026-10-08"], "workdays": ["2026-10-10"], "source": "a correction"}
+    assert officer.put("/permits/v1/calendar/2026", json=body).status_code == 403
+    assert put(admin, "/permits/v1/calendar/2026", body)["changed"] is True
+    assert put(admin, "/permits/v1/calendar/2026", body)["changed"] is False
+    assert admin.get("/permits/v1/calendar/2027").status_code == 404
+    wrong = {**body, "holidays": ["2025-10-08"]}
+    assert admin.put("/permits/v1/calendar/2026", json=wrong).status_code == 422
+
+
+def test_a_point_without_permit_is_our_gap_until_the_register_is_complete_and_then_the_enterprises(
+    register: Office,
+) -> None:
+    admin = register.client()
+    put(admin, MINE, ENDING.enterprise())
+    point = {"mn": ENDING.mn, "system": "31", "credit_code": ENDING.code, "outlet": "DA001"}
+    put(admin, f"/permits/v1/points/{ENDING.mn}", point)
+    put(admin, f"/permits/v1/points/{ENDING.mn}", point)
+    assert told(register) == [("register.gap", "gap", "open")]
+    put(admin, COUNTY, {"register_complete": True})
+    tick(register)
+    tick(register)
+    assert sorted(told(register)[1:]) == [("permit.missing", "gap", "open"), ("register.gap", "gap", "taken_back")]
+    put(admin, PERMIT, ENDING.document())
+    assert ("permit.missing", "gap", "covered") in told(register)
+
+
+def test_a_point_out_of_service_is_no_gap(desk: Office) -> None:
+    admin = desk.client()
+    put(admin, MINE, ENDING.enterprise())
+    put(admin, f"/permits/v1/points/{ENDING.mn}", {"mn": ENDING.mn, "system": "31", "credit_code": ENDING.code})
+    assert admin.delete(f"/permits/v1/points/{ENDING.mn}").status_code == 200
+    assert told(desk) == [("register.gap", "gap", "open"), ("register.gap", "gap", "unregistered")]
+
+
+def test_coverage_says_what_each_enterprise_of_the_callers_region_lacks(desk: Office) -> None:
+    admin = registered(desk, ENDING)
+    bare = Source(number=3)
+    put(admin, f"/permits/v1/enterprises/{bare.code}", bare.enterprise())
+    put(admin, f"/permits/v1/enterprises/{Source(region='110105').code}", Source(region="110105").enterprise())
+    officer = desk.client(Role.OFFICER, region="15")
+    items = officer.get("/permits/v1/coverage").json()["items"]
+    assert {one["credit_code"]: one["lacks"] for one in items} == {
+        ENDING.code: [],
+        bare.code: ["permit", "points"],
+    }
+    first = officer.get("/permits/v1/coverage", params={"limit": 1}).json()
+    rest = officer.get("/permits/v1/coverage", params={"limit": 1, "cursor": first["next"]}).json()
+    assert [*first["items"], *rest["items"]] == items and rest["next"] is None
+    assert desk.client(Role.ENTERPRISE, credit_codes=(ENDING.code,)).get("/permits/v1/coverage").status_code == 403
+
+
+def test_expiring_is_seen_from_any_day_page_by_page_and_only_what_is_the_callers(register: Office) -> None:
+    registered(register, LATER, ENDING)
+    admin = register.client()
+    now = admin.get("/permits/v1/expiring").json()["items"]
+    assert [(one["number"], one["left_days"], one["step"]) for one in now] == [
+        (ENDING.permit, 25, "late"),
+        (LATER.permit, 180, "left_180"),
+    ]
+    first = admin.get("/permits/v1/expiring", params={"limit": 1}).json()
+    rest = admin.get("/permits/v1/expiring", params={"limit": 1, "cursor": first["next"]}).json()
+    assert [*first["items"], *rest["items"]] == now
+    assert admin.get("/permits/v1/expiring", params={"on": "2026-06-17"}).json()["items"] == []
+    mine = register.client(Role.ENTERPRISE, credit_codes=(LATER.code,)).get("/permits/v1/expiring").json()["items"]
+    assert [one["number"] for one in mine] == [LATER.permit]
+    assert admin.get("/permits/v1/expiring", params={"cursor": "eyJhIjoxfQ"}).status_code == 422
+
+
+def test_a_tick_with_nothing_due_looks_at_no_permit(desk: Office) -> None:
+    registered(desk, Source(valid_to="2031-01-01"))
+    before = len(desk.said(topic=RISKS))
+    desk.hands.at += timedelta(days=1)
+    tick(desk)
+    assert len(desk.said(topic=RISKS)) == before == 0
