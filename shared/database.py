@@ -27,12 +27,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session
 
-from shared.domain.errors import Unreachable
+from shared.domain.errors import Invalid, Unreachable
 
 SQLITE_AWAY = ("locked", "busy", "disk", "full", "unable to open", "readonly", "i/o")
 BUSY_TIMEOUT_MS = 15_000  # a writer of another process (CLI beside a host) may hold the file this long
@@ -133,6 +133,8 @@ class Database:
             if self._away(wrong):
                 raise Unreachable("the database is away", code="database-away") from wrong
             raise
+        except (DataError, OverflowError, UnicodeEncodeError) as wrong:  # NUL, over 64 bits, half a surrogate pair
+            raise Invalid("a value is none that the database can keep", rule="text without NUL, 64 bits") from wrong
         except PoolTimeout as wrong:
             raise Unreachable("all connections to the database are taken", code="database-away") from wrong
 

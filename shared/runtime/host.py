@@ -35,6 +35,7 @@ from shared.runtime.consuming import Consumer
 from shared.runtime.metrics import Metrics
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
+from shared.runtime.watching_log import LogWatch
 from shared.runtime.web import install_problems
 
 log = structlog.get_logger(__name__)
@@ -62,8 +63,8 @@ class Host:
         self.services = services
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self.stopping = threading.Event()
-        self.consumers: list[tuple[str, Consumer]] = []
         self.relays: list[tuple[str, Relay]] = []
+        self.watch = LogWatch(context.log, context.metrics, context.clock.wall_now)
         self._workers = self._all_workers()
         self._started: list[Worker] = []
         self.app = self._app()
@@ -91,9 +92,9 @@ class Host:
                     progress=service.progress,
                     poison=partial(self._poison, service),
                     max_records=self.context.settings.max_batch,
-                    on_batch=self._on_batch,
+                    on_batch=partial(self._on_batch, consumption.group),
                 )
-                self.consumers.append((consumption.group, consumer))
+                self.watch.add(consumption, consumer, service.database, service.progress)
                 workers.append(ThreadWorker(consumption.group, consumer.run))
             if service.jobs:
                 workers.append(
@@ -108,6 +109,7 @@ class Host:
                     ).worker()
                 )
             workers.extend(service.workers)
+        workers.append(ThreadWorker("log-watch", self.watch.run, patience_s=0.5))  # it may wait for a log that is away
         return workers
 
     def _poison(self, service: Service, session: Session, record: Record, error: Exception) -> None:
@@ -124,8 +126,9 @@ class Host:
         }
         service.outbox.put(session, QUARANTINE, name, name, encode(document), wall_now=self.context.clock.wall_now())
 
-    def _on_batch(self, topic: str, _count: int, newest: datetime) -> None:
+    def _on_batch(self, group: str, topic: str, _count: int, newest: datetime) -> None:
         self.context.metrics.stage_last.labels(topic).set(newest.timestamp())
+        self.watch.handled(group, topic, newest)
 
     # the web side
     def _app(self) -> FastAPI:
@@ -179,16 +182,8 @@ class Host:
         for name, relay in self.relays:
             metrics.outbox_pending.labels(name).set(relay.pending())
             metrics.outbox_oldest.labels(name).set(relay.oldest_age_s())
-        for group, consumer in self.consumers:
-            self._lag(metrics, group, consumer)
+        self.watch.tell_lag()
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-    def _lag(self, metrics: Metrics, group: str, consumer: Consumer) -> None:
-        by_topic: dict[str, int] = {}
-        for partition, behind in consumer.lag().items():
-            by_topic[partition.topic] = by_topic.get(partition.topic, 0) + behind
-        for topic, behind in by_topic.items():
-            metrics.lag_records.labels(topic, group).set(behind)
 
     # the life of the process
     @asynccontextmanager
@@ -213,8 +208,11 @@ class Host:
             raise
 
     def stop(self) -> None:
-        """Stop in reverse order."""
+        """Stop in reverse order; threads are told at once and end side by side."""
         self.stopping.set()
+        for started in self._started:
+            if isinstance(started, ThreadWorker):
+                started.tell_to_stop()
         while self._started:
             worker = self._started.pop()
             try:

@@ -30,7 +30,9 @@ def set_up_logs(log_format: str, level: str) -> None:
         _mask,
     ]
     last = (
-        [structlog.dev.ConsoleRenderer()]
+        [
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        ]  # no locals: they hold secrets
         if text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )

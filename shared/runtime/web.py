@@ -71,8 +71,8 @@ def cursor(*key: object) -> str:
     return urlsafe_b64encode(json.dumps(key, default=str).encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str | None, length: int) -> list[Any] | None:
-    """The key in a cursor of `length` parts; raises Invalid for one that we did not give."""
+def read_cursor(text: str | None, *kinds: type[int] | type[str]) -> list[Any] | None:
+    """The key in a cursor whose parts are of these kinds; raises Invalid for one that we did not give."""
     if not text:
         return None
     try:
@@ -81,11 +81,18 @@ def read_cursor(text: str | None, length: int) -> list[Any] | None:
         raise Invalid(
             f"cursor {text!r} is not one of ours", field="cursor", value=text, rule="`next` of a former answer"
         ) from wrong
-    if not isinstance(key, list) or len(key) != length:
+    if not isinstance(key, list) or len(key) != len(kinds) or not all(map(_fits, key, kinds)):
         raise Invalid(
             f"cursor {text!r} is not one of this list", field="cursor", value=text, rule="`next` of this list"
         )
     return key
+
+
+def _fits(part: object, kind: type) -> bool:
+    """Whether a database takes the part: a whole number of 64 bits, a text that can be shown."""
+    if kind is int:
+        return type(part) is int and abs(part) < 2**62
+    return isinstance(part, str) and part.isprintable()
 
 
 def problem(

@@ -131,7 +131,7 @@ def _whole(casework: Casework, session: Any, alert_id: str, caller: Caller) -> d
 
 def read_place(text: str | None) -> tuple[datetime, str] | None:
     """The (time, id) that a cursor stands behind."""
-    key = read_cursor(text, 2)
+    key = read_cursor(text, str, str)
     return (parse_rfc3339(str(key[0]), "cursor"), str(key[1])) if key else None
 
 

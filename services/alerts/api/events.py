@@ -38,7 +38,7 @@ def event_routes(database: Database, feed: Feed) -> APIRouter:
     async def events(
         caller: Reader,
         request: Request,
-        after: Annotated[int, Query(ge=0, description="stream number of the last event known")] = 0,
+        after: Annotated[int, Query(ge=0, lt=2**62, description="stream number of the last event known")] = 0,
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="seconds to wait for an event")] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
     ) -> Events:
@@ -59,7 +59,7 @@ def event_routes(database: Database, feed: Feed) -> APIRouter:
     async def stream(
         caller: Reader,
         request: Request,
-        after: Annotated[int | None, Query(ge=0, description="stream number; none: only what is new")] = None,
+        after: Annotated[int | None, Query(ge=0, lt=2**62, description="stream number; none: only what is new")] = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> StreamingResponse:
         feed.end_with(request.app.state.stopping)

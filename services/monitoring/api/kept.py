@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import Session
@@ -22,6 +22,7 @@ from shared.runtime.auth import Caller, Role, allow
 from shared.runtime.web import Page, cursor, read_cursor
 
 Keeper = Annotated[Caller, allow(Role.OPS, Role.OFFICER)]
+KeptId = Annotated[int, Path(ge=1, lt=2**62)]
 
 
 class KeptOut(BaseModel):
@@ -58,23 +59,23 @@ def add_quarantine(router: APIRouter, database: Database, put_back: PutBack) -> 
         for column, value in (("mn", mn), ("reason", reason), ("state", state)):
             if value is not None:
                 wanted = wanted.where(KEPT.c[column] == str(value))
-        behind = read_cursor(after, 1)
+        behind = read_cursor(after, int)
         if behind:
-            wanted = wanted.where(KEPT.c.id < int(behind[0]))
+            wanted = wanted.where(KEPT.c.id < behind[0])
         with database.read() as session:
             rows = session.connection().execute(wanted.order_by(KEPT.c.id.desc()).limit(limit + 1)).all()
         following = cursor(rows[limit - 1].id) if len(rows) > limit else None
         return Page(items=[_out(row) for row in rows[:limit]], next=following)
 
     @router.post("/quarantine/{kept_id}/put-back", tags=["quarantine"], summary="恢复隔离数据 / Put it back")
-    def put_it_back(caller: Keeper, kept_id: int) -> KeptOut:
+    def put_it_back(caller: Keeper, kept_id: KeptId) -> KeptOut:
         """Its packet goes to `packets` again and is handled like any other."""
         with database.transaction() as session:
             put_back.now(session, _seen(session, caller, kept_id), by=caller.subject)
             return _out(quarantine.find(session, kept_id))
 
     @router.post("/quarantine/{kept_id}/dismiss", tags=["quarantine"], summary="排除隔离数据 / Dismiss it")
-    def dismiss_it(caller: Keeper, kept_id: int) -> KeptOut:
+    def dismiss_it(caller: Keeper, kept_id: KeptId) -> KeptOut:
         """It stays readable, and is done with."""
         with database.transaction() as session:
             row = _seen(session, caller, kept_id)

@@ -108,10 +108,10 @@ def add_reads(router: APIRouter, database: Database) -> None:
     ) -> Page[ValueOut]:
         """Values of one factor in order of time, with the verdict on hours and days."""
         low, high = _span(since, to)
-        behind = read_cursor(after, 1)
+        behind = read_cursor(after, int)
         with database.read() as session:
             point = point_seen(session, caller, mn)
-            low = int(behind[0]) + 1 if behind else low
+            low = behind[0] + 1 if behind else low
             rows = series(session, mn, factor, period.value, low_s=low, high_s=high, limit=limit + 1)
             keys = [(mn, period.value, row.start_s) for row in rows]
             verdicts = decisions_of(session, keys) if period in (Period.HOUR, Period.DAY) else {}
@@ -168,7 +168,7 @@ def _windows(database: Database, asked: _Asked) -> Page[dict[str, Any]]:
     d = DECISION.c
     key = d.start_s, d.mn, d.factor, d.averaging
     wanted = select(DECISION).where(d.status == Status.OVER.value, *asked.narrowed(d))
-    behind = read_cursor(asked.after, 4)
+    behind = read_cursor(asked.after, int, str, str, str)
     if behind:
         wanted = wanted.where(tuple_(*key) > tuple_(*behind))
     with database.read() as session:
@@ -183,7 +183,7 @@ def _windows(database: Database, asked: _Asked) -> Page[dict[str, Any]]:
 def _episodes(database: Database, asked: _Asked) -> Page[dict[str, Any]]:
     r = RISK.c
     wanted = select(r.start_s, r.id, r.document).where(r.kind == KIND, *asked.narrowed(r))
-    behind = read_cursor(asked.after, 2)
+    behind = read_cursor(asked.after, int, str)
     if behind:
         wanted = wanted.where(tuple_(r.start_s, r.id) > tuple_(*behind))
     with database.read() as session:

@@ -1,0 +1,231 @@
+"""Every route of every service, asked what its OpenAPI document allows and what it does not: no 5xx, no answer that is not
+documented, every error problem+json, nothing without a token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import checks
+from schemathesis.schemas import APIOperation
+
+from services.building import BUILD
+from shared.runtime.web import MEDIA, cursor
+from tests.support.product import Source, eventually
+from tests.support.whole import Route, Whole, whole
+
+EXAMPLES = 8  # a route; deeper runs: raise this
+STREAM = "/alerts/v1/stream"  # never ends; its refusals are asked below
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+]
+FORGED = [
+    cursor(),
+    cursor(None),
+    cursor({}),
+    cursor("x"),
+    cursor(10**30),
+    cursor(-1),
+    cursor("x", "y"),
+    cursor(None, None),
+    cursor("2026-11-20T00:00:00+08:00", {"a": 1}),
+    cursor("2026-11-20T00:00:00+08:00", "\x00"),
+    cursor(10**30, "x"),
+    cursor(*"abcd"),
+    cursor(1, None, [], {}),
+    cursor(*range(9)),
+    "bm90LWpzb24",
+    "%%%",
+    "é",
+]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """The product with one enterprise that has something of everything."""
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    with whole(tmp_path_factory.mktemp(f"fuzz-{request.param}"), url) as made:
+        source = Source(number=4001)
+        source.register(made.client())
+        made.knows_point(source.mn)
+        made.exceeds(source)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def client(product: Whole) -> TestClient:
+    return product.client()
+
+
+def problem(answer: Any) -> dict[str, Any]:
+    """The problem in an answer that is an error."""
+    assert answer.headers["content-type"] == MEDIA, f"{answer.status_code} {answer.text[:200]}"
+    body = answer.json()
+    assert {"type", "title", "status", "detail", "code"} <= set(body), body
+    assert body["status"] == answer.status_code
+    return dict(body)
+
+
+@pytest.mark.parametrize("service", BUILD)
+def test_no_request_makes_an_undocumented_answer(product: Whole, client: TestClient, service: str) -> None:
+    schema = schemathesis.openapi.from_dict(product.document(service))
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if operation.path != STREAM:
+            ask(operation, client)
+
+
+def ask(operation: APIOperation[Any, Any, Any], client: TestClient) -> None:
+    @given(case=operation.as_strategy())
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def once(case: schemathesis.Case) -> None:
+        case.query.pop("wait", None)  # a long poll waits as long as it is told
+        case.headers["Authorization"] = client.headers["Authorization"]
+        answer = client.request(**sendable(case))
+        case.validate_response(answer, checks=CHECKS)
+        if answer.status_code >= 400:
+            problem(answer)
+
+    once()
+
+
+def sendable(case: schemathesis.Case) -> dict[str, Any]:
+    """What the case says, as arguments of a client's request."""
+    said = case.as_transport_kwargs(base_url="http://testserver")
+    wanted = {"method", "url", "params", "headers", "json", "content", "data"}
+    request = {name: value for name, value in said.items() if name in wanted and value is not None}
+    if isinstance(request.get("data"), bytes | str):
+        request["content"] = request.pop("data")
+    return request
+
+
+def test_every_route_refuses_who_has_no_token(product: Whole) -> None:
+    bare = product.bare()
+    for route in product.routes():
+        for headers in ({}, {"Authorization": "Bearer not.a.token"}, {"Authorization": "Basic eA=="}):
+            answer = bare.request(route.verb, filled(route), headers=headers)
+            assert answer.status_code == 401, f"{route}: {answer.status_code}"
+            assert problem(answer)["code"] == "unauthorized"
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_forged_cursor_is_refused_or_finds_nothing(product: Whole, client: TestClient) -> None:
+    for route in listing(product):
+        needed = {"factor": "a21026"} if "factor" in route.parameters("query") else {}
+        for text in FORGED:
+            answer = client.get(filled(route), params={**needed, "cursor": text})
+            assert answer.status_code in (200, 404, 422), f"{route} {text!r}: {answer.status_code}"
+            if answer.status_code != 200:
+                problem(answer)
+
+
+def listing(product: Whole) -> list[Route]:
+    return [route for route in product.routes() if route.verb == "get" and "cursor" in route.parameters("query")]
+
+
+ODD = ["\x00", "a\x00b", "𒀀", "'; --", "%", str(2**63), "-" + "9" * 30]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_no_text_in_an_address_or_a_query_fells_a_route(product: Whole, client: TestClient, odd: str) -> None:
+    fallen = []
+    for route in product.routes():
+        if route.path == STREAM:
+            continue
+        body = {"json": {}} if route.verb in ("post", "put") else {}
+        answers = [client.request(route.verb, filled(route, odd), **body)]
+        answers += [
+            client.request(route.verb, filled(route), params={name: odd}, **body) for name in route.parameters("query")
+        ]
+        for answer in answers:
+            if answer.status_code >= 400:
+                problem(answer)
+            if answer.status_code >= 500:
+                fallen.append(f"{route}: {answer.status_code} at {answer.request.url.query!r}")
+    assert not fallen
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800", "a" * 100_000], ids=["NUL", "half a pair", "100 kB"])
+def test_no_text_in_a_body_fells_a_route(product: Whole, client: TestClient, odd: str) -> None:
+    """Each text of a body that would be good is replaced in its turn."""
+    fallen = []
+    for verb, path, body in good_bodies(product):
+        for name in [name for name, value in body.items() if isinstance(value, str)]:
+            answer = client.request(
+                verb,
+                path,
+                content=json.dumps({**body, name: odd}),
+                headers={"content-type": "application/json"},
+            )
+            if answer.status_code >= 400:
+                problem(answer)
+            if answer.status_code >= 500:
+                fallen.append(f"{verb} {path} {name}: {answer.status_code}")
+    assert not fallen
+
+
+def good_bodies(product: Whole) -> list[tuple[str, str, dict[str, Any]]]:
+    source, client = Source(number=4001), product.client()
+    (alert, *_) = eventually(lambda: client.get("/alerts/v1/alerts").json()["items"], what="alert")
+    endpoint = client.post("/alerts/v1/endpoints", json={"url": "http://127.0.0.1:9/x", "owner": {"region": "150102"}})
+    via = {"endpoint": endpoint.json()["id"]}
+    permit = source.document(holder="x")
+    return [
+        ("PUT", f"/permits/v1/enterprises/{source.code}", {**source.enterprise(), "address": "x", "group": "x"}),
+        ("PUT", f"/permits/v1/permits/{source.permit}", {**permit, "reason": "x", "effective_from": "2026-01-01"}),
+        ("PUT", f"/permits/v1/points/{source.mn}", {"password": "x", "dialect": "x", "outlet": "DA001"}),
+        ("PUT", "/permits/v1/calendar/2027", {"holidays": [], "source": "x"}),
+        ("POST", "/permits/v1/keys", {"role": "ops", "subject": "x", "region": "15"}),
+        ("POST", "/permits/v1/keys/revocations", {"jti": "x"}),
+        ("POST", "/alerts/v1/endpoints", {"url": "http://127.0.0.1:9/x"}),
+        ("POST", "/alerts/v1/subscriptions", {"name": "x", "via": via}),
+        *(("POST", f"/alerts/v1/alerts/{alert['id']}/{verb}", {"text": "x"}) for verb in MOVES),
+    ]
+
+
+MOVES = ("acknowledge", "answer", "objection", "verify", "close", "withdraw")
+
+
+def filled(route: Route, value: str = "x") -> str:
+    """The address with every parameter said."""
+    path = route.path
+    for name in route.parameters("path"):
+        path = path.replace("{" + name + "}", "".join(f"%{byte:02X}" for byte in value.encode()))
+    return path
+
+
+TEXTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(body=TEXTS | st.binary(max_size=30))
+@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_a_body_that_is_no_document_is_refused(product: Whole, client: TestClient, body: Any) -> None:
+    for route in product.routes():
+        if route.verb not in ("post", "put"):
+            continue
+        said = {"content": body} if isinstance(body, bytes) else {"json": body}
+        answer = client.request(route.verb, filled(route), headers={"content-type": "application/json"}, **said)
+        assert answer.status_code < 500, f"{route} {body!r}: {answer.status_code} {answer.text[:200]}"
+        if answer.status_code >= 400:
+            problem(answer)
