@@ -52,6 +52,7 @@ class Audience(StrEnum):
     CITY = "city"
     PROVINCE = "province"
     OPERATORS = "operators"
+    DESK = "desk"  # the permit desk: nobody unasked, whoever of the division subscribed to the kind
 
 
 OFFICERS = (Audience.COUNTY, Audience.CITY, Audience.PROVINCE)
@@ -65,7 +66,8 @@ class Push(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `hidden_from_enterprise`: officers and operators alone may see the alert."""
+    """One row. `hidden_from_enterprise`: officers and operators alone may see the alert. `each_step`: a changed
+    condition is news although stage and level stay."""
 
     kind: str
     condition: str
@@ -81,6 +83,7 @@ class Row:
     answer_hours: int | None = None
     check_hours: int | None = None
     hidden_from_enterprise: bool = False
+    each_step: bool = False
 
     @property
     def rule(self) -> str:
@@ -193,8 +196,9 @@ def _decisions(fields: Mapping[str, Any], place: str) -> dict[str, Any]:
     for name in ("answer_hours", "check_hours", "useful_hours"):
         if name in fields:
             read[name] = _hours(fields[name], f"{place}.{name}")
-    if "hidden_from_enterprise" in fields:
-        read["hidden_from_enterprise"] = bool(fields["hidden_from_enterprise"])
+    for name in ("hidden_from_enterprise", "each_step"):
+        if name in fields:
+            read[name] = bool(fields[name])
     return read
 
 

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     FIRST = "first"
     LEVEL_RAISED = "level_raised"
     STAGE_RAISED = "stage_raised"
+    NEXT_STEP = "next_step"  # of a kind whose steps are all told: a permit has fewer days left
     REOPENED = "reopened"  # after an all-clear it is there again
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
@@ -31,7 +32,7 @@ class Reason(StrEnum):
 
 
 ALL_CLEAR = frozenset({Reason.CLEARED, Reason.WITHDRAWN})  # goes to whoever was told
-ANNOUNCING = frozenset({Reason.FIRST, Reason.LEVEL_RAISED, Reason.STAGE_RAISED, Reason.REOPENED})
+ANNOUNCING = frozenset({Reason.FIRST, Reason.LEVEL_RAISED, Reason.STAGE_RAISED, Reason.NEXT_STEP, Reason.REOPENED})
 STOPPED_BY_ACKNOWLEDGING = frozenset({Reason.FIRST, Reason.REOPENED})  # a raise and an all-clear still go out
 
 
@@ -54,11 +55,13 @@ def decide(before: Alert | None, alert: Alert, row: Row) -> Decision:
         return Decision(Push.NOW if alert.announced else Push.NONE, Reason.WITHDRAWN)
     if alert.change is Change.CLEARED and alert.announced and not _raised(alert):
         return Decision(Push.NOW, Reason.CLEARED)
-    return _announce(alert, row)
+    return _announce(before, alert, row)
 
 
-def _announce(alert: Alert, row: Row) -> Decision:
+def _announce(before: Alert | None, alert: Alert, row: Row) -> Decision:
     reason = _news(alert)
+    if reason is Reason.UNCHANGED and _next_step(before, alert, row):
+        reason = Reason.NEXT_STEP
     if reason is Reason.UNCHANGED:
         return Decision(Push.NONE, reason)
     if reason is Reason.FIRST and alert.risk.state is RiskState.CLEARED and not alert.owed:
@@ -82,6 +85,12 @@ def _news(alert: Alert) -> Reason:
     if alert.announced_stage is not None and alert.stage.rank > alert.announced_stage.rank:
         return Reason.STAGE_RAISED
     return Reason.REOPENED if alert.change is Change.REOPENED else Reason.UNCHANGED
+
+
+def _next_step(before: Alert | None, alert: Alert, row: Row) -> bool:
+    if not row.each_step or before is None or alert.risk.state is not RiskState.OPEN:
+        return False
+    return before.risk.condition != alert.risk.condition
 
 
 def _raised(alert: Alert) -> bool:

@@ -105,9 +105,11 @@ def values(risk: Risk, row: Row, lang: str) -> dict[str, str | None]:
     factor = pollutant(risk.factor) if risk.factor else None
     since = risk.opened_at.astimezone(SHANGHAI)
     averaging = risk.window.averaging if risk.window else ""
-    return {
+    facts = {name: value for name, value in risk.facts.items() if isinstance(value, str)}
+    return facts | {
         "who": risk.enterprise_name or risk.credit_code or full_name(risk.region),
         "region": full_name(risk.region),
+        "permit": risk.permit,
         "outlet": risk.outlet_name or risk.outlet,
         "point": risk.mn,
         "factor": (factor.zh if lang == "zh" else factor.en) if factor else None,
