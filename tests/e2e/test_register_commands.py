@@ -1,0 +1,58 @@
+"""`yujing import` and `yujing expiring` as a user runs them, without a host."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def yujing(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("YUJING_")}
+    return subprocess.run(
+        [sys.executable, "-m", "services", *words],
+        env={**kept, "YUJING_DATA_DIR": str(folder)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def told(folder: Path, *words: str) -> dict[str, Any]:
+    done = yujing(folder, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_the_published_list_is_imported_and_its_ends_are_listed(tmp_path: Path, data_folder: Path) -> None:
+    file = str(data_folder / "permits" / "mee_public_permits_21rows.csv")
+    dry = told(tmp_path, "import", file, "--dry-run")
+    assert (dry["rows"], dry["created"], dry["refused"]) == (21, 21, 0)
+    assert told(tmp_path, "expiring", "--on", "2030-02-01")["items"] == []
+    assert told(tmp_path, "import", file)["created"] == 21
+    items = told(tmp_path, "expiring", "--on", "2030-02-01")["items"]
+    assert len(items) == 20
+    assert [one["left_days"] for one in items[:7]] == [51, 59, 71, 74, 74, 81, 95]
+    assert [one["step"] for one in items[:2]] == ["late", "late"]
+    plain = yujing(tmp_path, "expiring", "--on", "2030-02-01")
+    assert "91370783MA94LXG62Q001U" in plain.stdout and "91370704778449351M001U" not in plain.stdout
+
+
+def test_a_bad_row_is_shown_with_its_place_and_a_file_of_none_good_ends_with_1(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("许可证编号,有效期限\n91150102MA0N0AAA1B001P,长期\n", encoding="utf-8")
+    done = yujing(tmp_path / "data", "import", str(file))
+    assert done.returncode == 1
+    assert "list.csv:2: refused: validity '长期'" in done.stdout
+
+
+def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    done = yujing(tmp_path / "data", "import", str(tmp_path / "absent.csv"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "absent.csv" in done.stderr
