@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from services.building import BUILD, make
+from services.monitoring.gateway.worker import GatewayWorker
 from shared.domain.clock import rfc3339
 from shared.runtime.host import Host, openapi
 from shared.runtime.settings import Settings
@@ -73,6 +75,14 @@ class Whole:
             if verb in operations
         ]
 
+    @property
+    def gateway_port(self) -> int:
+        """Where loggers connect."""
+        ports = [
+            worker.port for one in self.host.services for worker in one.workers if isinstance(worker, GatewayWorker)
+        ]
+        return ports[0]
+
     def knows_point(self, mn: str) -> None:
         """Wait until monitoring's doors have heard of the point."""
         client = self.client()
@@ -80,10 +90,14 @@ class Whole:
 
     def exceeds(self, source: Source, value: float = 60.0) -> None:
         """One hour over the limit, by the HTTP door."""
-        factors = {source.factor: {"Avg": value, "Flag": "N"}, "a19001": {"Avg": 6.0, "Flag": "N"}}
-        packet = {"mn": source.mn, "command": "2061", "data_time": rfc3339(last_hour()), "factors": factors}
-        answer = self.client().post("/monitoring/v1/packets", json=[packet])
+        answer = self.client().post("/monitoring/v1/packets", json=[packet(source, last_hour(), value)])
         assert answer.status_code == 202, answer.text
+
+
+def packet(source: Source, start: datetime, value: float) -> dict[str, Any]:
+    """The hour that begins at `start`, as the HTTP door takes it."""
+    factors = {source.factor: {"Avg": value, "Flag": "N"}, "a19001": {"Avg": 6.0, "Flag": "N"}}
+    return {"mn": source.mn, "command": "2061", "data_time": rfc3339(start), "factors": factors}
 
 
 @contextmanager
