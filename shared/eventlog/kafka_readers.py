@@ -112,7 +112,7 @@ class KafkaSharing:
             self._consumer.seek(self._theirs(partition), offset)
             self._next[partition] = offset
             if partition not in self._paused:
-                self._consumer.resume(self._theirs(partition))
+                self._go_on(partition)
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
@@ -125,7 +125,17 @@ class KafkaSharing:
             self._paused.discard(partition)
             if partition in self._next:
                 with _no_longer_ours():
-                    self._consumer.resume(self._theirs(partition))
+                    self._go_on(partition)
+
+    def _go_on(self, partition: Partition) -> None:
+        """kafka-python 3.0.12 parks half-read records of a paused partition and, once another partition's were read to
+        their end, never takes them up again nor fetches the partition. So what is parked is forgotten and fetched anew.
+        """
+        at = self._theirs(partition)
+        parked: dict[TopicPartition, Any] = getattr(self._consumer._fetcher, "_paused_partition_records", {})
+        if parked.pop(at, None) is not None:
+            self._consumer.seek(at, self._next[partition])
+        self._consumer.resume(at)
 
     def report(self, positions: Mapping[Partition, int]) -> None:
         wanted = {self._theirs(p): OffsetAndMetadata(at, "", -1) for p, at in positions.items() if p in self._owned}

@@ -177,6 +177,38 @@ def test_a_paused_partition_waits_until_it_is_resumed(log: Log) -> None:
         eventually(lambda: found.extend(sharing.poll(10, 0.5).records) or len(found) == 3)
 
 
+def test_partitions_put_back_half_read_come_whole_when_they_are_resumed(log: Log) -> None:
+    """As while a database is away: every slice is put back and its partition paused; then all must come, in order."""
+    log.create(SHAPES)
+    append(log, "packets", *numbered(400, keys=40))
+    owned: set[Partition] = set()
+
+    def poll(sharing: Sharing, most: int) -> Sequence[Record]:
+        polled = sharing.poll(most, 0.2)
+        for partition in polled.taken:
+            sharing.seek(partition, 0)
+        owned.update(polled.taken)
+        return polled.records
+
+    with closing(log.share("monitoring", ["packets"])) as sharing:
+        eventually(lambda: poll(sharing, 1) is not None and len(owned) == 4)
+        for partition in owned:
+            sharing.seek(partition, 0)
+        for _ in range(24):
+            slices: dict[Partition, int] = {}
+            for record in poll(sharing, 30):
+                slices.setdefault(Partition(record.topic, record.partition), record.offset)
+            for partition, first in slices.items():
+                sharing.seek(partition, first)
+            sharing.pause(slices)
+            for record in poll(sharing, 1):
+                sharing.seek(Partition(record.topic, record.partition), record.offset)
+            sharing.resume(slices)
+        found: list[Record] = []
+        eventually(lambda: found.extend(poll(sharing, 30)) or len(found) >= 400)
+        assert sorted(int(r.value or b"") for r in found) == list(range(400))
+
+
 def test_the_lag_is_what_was_not_yet_read(log: Log) -> None:
     log.create(SHAPES)
     append(log, "risks", *numbered(10))
