@@ -44,15 +44,18 @@ class Changes:
     rows: list[tuple[Row | None, Row]] = field(default_factory=list)
     discharges: set[tuple[str, str, str]] = field(default_factory=set)  # permit, day, credit code
     waiting: dict[DueKey, int] = field(default_factory=dict)
+    _keys: dict[OutletKey, list[tuple[Row | None, Row]]] | None = None
 
     def keys(self) -> dict[OutletKey, list[tuple[Row | None, Row]]]:
         """The changes by outlet, factor and averaging; a window that moved to another permit counts in both."""
-        found: dict[OutletKey, list[tuple[Row | None, Row]]] = {}
-        for before, after in self.rows:
-            found.setdefault(outlet_key(after), []).append((before, after))
-            if before is not None and outlet_key(before) != outlet_key(after):
-                found.setdefault(outlet_key(before), []).append((before, after))
-        return found
+        if self._keys is None:
+            self._keys = {}
+            for before, after in self.rows:
+                key = outlet_key(after)
+                self._keys.setdefault(key, []).append((before, after))
+                if before is not None and outlet_key(before) != key:
+                    self._keys.setdefault(outlet_key(before), []).append((before, after))
+        return self._keys
 
 
 class Decider:

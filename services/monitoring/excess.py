@@ -29,7 +29,7 @@ from services.monitoring.domain.windows import LENGTH_S, end_s, instant
 from services.monitoring.store.decisions import OutletKey, bounds_of, decided, decisions_between
 from services.monitoring.store.due import UNKNOWN, DueKey, put_due
 from services.monitoring.store.register import Governed, Register, Site
-from services.monitoring.store.risks import RiskBook, known, minted, risks_of, spans_of
+from services.monitoring.store.risks import Page, RiskBook, known, minted_of, risks_of, spans_of
 from shared.domain.clock import rfc3339
 from shared.domain.identity import derived_id
 from shared.domain.risk import Risk, RiskState, Window
@@ -66,6 +66,7 @@ class Excesses:
         low = min(after["start_s"] for _, after in changes.rows)
         widest = max(_quiet_s(key) for key in keys)
         spans = spans_of(session, KIND, [key.subject for key in keys], low - widest)
+        concerned: dict[OutletKey, tuple[int, int]] = {}
         for key in sorted(keys, key=lambda key: key.subject):
             starts = [after["start_s"] for _, after in keys[key]]
             low, high = min(starts), max(starts)
@@ -73,20 +74,34 @@ class Excesses:
             over = any(_over(before) or _over(after) for before, after in keys[key])
             lasting = [last for _, last, is_open in around if is_open and last < low]
             if over or lasting or _touched(around, low, high, _quiet_s(key)):
-                self.refresh(session, key, (min([low, *lasting]), high), now)
+                concerned[key] = min([low, *lasting]), high
+        if concerned:
+            self.refresh(session, concerned, now)
 
     def refresh(
-        self, session: Session, key: OutletKey, changed: tuple[int, int], now: Now, *, elapsed: bool = False
+        self, session: Session, changed: Mapping[OutletKey, tuple[int, int]], now: Now, *, elapsed: bool = False
     ) -> None:
-        """Compute the risks around the changed windows anew. `elapsed`: time itself counts as windows without verdict."""
-        scene = _load(session, key, changed, now.s if elapsed else None)
+        """Compute the risks around changed windows (first, last) anew. `elapsed`: time itself counts as windows without
+        verdict."""
+        minted = minted_of(session, KIND, [key.subject for key in changed])
+        due: dict[DueKey, int] = {}
+        with self._book.page(session, now.wall) as page:
+            for key, span in changed.items():
+                scene = _load(session, key, span, now.s if elapsed else None)
+                self._key(session, page, due, key, (scene, minted.get(key.subject, 0)), now)
+        put_due(session, due)
+
+    def _key(
+        self, session: Session, page: Page, due: dict[DueKey, int], key: OutletKey, around: tuple[_Scene, int], now: Now
+    ) -> None:
+        """One outlet, factor and averaging; `around`: its runs, and how many risks it ever had."""
+        scene, count = around
         rows = {row.id: row for row in risks_of(session, KIND, key.subject, scene.low, scene.high)}
         ids: dict[int, str] = {}
-        count = minted(session, KIND, key.subject)
         for wanted in sorted(assign(scene.runs, [known(row) for row in rows.values()]), key=_in_order):
             row = rows.get(wanted.id or "")
             if wanted.run is None:
-                self._ended(session, key, row, wanted, now)
+                _ended(page, key, row, wanted, now)
                 continue
             if not scene.concerns(wanted.run, key):
                 if wanted.id:
@@ -98,12 +113,15 @@ class Excesses:
             else:
                 risk_id = wanted.id
             ids[wanted.run.start] = risk_id
-            self._living(session, key, scene, (risk_id, row, wanted), ids, now)
+            risk = self._living(session, page, key, scene, (risk_id, row, wanted), ids, now)
+            if risk.state is RiskState.OPEN:
+                at = end_s(wanted.run.last, key.averaging) + UNKNOWN_AFTER * LENGTH_S[key.averaging] + GRACE_S
+                due[_due_key(wanted.run)] = max(at, now.s + 60)
 
     def _living(
-        self, session: Session, key: OutletKey, scene: _Scene, what: tuple[str, Any, Wanted], ids: Mapping[int, str],
-        now: Now,
-    ) -> None:  # fmt: skip
+        self, session: Session, page: Page, key: OutletKey, scene: _Scene, what: tuple[str, Any, Wanted],
+        ids: Mapping[int, str], now: Now,
+    ) -> Risk:  # fmt: skip
         risk_id, row, wanted = what
         run = wanted.run
         assert run is not None and wanted.first_window is not None
@@ -113,20 +131,8 @@ class Excesses:
         risk = _risk(risk_id, key, scene, wanted, site, now, previous)
         if row is not None and wanted.cleared is not None and wanted.cleared_at_s is None:
             risk = _cleared_as_before(risk, row)
-        span = (wanted.first_window, run.start, run.last)
-        self._book.tell(session, row, risk, subject=key.subject, span=span, wall_now=now.wall)
-        if risk.state is RiskState.OPEN:
-            due = end_s(run.last, key.averaging) + UNKNOWN_AFTER * LENGTH_S[key.averaging] + GRACE_S
-            put_due(session, {_due_key(run): max(due, now.s + 60)})
-
-    def _ended(self, session: Session, key: OutletKey, row: Any, wanted: Wanted, now: Now) -> None:
-        """Merged into another, or taken back."""
-        assert wanted.cleared is not None
-        before = Risk.read(row.document)
-        risk = replace(before, state=wanted.state, cleared=wanted.cleared, cleared_at=now.field, changed_at=now.field,
-                     merged_into=wanted.merged_into, why=wording.cleared(wanted.cleared))  # fmt: skip
-        span = (row.first_window_s, row.start_s, row.last_s)
-        self._book.tell(session, row, risk, subject=key.subject, span=span, wall_now=now.wall)
+        page.tell(row, risk, subject=key.subject, span=(wanted.first_window, run.start, run.last))
+        return risk
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +155,21 @@ def _load(session: Session, key: OutletKey, changed: tuple[int, int], now_s: int
     """Widen until the runs that matter are whole and so is what their levels count back to."""
     step = REACH_S[key.averaging] + 2 * _quiet_s(key)
     low, high = changed[0] - step, changed[1] + step
-    first, last = bounds_of(session, key)
+    ends: list[tuple[int, int]] = []  # asked for only where the runs do not show by themselves that they are whole
+
+    def beyond(at: int, side: int) -> bool:
+        if not ends:
+            ends.append(bounds_of(session, key))
+        return at <= ends[0][0] if side == 0 else at >= ends[0][1]
+
     while True:
         rows = decisions_between(session, key, low, high)
         windows = worst_of_each_window(map(decided, rows))
         found = runs(windows, key.averaging, now_s)
         concerned = [run.start for run in found if run.last >= changed[0] - _quiet_s(key)]
         need = min([*concerned, changed[0]]) - REACH_S[key.averaging]
-        left = low <= first or (low <= need and _whole_left(windows, low, key))
-        right = high >= last or _whole_right(windows, high, key)
+        left = (low <= need and _whole_left(windows, low, key)) or beyond(low, 0)
+        right = _whole_right(windows, high, key) or beyond(high, 1)
         if left and right:
             return _Scene(low, high, changed, found, {(row["start_s"], row["mn"]): row for row in rows})
         low, high, step = (low if left else low - step), (high if right else high + step), step * 2
@@ -185,6 +197,15 @@ def _whole_right(windows: Sequence[Decided], high: int, key: OutletKey) -> bool:
 def _quiet_s(key: OutletKey) -> int:
     """The longest distance of two windows that may still be of one run."""
     return (UNKNOWN_AFTER + 1) * LENGTH_S[key.averaging]
+
+
+def _ended(page: Page, key: OutletKey, row: Any, wanted: Wanted, now: Now) -> None:
+    """Merged into another, or taken back."""
+    assert wanted.cleared is not None
+    before = Risk.read(row.document)
+    risk = replace(before, state=wanted.state, cleared=wanted.cleared, cleared_at=now.field, changed_at=now.field,
+                   merged_into=wanted.merged_into, why=wording.cleared(wanted.cleared))  # fmt: skip
+    page.tell(row, risk, subject=key.subject, span=(row.first_window_s, row.start_s, row.last_s))
 
 
 def _over(row: Row | None) -> bool:

@@ -18,7 +18,7 @@ from services.monitoring.domain.windows import DAY_S
 from services.monitoring.excess import Now
 from services.monitoring.store.decisions import historical, newest_telling
 from services.monitoring.store.register import Register
-from services.monitoring.store.risks import RiskBook, minted, open_risks_of_points
+from services.monitoring.store.risks import Page, RiskBook, minted, open_risks_of_points
 from services.monitoring.telling import concerning, ended, fresh
 from shared.domain.identity import derived_id
 from shared.domain.pollutant import OXYGEN
@@ -46,40 +46,42 @@ class Faults:
         for row in open_risks_of_points(session, FAULT, mns):
             before.setdefault(row.mn, {})[row.document["facts"]["fault"]] = row
         concerned = {*before, *(after["mn"] for old, after in changes.rows if _may_open(old, after, now))}
+        if not concerned:
+            return
         telling = newest_telling(session, concerned, now.s - LOOK_BACK_S)
-        for mn in sorted(concerned):
-            self._point(session, mn, telling.get(mn, {}), before.get(mn, {}), now)
+        with self._book.page(session, now.wall) as page:
+            for mn in sorted(concerned):
+                self._point(session, page, telling.get(mn, {}), before.get(mn, {}), now)
 
     def _point(
-        self, session: Session, mn: str, telling: Mapping[str, Row], before: Mapping[str, Any], now: Now
+        self, session: Session, page: Page, telling: Mapping[str, Row], before: Mapping[str, Any], now: Now
     ) -> None:
         wanted = _wanted(telling, before, now)
         for what, row in before.items():
             if what not in wanted:
                 risk = ended(row, Cleared.HEARD, now, why=wording.healed())
-                span = (row.first_window_s, row.start_s, row.last_s)
-                self._book.tell(session, row, risk, subject=row.subject, span=span, wall_now=now.wall)
+                page.tell(row, risk, subject=row.subject, span=(row.first_window_s, row.start_s, row.last_s))
         for what, suffering in sorted(wanted.items()):
-            self._raise(session, f"{mn}/{what}", before.get(what), (what, suffering), now)
+            self._raise(session, page, before.get(what), (what, suffering), now)
 
-    def _raise(self, session: Session, subject: str, before: Any, found: tuple[str, Suffering], now: Now) -> None:
+    def _raise(self, session: Session, page: Page, before: Any, found: tuple[str, Suffering], now: Now) -> None:
         what, suffering = found
         rows = [row for row in suffering.values() if row is not None]
         if not rows:
             return
         newest, factors = max(rows, key=lambda row: (row["start_s"], row["factor"])), sorted(suffering)
+        subject = f"{newest['mn']}/{what}"
+        number = minted(session, FAULT, subject) if before is None else 0  # an open risk keeps its id
         risk = replace(
             concerning(
                 self._register.sites(session, [newest["mn"]]).get(newest["mn"]), newest, kind=FAULT, condition="fault",
-                risk_id=derived_id("rsk", FAULT, subject, str(minted(session, FAULT, subject))),
-                why=wording.faulty(factors, what), now=now,
+                risk_id=derived_id("rsk", FAULT, subject, str(number)), why=wording.faulty(factors, what), now=now,
             ),
             factor=OXYGEN if what == OXYGEN_MISSING else factors[0],
             facts={"fault": what, "factors": factors},
         )  # fmt: skip
         first = before.first_window_s if before is not None else min(row["start_s"] for row in rows)
-        span = (first, first, newest["start_s"])
-        self._book.tell(session, before, risk, subject=subject, span=span, wall_now=now.wall)
+        page.tell(before, risk, subject=subject, span=(first, first, newest["start_s"]))
 
 
 def _wanted(telling: Mapping[str, Row], before: Mapping[str, Any], now: Now) -> dict[str, Suffering]:

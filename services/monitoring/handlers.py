@@ -101,11 +101,12 @@ class PacketHandler:
         self.watching.take(session, changes, now)
         self._faults.take(session, changes, now)
         holders = {(permit, day): code for permit, day, code in changes.discharges}
+        said = []
         for permit, day in sorted(new_discharges(session, holders.keys())):
-            code = holders[permit, day]
-            data = {"permit": permit, "credit_code": code, "day": day}
+            data = {"permit": permit, "credit_code": holders[permit, day], "day": day}
             event = Event(DISCHARGE_SEEN, SOURCE, f"discharge:{permit}:{day}", 1, now.field, data)
-            self._outbox.say(session, RISKS, code, event, wall_now=now.wall)
+            said.append((holders[permit, day], event))
+        self._outbox.say_all(session, RISKS, said, wall_now=now.wall)
 
     def _wait_for_register(self, session: Session, records: Sequence[Record], wall_now: datetime) -> None:
         """A packet whose writer knew more of the register than we do waits, but not for ever: what a foreign producer

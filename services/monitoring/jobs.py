@@ -121,7 +121,7 @@ class Jobs:
             permit, outlet, factor, by = row.subject.rsplit("/", 3)
             if by == averaging and row.last_s == last:
                 key = OutletKey(permit, outlet, factor, by)
-                self._handler.excesses.refresh(session, key, (last, last), now, elapsed=True)
+                self._handler.excesses.refresh(session, {key: (last, last)}, now, elapsed=True)
 
     def put_back(self, now: datetime) -> None:
         """Packets from the future whose time has come."""

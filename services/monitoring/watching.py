@@ -6,7 +6,7 @@ A running mean may raise it, never end it. What is over is `excess.py`'s, what i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,18 +16,18 @@ from services.monitoring.deciding import Changes
 from services.monitoring.domain import wording
 from services.monitoring.domain.nearing import GRAVITY, Near, Nearness, Seen, ended_by, nearness, standing
 from services.monitoring.domain.verdict import Verdict, shown_value
-from services.monitoring.domain.windows import end_s, instant
+from services.monitoring.domain.windows import LENGTH_S, end_s, instant
 from services.monitoring.excess import Now
-from services.monitoring.store.decisions import OutletKey, historical, newest_decided, outlet_key
+from services.monitoring.store.decisions import OutletKey, decided_since, historical, newest_decided, outlet_key
 from services.monitoring.store.register import Register, Site
-from services.monitoring.store.risks import RiskBook, minted, open_risks
+from services.monitoring.store.risks import Page, RiskBook, minted_of, open_risks
 from services.monitoring.telling import concerning, ended, fresh
 from shared.domain.identity import derived_id
 from shared.domain.quantity import micro
 from shared.domain.risk import Cleared, Window
 
 NEARING = "emission.nearing"
-PAGE = 12  # windows looked at first; a run is rarely longer
+PAGE = 24  # windows looked at first; a run is rarely longer
 Row = Mapping[str, Any]
 
 
@@ -44,41 +44,54 @@ class Watching:
         if not keys:
             return
         rows = open_risks(session, NEARING, [key.subject for key in keys])
-        for key in sorted(keys, key=lambda key: key.subject):
-            if key.subject in rows or any(_may_open(before, after, now) for before, after in keys[key]):
-                self._settle(session, key, rows.get(key.subject), None, now)
+        concerned = [
+            key
+            for key, changed in keys.items()
+            if key.subject in rows or any(_may_open(before, after, now) for before, after in changed)
+        ]
+        if concerned:
+            self._settle_all(session, {key: (rows.get(key.subject), None) for key in concerned}, now)
 
     def running(
         self, session: Session, site: Site, window: tuple[str, int], verdicts: Mapping[str, Verdict], now: Now
     ) -> None:
         """What the running window's means so far say; `window`: averaging and start."""
         near = [row for row in _running_rows(site, window, verdicts) if _nearness(row, closed=False).near]
+        if not near:
+            return
         rows = open_risks(session, NEARING, {outlet_key(row).subject for row in near})
+        cases: dict[OutletKey, tuple[Any, Row | None]] = {}
         for row in near:
-            key = outlet_key(row)
-            before = rows.get(key.subject)
+            before = rows.get(outlet_key(row).subject)
             if before is None or before.last_s <= row["start_s"]:
-                self._settle(session, key, before, row, now)
+                cases[outlet_key(row)] = before, row
+        self._settle_all(session, cases, now)
 
-    def _settle(self, session: Session, key: OutletKey, before: Any, running: Row | None, now: Now) -> None:
-        """Make the risk what the windows say. `before`: its open row; `running`: a near mean of the running window."""
-        closed = _closed(session, key, before.last_s if before is not None else None)
+    def _settle_all(self, session: Session, cases: Mapping[OutletKey, tuple[Any, Row | None]], now: Now) -> None:
+        """Make the risks what the windows say. A case: the open row, and a near mean of the running window."""
+        scene = _load(self._register, session, cases, now)
+        with self._book.page(session, now.wall) as page:
+            for key in sorted(cases, key=lambda key: key.subject):
+                self._settle(scene, page, key, *cases[key])
+
+    def _settle(self, scene: _Scene, page: Page, key: OutletKey, before: Any, running: Row | None) -> None:
+        closed = scene.closed[key]
         seen = [Seen(row["start_s"], _nearness(row)) for row in closed]
         so_far = _so_far(before, running)
         found = standing(seen, so_far)
         if found is None:
             if before is not None:
-                self._end(session, before, seen, now)
+                self._end(page, before, seen, scene.now)
             return
         newest = next((row for row in closed if row["start_s"] == found.last), None)
         if newest is None:
             if running is not None and so_far is not None and not _known(before, so_far):
-                self._raise(session, key, before, (found, running, so_far.nearness), now)
-        elif before is not None or fresh(newest, now):
-            self._raise(session, key, before, (found, newest, None), now)
+                self._raise(scene, page, key, before, (found, running, so_far.nearness))
+        elif before is not None or fresh(newest, scene.now):
+            self._raise(scene, page, key, before, (found, newest, None))
 
     def _raise(
-        self, session: Session, key: OutletKey, before: Any, what: tuple[Near, Row, Nearness | None], now: Now
+        self, scene: _Scene, page: Page, key: OutletKey, before: Any, what: tuple[Near, Row, Nearness | None]
     ) -> None:
         """`what`: the run, the window that speaks for it, and how near its mean is so far if it is still running."""
         found, row, so_far = what
@@ -89,8 +102,8 @@ class Watching:
         )
         risk = replace(
             concerning(
-                self._register.sites(session, [row["mn"]]).get(row["mn"]), row, kind=NEARING, why=why, now=now,
-                risk_id=derived_id("rsk", NEARING, key.subject, str(minted(session, NEARING, key.subject))),
+                scene.sites.get(row["mn"]), row, kind=NEARING, why=why, now=scene.now,
+                risk_id=derived_id("rsk", NEARING, key.subject, str(scene.minted.get(key.subject, 0))),
                 condition=found.condition.value,
             ),
             window=Window(instant(row["start_s"]), instant(end_s(row["start_s"], row["averaging"])), row["averaging"], 1),
@@ -103,13 +116,46 @@ class Watching:
             facts={"closed": closed, "so_far": so_far.value if so_far else None},
         )  # fmt: skip
         span = (found.first, found.first, found.last)
-        self._book.tell(session, before, risk, subject=key.subject, span=span, wall_now=now.wall)
+        page.tell(before, risk, subject=key.subject, span=span)
 
-    def _end(self, session: Session, before: Any, seen: Sequence[Seen], now: Now) -> None:
+    def _end(self, page: Page, before: Any, seen: Sequence[Seen], now: Now) -> None:
         reason = ended_by(seen, before.last_s)
         risk = ended(before, reason, now, why=wording.no_longer_near() if reason is Cleared.TAKEN_BACK else None)
         span = (before.first_window_s, before.start_s, before.last_s)
-        self._book.tell(session, before, risk, subject=before.subject, span=span, wall_now=now.wall)
+        page.tell(before, risk, subject=before.subject, span=span)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What stands around the outlets in question: decided windows, newest first, by the worst of the points; who they
+    are; how many risks each ever had."""
+
+    closed: Mapping[OutletKey, Sequence[Row]]
+    sites: Mapping[str, Site]
+    minted: Mapping[str, int]
+    now: Now
+
+
+def _load(register: Register, session: Session, cases: Mapping[OutletKey, tuple[Any, Row | None]], now: Now) -> _Scene:
+    closed: dict[OutletKey, list[Row]] = {}
+    for averaging in {key.averaging for key in cases}:
+        keys = [key for key in cases if key.averaging == averaging]
+        since = now.s - PAGE * LENGTH_S[averaging]
+        rows = decided_since(session, keys, since)
+        for key in keys:
+            before = cases[key][0]
+            found = _worst(row for row in rows.get(key, ()) if not historical(row))
+            if not _enough(found, since, before.last_s if before is not None else None):
+                found = _closed(session, key, before.last_s if before is not None else None)
+            closed[key] = found
+    fresh_ones = [key.subject for key, (before, _) in cases.items() if before is None]
+    mns = {row["mn"] for rows in closed.values() for row in rows} | {row["mn"] for _, row in cases.values() if row}
+    return _Scene(closed, register.sites(session, mns), minted_of(session, NEARING, fresh_ones), now)
+
+
+def _enough(found: Sequence[Row], since: int, back_to: int | None) -> bool:
+    """Whether the run that stands certainly begins, and what stood before lies, within these windows."""
+    return any(not _nearness(row).near for row in found) and (back_to is None or since <= back_to)
 
 
 def _may_open(before: Row | None, after: Row, now: Now) -> bool:

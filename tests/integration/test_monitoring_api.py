@@ -266,6 +266,33 @@ def test_what_is_outside_the_scope_is_not_there(door: Door) -> None:
     assert {page["items"][0]["point"], rest["items"][0]["point"]} == {MN, OTHER_MN} and rest["next"] is None
 
 
+def test_exceedances_come_newest_first_unless_asked_otherwise(door: Door) -> None:
+    post(
+        door.client(Role.OPS), [packet(f"2026-11-20 0{hour}:00", mn=mn) for hour in (0, 2, 4) for mn in (MN, OTHER_MN)]
+    )
+    post(door.client(Role.OPS), [{**packet("2026-11-20 01:00"), "factors": {SO2: {"ZsAvg": 10, "Flag": "N"}}}])
+    door.pump()
+    admin = door.client()
+
+    def walked(**asked: str | int) -> list[tuple[str, str]]:
+        found: list[dict[str, Any]] = []
+        after: dict[str, str] = {}
+        while True:
+            page = admin.get(f"{API}/exceedances", params={"limit": 2, **asked, **after}).json()
+            found += page["items"]
+            if page["next"] is None:
+                return [(item["window"]["from"][11:13], item.get("point") or item["mn"]) for item in found]
+            after = {"cursor": page["next"]}
+
+    oldest_first = [(hour, mn) for hour in ("00", "02", "04") for mn in (MN, OTHER_MN)]
+    assert walked(order="asc") == oldest_first
+    assert walked() == walked(order="desc") == oldest_first[::-1]
+    episodes = walked(of="episodes", order="asc")
+    assert [hour for hour, _ in episodes] == ["00", "00", "02"]
+    assert walked(of="episodes") == episodes[::-1]
+    assert admin.get(f"{API}/exceedances", params={"order": "sideways"}).status_code == 422
+
+
 def test_quarantine_is_read_put_back_and_dismissed_once(door: Door) -> None:
     def kept(mn: str) -> NewRecord:
         document = {"reason": "unknown-point", "mn": mn, "received_at": rfc3339(NOW), "source": "gateway",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -47,6 +47,11 @@ class Period(StrEnum):
 class Of(StrEnum):
     WINDOWS = "windows"
     EPISODES = "episodes"
+
+
+class Order(StrEnum):
+    DESC = "desc"
+    ASC = "asc"
 
 
 class VerdictOut(BaseModel):
@@ -138,22 +143,25 @@ def add_reads(router: APIRouter, database: Database) -> None:
         factor: str | None = None,
         since: From = None,
         to: To = None,
+        order: Annotated[Order, Query(description="by the start: newest first, or oldest first")] = Order.DESC,
         after: Annotated[str | None, Query(alias="cursor")] = None,
         limit: Limit = 200,
     ) -> Page[dict[str, Any]]:
         """`of=windows`: each exceeding window (WindowOut); `of=episodes`: each episode as its risk says it."""
         wanted = {"credit_code": credit_code, "outlet": outlet, "factor": factor}
-        asked = _Asked(caller, {k: v for k, v in wanted.items() if v}, _span(since, to), after, limit)
+        asked = _Asked(caller, {k: v for k, v in wanted.items() if v}, _span(since, to), order, after, limit)
         return _windows(database, asked) if of is Of.WINDOWS else _episodes(database, asked)
 
 
 class _Asked:
-    """A question for a list: who asks, equal columns, span of starts, cursor, size."""
+    """A question for a list: who asks, equal columns, span of starts, order, cursor, size."""
 
     def __init__(
-        self, caller: Caller, equal: Mapping[str, str], span: tuple[int, int], after: str | None, limit: int
-    ) -> None:
-        self.caller, self.equal, self.span, self.after, self.limit = caller, equal, span, after, limit
+        self, caller: Caller, equal: Mapping[str, str], span: tuple[int, int], order: Order, after: str | None,
+        limit: int,
+    ) -> None:  # fmt: skip
+        self.caller, self.equal, self.span, self.limit = caller, equal, span, limit
+        self._newest_first, self._after = order is Order.DESC, after
 
     def narrowed(self, columns: Any) -> list[Any]:
         return [
@@ -163,31 +171,31 @@ class _Asked:
             *(columns[name] == value for name, value in self.equal.items()),
         ]
 
+    def paged(self, wanted: Any, key: Sequence[Any]) -> Any:
+        """In order of `key`, behind the cursor, one row more than the page: it says whether there is a next."""
+        behind = read_cursor(self._after, *(column.type.python_type for column in key))
+        if behind:
+            here, there = tuple_(*key), tuple_(*behind)
+            wanted = wanted.where(here < there if self._newest_first else here > there)
+        return wanted.order_by(*(c.desc() if self._newest_first else c for c in key)).limit(self.limit + 1)
+
 
 def _windows(database: Database, asked: _Asked) -> Page[dict[str, Any]]:
     d = DECISION.c
     key = d.start_s, d.mn, d.factor, d.averaging
-    wanted = select(DECISION).where(d.status == Status.OVER.value, *asked.narrowed(d))
-    behind = read_cursor(asked.after, int, str, str, str)
-    if behind:
-        wanted = wanted.where(tuple_(*key) > tuple_(*behind))
+    wanted = asked.paged(select(DECISION).where(d.status == Status.OVER.value, *asked.narrowed(d)), key)
     with database.read() as session:
-        statement = wanted.order_by(*key).limit(asked.limit + 1)
-        rows = [dict(row) for row in session.connection().execute(statement).mappings()]
+        rows = [dict(row) for row in session.connection().execute(wanted).mappings()]
     items = [_window(row).model_dump(mode="json") for row in rows[: asked.limit]]
-    more = len(rows) > asked.limit
-    last = rows[asked.limit - 1] if more else None
+    last = rows[asked.limit - 1] if len(rows) > asked.limit else None
     return Page(items=items, next=cursor(*(last[c.name] for c in key)) if last else None)
 
 
 def _episodes(database: Database, asked: _Asked) -> Page[dict[str, Any]]:
     r = RISK.c
     wanted = select(r.start_s, r.id, r.document).where(r.kind == KIND, *asked.narrowed(r))
-    behind = read_cursor(asked.after, int, str)
-    if behind:
-        wanted = wanted.where(tuple_(r.start_s, r.id) > tuple_(*behind))
     with database.read() as session:
-        rows = session.connection().execute(wanted.order_by(r.start_s, r.id).limit(asked.limit + 1)).all()
+        rows = session.connection().execute(asked.paged(wanted, (r.start_s, r.id))).all()
     last = rows[asked.limit - 1] if len(rows) > asked.limit else None
     return Page(
         items=[row.document for row in rows[: asked.limit]], next=cursor(last.start_s, last.id) if last else None

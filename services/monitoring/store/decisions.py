@@ -76,6 +76,21 @@ def newest_decided(session: Session, key: OutletKey, size: int) -> list[Mapping[
     return [dict(row) for row in session.connection().execute(wanted).mappings()]
 
 
+def decided_since(
+    session: Session, keys: Collection[OutletKey], since_s: int
+) -> dict[OutletKey, list[Mapping[str, Any]]]:
+    """The verdict rows of these outlets from `since_s` on that have a decided value, newest first."""
+    d = DECISION.c
+    wanted = select(DECISION).where(d.decided.is_not(None), d.start_s >= since_s).order_by(d.start_s.desc(), d.mn)
+    found: dict[OutletKey, list[Mapping[str, Any]]] = {}
+    for part in chunks(keys):
+        these = [(key.permit, key.outlet, key.factor, key.averaging) for key in part]
+        asked = wanted.where(tuple_(d.permit, d.outlet, d.factor, d.averaging).in_(these))
+        for row in session.connection().execute(asked).mappings():
+            found.setdefault(outlet_key(row), []).append(dict(row))  # type: ignore[arg-type]
+    return found
+
+
 def newest_telling(session: Session, mns: Collection[str], since_s: int) -> dict[str, dict[str, Mapping[str, Any]]]:
     """Of each point and factor the newest window from `since_s` on that says anything about the instrument."""
     d = DECISION.c

@@ -121,7 +121,9 @@ class Register:
 
     def sites(self, session: Session, mns: Collection[str]) -> Mapping[str, Site]:
         """The active registered points among `mns`."""
-        revision = register_revision(session)
+        revision = session.info.get(STATE_NAME)  # one view of the register for the whole transaction
+        if revision is None:
+            revision = session.info[STATE_NAME] = register_revision(session)
         if revision != self._revision or len(self._sites) > KEPT_AT_MOST:
             self._sites, self._revision = {}, revision
         sites = self._sites
@@ -140,6 +142,7 @@ def register_revision(session: Session) -> int:
 def register_changed(session: Session) -> None:
     """Count the revision up: every process decodes anew."""
     insert_new(session, STATE, [{"name": STATE_NAME, "revision": 0}])
+    session.info.pop(STATE_NAME, None)
     session.connection().execute(STATE.update().where(STATE.c.name == STATE_NAME).values(revision=STATE.c.revision + 1))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -31,26 +32,46 @@ class RiskBook:
         self._outbox = outbox
         self._said = metrics.risks_said
 
+    @contextmanager
+    def page(self, session: Session, wall_now: datetime) -> Iterator[Page]:
+        """A page to tell many risks on; at its end all of it is written at once."""
+        page = Page()
+        yield page
+        upsert(session, RISK, page.rows)
+        said = [(event.data["credit_code"] or event.data["region"], event) for event in page.events]
+        self._outbox.say_all(session, RISKS, said, wall_now=wall_now)
+        for event in page.events:
+            self._said.labels(event.data["kind"], event.type.split(".")[2]).inc()
+
     def tell(
         self, session: Session, row: Any, risk: Risk, *, subject: str, span: tuple[int, int, int], wall_now: datetime
-    ) -> bool:
-        """Save and say `risk` unless the row says the same; `span`: first-seen, first and last window."""
+    ) -> None:
+        """Save and say one risk; see `Page.tell`."""
+        with self.page(session, wall_now) as page:
+            page.tell(row, risk, subject=subject, span=span)
+
+
+class Page:
+    """Rows and events of one transaction; no risk stands on it twice."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.events: list[Event] = []
+
+    def tell(self, row: Any, risk: Risk, *, subject: str, span: tuple[int, int, int]) -> None:
+        """Note `risk` unless its open row says the same; `span`: first-seen, first and last window."""
         risk = replace(risk, opened_at=instant(seconds(risk.opened_at)))  # as the row keeps it: whole seconds
         if row is not None:
             risk = replace(risk, id=row.id, revision=row.revision + 1, opened_at=instant(row.opened_at_s))
-            same_span = (row.first_window_s, row.start_s, row.last_s) == span
-            if same_span and _state(risk.document()) == _state(row.document):
-                return False
         document = risk.document()
-        quiet = row is not None and _state(document) == _state(row.document)  # only its first-seen window moved
-        if quiet:
+        quiet = row is not None and _state(document) == _state(row.document)
+        if quiet and (row.first_window_s, row.start_s, row.last_s) == span:
+            return
+        if quiet:  # only its windows moved
             document = row.document
-        upsert(session, RISK, [_row(risk, document, row.revision if quiet else risk.revision, subject, span)])
+        self.rows.append(_row(risk, document, row.revision if quiet else risk.revision, subject, span))
         if not quiet:
-            event = Event(_type(risk), SOURCE, risk.id, risk.revision, risk.changed_at, document)
-            self._outbox.say(session, RISKS, risk.credit_code or risk.region, event, wall_now=wall_now)
-            self._said.labels(risk.kind, event.type.split(".")[2]).inc()
-        return not quiet
+            self.events.append(Event(_type(risk), SOURCE, risk.id, risk.revision, risk.changed_at, document))
 
 
 def _state(document: Any) -> Any:
@@ -137,9 +158,18 @@ def spans_of(
 
 def minted(session: Session, kind: str, subject: str) -> int:
     """How many risks of the subject there ever were: makes the next one's id its own."""
+    return minted_of(session, kind, [subject]).get(subject, 0)
+
+
+def minted_of(session: Session, kind: str, subjects: Collection[str]) -> dict[str, int]:
+    """The same of many subjects; one that is not there never had any."""
     r = RISK.c
-    wanted = select(func.count()).select_from(RISK).where(r.subject == subject, r.kind == kind)
-    return int(session.connection().execute(wanted).scalar_one())
+    counted = select(r.subject, func.count()).where(r.kind == kind).group_by(r.subject)
+    found: dict[str, int] = {}
+    for part in chunks(subjects):
+        rows = session.connection().execute(counted.where(r.subject.in_(part)))
+        found.update((subject, count) for subject, count in rows)
+    return found
 
 
 def known(row: Any) -> Known:
