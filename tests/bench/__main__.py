@@ -20,6 +20,7 @@ from rich.table import Table
 from tests.bench.embedded import idle_cpu, readings, time_to_ready
 from tests.bench.frames import frame_to_webhook, gateway_packets
 from tests.bench.many import peer_decision, stream_listeners
+from tests.bench.register import list_import, sweep, sweep_all
 from tests.bench.rows import Row
 
 BENCHES: dict[str, Callable[[Path], list[Row]]] = {
@@ -30,6 +31,9 @@ BENCHES: dict[str, Callable[[Path], list[Row]]] = {
     "webhook": frame_to_webhook,
     "peers": peer_decision,
     "listeners": stream_listeners,
+    "import": list_import,
+    "sweep": sweep,
+    "sweep-all": sweep_all,
 }
 
 

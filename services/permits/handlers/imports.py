@@ -20,6 +20,7 @@ from services.permits.importing.documents import Document, documents
 from services.permits.importing.listing import Entry, read_row
 from services.permits.importing.readers import Format, listed_rows, told_format
 from services.permits.store import imports as store
+from services.permits.store.batching import uncollected
 from services.permits.store.imports import ImportEntry, State
 from shared.database import Database
 from shared.domain.errors import DomainError, Invalid, NotFound
@@ -97,7 +98,7 @@ class Importer:
 
     def _batch(self, name: str, rows: Sequence[Row], size: int) -> ImportEntry | None:
         """The next rows and how far it is then; None when the import is over."""
-        with self.database.transaction() as session:
+        with self.database.transaction() as session, uncollected():
             entry = store.find(session, name, lock=True)
             if entry is None or entry.state.value not in store.UNFINISHED:
                 return None

@@ -20,6 +20,7 @@ from services.permits.domain.risks import event_type, holder, permit_risk
 from services.permits.handlers import calendar as calendars
 from services.permits.handlers.registrar import SOURCE, Registrar
 from services.permits.store import register, renewals
+from services.permits.store.batching import uncollected
 from services.permits.store.renewals import FIRST, RenewalEntry
 from shared.database import Database
 from shared.domain.clock import shanghai_day
@@ -130,7 +131,7 @@ def sweep_renewals(registrar: Registrar, database: Database, now: datetime) -> i
         look = Look(now.replace(microsecond=0), calendars.calendar(session))
     looked, place = 0, FIRST
     while True:
-        with database.transaction() as session:
+        with database.transaction() as session, uncollected():
             entries = renewals.due(session, today, limit=BATCH, after=place)
             if not entries:
                 break
