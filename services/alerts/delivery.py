@@ -25,6 +25,7 @@ from services.alerts.store.queue import Claimed, PushQueue, Result
 from shared.database import Database
 from shared.domain.clock import Clock, monotonic_s
 from shared.domain.errors import Invalid, Unreachable
+from shared.eventlog import failpoints
 from shared.runtime.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -147,6 +148,10 @@ class Delivery:
             claimed = self.queue.claim(
                 session, now, limit=self.policy.batch, held=held, a_lane=self.policy.held_endpoint
             )
+        if results:
+            failpoints.reach("after-record")
+        if claimed:
+            failpoints.reach("after-claim")
         return claimed, self.policy.poll_s
 
     def _record(self, session: Session, results: list[Result], unsent: list[Claimed]) -> None:
@@ -216,6 +221,7 @@ class Delivery:
         try:
             letter = Letter(push.id, push.url, push.body, tuple(self.casework.endpoints.secrets(push.endpoint, at)), at)
             outcome = await channel.send(letter)
+            failpoints.reach("after-send")
         except Invalid as wrong:
             log.error("a push cannot be signed", push_id=push.id, reason=wrong.detail)
             outcome = TryLater(Why.SECRET)

@@ -19,6 +19,10 @@ NAMES = (
     "after-mark",  # relay: rows marked
     "before-commit",  # embedded log: records written, not committed
     "after-log-commit",  # embedded log: committed, nobody told
+    "before-answer",  # gateway: the packet is in the log, the logger not answered
+    "after-claim",  # delivery: pushes are leased, nothing sent
+    "after-send",  # delivery: the receiver has answered, no attempt recorded
+    "after-record",  # delivery: attempts are recorded
 )
 EXIT_CODE = 9
 

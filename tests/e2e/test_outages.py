@@ -13,7 +13,7 @@ import pytest
 from tests.support.distributed import Distributed
 from tests.support.ledger import Receiver
 from tests.support.plant import OutletSource, Plant
-from tests.support.product import Logger, eventually, last_hour
+from tests.support.product import Logger, eventually, last_hour, pages
 from tests.support.servers import KafkaServer, PostgresServer
 
 AWAY_S = 20.0
@@ -116,6 +116,14 @@ def finish(traffic: Traffic, thread: threading.Thread, admin: httpx.Client, rece
     traffic.stop.set()
     thread.join()
     wanted = len(traffic.acknowledged)
-    eventually(lambda: len(receiver.ledger.events()) >= wanted, within_s=90, what="every alert delivered")
+
+    def missing() -> str:
+        pushes = pages(admin, "/alerts/v1/deliveries")
+        late = [push for push in pushes if push["state"] != "delivered"]
+        return (
+            f"every alert delivered ({len(receiver.ledger.events())} of {wanted}, {len(pushes)} pushes, late: {late})"
+        )
+
+    eventually(lambda: len(receiver.ledger.events()) >= wanted, within_s=90, what=missing)
     assert len(receiver.ledger.events()) == wanted
     assert len(admin.get("/alerts/v1/alerts", params={"limit": 500}).json()["items"]) == wanted

@@ -27,13 +27,14 @@ READY_S = 40.0
 LOOPBACK = "127.0.0.0/8"
 
 
-def eventually(ask: Callable[[], Any], *, within_s: float = 20.0, what: str = "it") -> Any:
-    """The first true answer of `ask`; fails when there is none in time. Waits on a condition, never for a time."""
+def eventually(ask: Callable[[], Any], *, within_s: float = 20.0, what: str | Callable[[], str] = "it") -> Any:
+    """The first true answer of `ask`; fails when there is none in time, saying `what` was waited for."""
     end = time.monotonic() + within_s
     answer = ask()
     while not answer:
         if time.monotonic() > end:
-            raise AssertionError(f"{what} did not happen within {within_s:.0f} s; last answer: {answer!r}")
+            said = what if isinstance(what, str) else what()
+            raise AssertionError(f"{said} did not happen within {within_s:.0f} s; last answer: {answer!r}")
         time.sleep(0.02)
         answer = ask()
     return answer

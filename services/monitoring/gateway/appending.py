@@ -13,6 +13,7 @@ from functools import partial
 import structlog
 
 from shared.domain.errors import DomainError
+from shared.eventlog import failpoints
 from shared.ports import EventLog, NewRecord
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,8 @@ class Appender:
         self._tell(wrong)
         self.waiting -= len(landings)
         durable = wrong is None
+        if durable:
+            failpoints.reach("before-answer")
         for landed in landings:
             landed(durable)
         self._on_landed()
