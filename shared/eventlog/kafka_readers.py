@@ -47,9 +47,9 @@ def _poll(consumer: KafkaConsumer, most: int, timeout_s: float, unwell: Unwell) 
 
 
 def record_of(raw: Any, topic: str) -> Record:
-    """kafka-python's record as ours."""
-    headers = dict(raw.headers) if raw.headers else NO_HEADERS
-    key = raw.key.decode() if raw.key is not None else ""
+    """kafka-python's record as ours. Other producers may write keys that are no text, and headers without a value."""
+    headers = {name: value for name, value in raw.headers if value is not None} if raw.headers else NO_HEADERS
+    key = raw.key.decode("utf-8", "replace") if raw.key is not None else ""
     appended_at = datetime.fromtimestamp(raw.timestamp / 1000, UTC)
     return Record(topic, raw.partition, raw.offset, key, raw.value, headers, appended_at)
 

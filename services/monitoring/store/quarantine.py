@@ -29,7 +29,14 @@ def keep(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     make: Any = (sqlite_insert if embedded(session) else postgres_insert)(KEPT)
-    session.connection().execute(make.on_conflict_do_nothing(index_elements=["origin"]), list(rows))
+    session.connection().execute(
+        make.on_conflict_do_nothing(index_elements=["origin"]), [_storable(row) for row in rows]
+    )
+
+
+def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """PostgreSQL's text knows no NUL; the bytes themselves are kept as they are."""
+    return {name: value.replace("\x00", "\ufffd") if isinstance(value, str) else value for name, value in row.items()}
 
 
 def waiting_for(session: Session, mn: str, now: datetime) -> Sequence[Any]:
