@@ -26,6 +26,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "setting up .venv (once; a minute or two)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m compileall -q services shared
 	@touch $@
 
 demo: setup ## a living sample region; SECONDS=60 ends it by itself

@@ -11,7 +11,6 @@ from services.permits.service import build as build_permits
 from shared.domain.clock import Clock, field_clock, system_clock
 from shared.domain.errors import Conflict, Invalid
 from shared.eventlog.embedded import EmbeddedLog
-from shared.eventlog.kafka import KafkaLog
 from shared.ports import EventLog
 from shared.runtime.directory import Directory
 from shared.runtime.host import topics
@@ -52,6 +51,10 @@ def make_clock(settings: Settings) -> Clock:
 def make_log(settings: Settings, clock: Clock, *, exclusive: bool = True) -> EventLog:
     """Kafka when its bootstrap is set, else the file in the data folder."""
     if settings.kafka_bootstrap:
+        from shared.eventlog.kafka import (
+            KafkaLog,
+        )  # only here: the embedded shape need not wait for the client's import
+
         return KafkaLog(
             settings.kafka_bootstrap,
             prefix=settings.kafka_topic_prefix,
