@@ -183,6 +183,7 @@ def _sqlite(path: Path) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
+        hide_parameters=True,
         pool_size=20,
         max_overflow=40,
     )
@@ -218,6 +219,7 @@ def _postgres(url: str, service: str) -> Engine:
             "tcp_user_timeout": 30_000,  # ms; a server that vanished without a word
         },
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text must not carry rows into the log
         pool_size=10,
         max_overflow=20,
     )
