@@ -50,7 +50,7 @@ def document(alert: Alert, row: Row, *, public_url: str = "") -> dict[str, Any]:
         "basis": {"permit": risk.permit, **risk.basis},
         "opened_at": rfc3339(risk.opened_at),
         "changed_at": rfc3339(alert.changed_at),
-        "cleared_at": _time(risk.cleared_at),
+        "cleared_at": _time(_ended(risk)),
         "cleared": risk.cleared.value if risk.cleared else None,
         "useful_until": rfc3339(risk.changed_at + timedelta(hours=row.useful_hours)),
         "due": {"enterprise": _time(alert.due_enterprise), "authority": _time(alert.due_authority)},
@@ -108,6 +108,11 @@ def _factor(risk: Risk) -> dict[str, str] | None:
 def _window(window: Window) -> dict[str, Any]:
     hours = int((window.end - window.start).total_seconds() // 3600)
     return {"from": rfc3339(window.start), "to": rfc3339(window.end), "averaging": window.averaging, "hours": hours}
+
+
+def _ended(risk: Risk) -> datetime | None:
+    """When it ended; what had ended before it was found ends for its readers when it was found."""
+    return max(risk.cleared_at, risk.opened_at) if risk.cleared_at else None
 
 
 def _time(at: datetime | None) -> str | None:
