@@ -19,13 +19,18 @@ from rich.console import Console
 
 from shared.domain.clock import Clock, monotonic_s, shanghai_day, system_clock
 from shared.domain.errors import Invalid
+from shared.domain.events import PEER_NOTICE_ISSUED
 
 from .door import Door, endpoints_for
+from .findings import Evidence, Reached, look
 from .fleet import Fleet
-from .receiver import Receiver
+from .heard import Heard
+from .promises import promises
+from .receiver import Message, Receiver
 from .region import SampleRegion, sample_region
+from .scenes import Scenes
 from .screen import Screen
-from .summary import GRACE_WALL_S, Reached, checks, document, look, pending
+from .summary import GRACE_WALL_S, checks, document, pending
 
 STATUS_EVERY_S = 5.0
 SETTLE_S = 8.0  # for pushes still on their way at the end
@@ -34,7 +39,7 @@ KNOWN_S = 10.0
 
 @dataclass
 class Demo:
-    """One run. `receiver` None: loggers only."""
+    """One run. `receiver` None: loggers only, and nobody does anything."""
 
     door: Door
     clock: Clock
@@ -43,7 +48,20 @@ class Demo:
     receiver: Receiver | None
     screen: Screen
     stop: asyncio.Event
+    scenes: Scenes
+    heard: Heard = field(default_factory=Heard)
     alerts: set[str] = field(default_factory=set)
+    listening: asyncio.Task[None] | None = None
+
+    def believe(self, message: Message) -> None:
+        """A message that the receiver verified; of a peer notice only the last arrival is shown."""
+        self.heard.take(message)
+        now = self.clock.wall_now()
+        if message.event.get("type") != PEER_NOTICE_ISSUED:
+            self.screen.webhook(message, now)
+        elif len(self.heard.notices) == len(self.region.peers):
+            bodies = {body for got in self.heard.notices.values() for body in got}
+            self.screen.all_told(len(self.heard.notices), len(bodies), now)
 
     async def prepared(self) -> bool:
         """False when somebody stops it before it is."""
@@ -53,28 +71,34 @@ class Demo:
         if preparing.done():
             await preparing
             return True
-        preparing.cancel()
-        await asyncio.gather(preparing, return_exceptions=True)
+        begun = [task for task in (preparing, self.listening) if task is not None]
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
         return False
 
     async def _prepare(self) -> None:
-        """The register, the endpoints, and that monitoring has heard of it all."""
+        """The endpoints, the register, and that monitoring has heard of it all."""
         began = monotonic_s()
-        await self.door.register(self.region)
         if self.receiver is not None:
             await endpoints_for(self.door, self.region, self.receiver.url, self.receiver.trust)
+            self.listening = asyncio.create_task(self._listen())
+        await self.door.register(self.region)
         await self.door.known([point.mn for point in self.region.points], within_s=KNOWN_S)
         self.screen.say(
             f"登记 registered: {len(self.region.enterprises)} 家企业 enterprises, {len(self.region.points)} 个监测点 points"
             f" ({monotonic_s() - began:.1f} s)"
         )
+        for row in await self.door.all("/permits/v1/coverage"):
+            if row["lacks"]:
+                self.screen.say(f"缺口 coverage: {row['name']} 缺 lacks {', '.join(row['lacks'])}")
 
     async def live(self, left_s: float | None) -> None:
         """Until the time is over or somebody stops it."""
         running = asyncio.create_task(self.fleet.run())
         watching = [asyncio.create_task(self._status())]
-        if self.receiver is not None:
-            watching.append(asyncio.create_task(self._listen()))
+        if self.listening is not None:
+            watching += [self.listening, asyncio.create_task(self._play())]
         stopped = asyncio.create_task(self.stop.wait())
         try:
             await asyncio.wait([running, stopped, *watching], timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
@@ -100,8 +124,18 @@ class Demo:
             calm = state
             await asyncio.sleep(1)
 
+    async def _play(self) -> None:
+        """What people do, from the loggers' first whole hour on; ends with the demonstration."""
+        while self.fleet.origin is None:
+            await asyncio.sleep(0.1)
+        await self.scenes.play(self.fleet.origin, self.fleet.reach)
+        await self.stop.wait()
+
     async def _listen(self) -> None:
         async for event in self.door.events():
+            if event.get("type") == PEER_NOTICE_ISSUED:
+                self.screen.notice(event, self.clock.wall_now())
+                continue
             self.alerts.add(str(event.get("subject")))
             self.screen.alert(event, self.clock.wall_now())
 
@@ -118,13 +152,15 @@ async def _run(
 ) -> int:  # fmt: skip
     """Wires one run; long because it says in order what a demonstration is."""
     began = monotonic_s()
-    screen = Screen(out)
     region = sample_region(seed, on=shanghai_day(clock.field_now()))
-    receiver = Receiver(clock, lambda message: screen.webhook(message, clock.wall_now())) if receive else None
+    screen = Screen(out, {one.credit_code: one.name for one in region.enterprises})
+    receiver = Receiver(clock, lambda message: demo.believe(message)) if receive else None
     fleet = Fleet(region, clock, _address(gateway))
     async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
         with _stopping() as stop, _open(receiver):
-            demo = Demo(Door(client, token), clock, region, fleet, receiver, screen, stop)
+            door = Door(client, token)
+            scenes = Scenes(door, clock, region, screen.say)
+            demo = Demo(door, clock, region, fleet, receiver, screen, stop, scenes)
             if not await demo.prepared():
                 return 0
             left_s = None if seconds is None else max(1.0, seconds - (monotonic_s() - began) - GRACE_WALL_S)
@@ -135,10 +171,14 @@ async def _run(
 
 async def _finish(demo: Demo, *, as_json: bool, judged: bool) -> int:
     """The summary; 1 when a promised thing did not happen."""
-    found = await look(demo.door)
+    found = await look(demo.door, demo.region, as_peer=demo.receiver is not None)
     origin = demo.fleet.origin or demo.clock.field_now()
     until = (demo.fleet.ended or demo.clock.field_now()) - timedelta(seconds=demo.clock.speed)
-    made = checks(demo.region, demo.fleet.stats, demo.receiver, found, reached=Reached(origin, until))
+    reached = Reached(origin, until, demo.scenes.done)
+    evidence = Evidence(demo.region, found, demo.heard, reached)
+    made = checks(evidence, demo.fleet.stats, demo.receiver)
+    if demo.receiver is not None:
+        made += promises(evidence)
     if not judged:
         made = [check for check in made if check.ok]
     told = document(demo.region, demo.fleet.stats, demo.receiver, found, made)

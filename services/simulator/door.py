@@ -6,19 +6,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 import httpx
 
 from shared.domain.errors import Conflict, Unreachable
 
+from .officers import divisions_of, wishes
 from .region import SampleEnterprise, SampleRegion
-from .trouble import TroubleKind
+from .terms import Term
 
 AT_ONCE = 8
 PAGES = 100  # of a list, at most
 SAMPLE_SUBJECT = "sample"
-OFFICER = "officer"
 Thing = TypeVar("Thing")
 
 
@@ -36,9 +37,23 @@ class Door:
         async def put(enterprise: SampleEnterprise) -> None:
             path = f"/permits/v1/enterprises/{enterprise.credit_code}"
             await self._send("PUT", path, enterprise.document())
-            await self._send("PUT", f"/permits/v1/permits/{enterprise.permit_number}", enterprise.permit())
+            if enterprise.term is Term.NONE:
+                for point in enterprise.points:
+                    body = point.document() | {"credit_code": enterprise.credit_code, "outlet": point.outlet}
+                    await self._send("PUT", f"/permits/v1/points/{point.mn}", body)
+            else:
+                await self.permit(enterprise)
 
         await _each(region.enterprises, put)
+
+    async def permit(self, enterprise: SampleEnterprise, *, applied_on: date | None = None) -> None:
+        """Registers the permit; `applied_on`: an application to renew it is on file."""
+        body = enterprise.permit(applied_on=applied_on)
+        await self._send("PUT", f"/permits/v1/permits/{enterprise.permit_number}", body)
+
+    async def complete(self, division: str) -> None:
+        """Says that every permit holder of the division is registered."""
+        await self._send("PUT", f"/permits/v1/regions/{division}", {"register_complete": True})
 
     async def known(self, mns: Iterable[str], *, within_s: float) -> bool:
         """Whether monitoring has heard of these points by then."""
@@ -58,15 +73,19 @@ class Door:
         body = {"role": "officer", "subject": SAMPLE_SUBJECT, "region": region}
         return str((await self._send("POST", "/permits/v1/keys", body))["token"])
 
-    async def endpoint(self, url: str, token: str) -> str:
-        """Registers a webhook endpoint of the token's owner; its secret."""
-        return str((await self._send("POST", "/alerts/v1/endpoints", {"url": url}, token))["secret"])
+    async def endpoint(self, url: str, token: str) -> tuple[str, str]:
+        """Registers a webhook endpoint of the token's owner; its id and secret."""
+        made = await self._send("POST", "/alerts/v1/endpoints", {"url": url}, token)
+        return str(made["id"]), str(made["secret"])
 
-    async def all(self, path: str, **query: str) -> list[dict[str, Any]]:
-        """Every item of a list, page after page."""
+    async def subscribe(self, wish: Mapping[str, Any], token: str) -> None:
+        await self._send("POST", "/alerts/v1/subscriptions", wish, token)
+
+    async def all(self, path: str, *, token: str | None = None, **query: str) -> list[dict[str, Any]]:
+        """Every item of a list, page after page; as the token's owner sees it."""
         found: list[dict[str, Any]] = []
         for _ in range(PAGES):
-            answer = _good(await self._ask(path, query)).json()
+            answer = _good(await self._ask(path, query, token)).json()
             found += answer["items"]
             if not answer.get("next"):
                 break
@@ -103,9 +122,9 @@ class Door:
                     yield json.loads("\n".join(data))
                     data = []
 
-    async def _ask(self, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
+    async def _ask(self, path: str, query: Mapping[str, str] | None = None, token: str | None = None) -> httpx.Response:
         try:
-            return await self.client.get(path, params=query, headers=self._headers())
+            return await self.client.get(path, params=query, headers=self._headers(token))
         except httpx.TransportError as wrong:
             raise Unreachable(f"{self.client.base_url} does not answer: {wrong!r}") from wrong
 
@@ -142,12 +161,18 @@ async def _each(things: Iterable[Thing], act: Callable[[Thing], Awaitable[None]]
 async def endpoints_for(
     door: Door, region: SampleRegion, url: Callable[[str], str], trust: Callable[[str, str], None]
 ) -> None:
-    """One endpoint an enterprise, made with its own token, and one for an officer of the gravest trouble's city."""
+    """One endpoint an enterprise, made with its own token, and the officers' with what they subscribe to."""
 
     async def enterprise(found: SampleEnterprise) -> None:
         token = await door.enterprise_token(found.credit_code)
-        trust(found.credit_code, await door.endpoint(url(found.credit_code), token))
+        _, secret = await door.endpoint(url(found.credit_code), token)
+        trust(found.credit_code, secret)
 
     await _each(region.enterprises, enterprise)
-    city = region.city_of(TroubleKind.REPEATED)
-    trust(OFFICER, await door.endpoint(url(OFFICER), await door.officer_token(city)))
+    for owner, division in divisions_of(region).items():
+        token = await door.officer_token(division)
+        endpoint, secret = await door.endpoint(url(owner), token)
+        trust(owner, secret)
+        for wish in wishes(region):
+            if wish.owner == owner:
+                await door.subscribe(wish.document(endpoint), token)

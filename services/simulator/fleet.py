@@ -75,14 +75,14 @@ class Fleet:
         for frame in logger.hello(begin):
             await self._deliver(logger, link, frame)
         timetable = logger.timetable(begin)
-        while await self._reach(timetable.peek().at):
+        while await self.reach(timetable.peek().at):
             due, now = timetable.peek(), self.clock.field_now()
             if not logger.signal.silent(due.start):
                 for frame in logger.frames(due.upload, due.start, now):
                     await self._deliver(logger, link, frame)
             timetable.pass_on(behind=self.clock.wall_now() - due.at)
 
-    async def _reach(self, at: datetime) -> bool:
+    async def reach(self, at: datetime) -> bool:
         """Waits for a field time; False when the fleet stops first."""
         while not self._stop.is_set():
             left_s = self._wall_seconds_until(at)

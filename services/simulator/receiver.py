@@ -32,6 +32,7 @@ class Message:
     owner: str
     webhook_id: str
     event: Mapping[str, Any]
+    body: bytes
 
 
 def verify(secret: str, headers: Mapping[str, str], body: bytes, *, now_s: float) -> str:
@@ -99,7 +100,7 @@ class Receiver:
                 return 204
             self._seen.add((owner, webhook_id))
             self.verified += 1
-        self.told(Message(owner, webhook_id, json.loads(body)))
+        self.told(Message(owner, webhook_id, json.loads(body), body))
         return 204
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from shared.domain.clock import SHANGHAI
+from shared.domain.events import DIGEST
 
 from .fleet import Stats
+from .officers import OFFICERS, SUBSCRIBED
 from .receiver import Message, Receiver
 
 _LEVELS = {
@@ -21,36 +23,57 @@ _LEVELS = {
     "orange": ("橙 II", "dark_orange"),
     "red": ("红 I", "bold red"),
 }
+FORERUNNER = "emission.nearing"  # that it is over needs no line: the excess itself has one
 _CHANGES = {"issued": "预警 alert  ", "changed": "更新 changed", "closed": "关闭 closed "}
 
 
 class Screen:
     """Lines on a rich console."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, names: Mapping[str, str]) -> None:
+        """`names`: of the enterprises, by credit code."""
         self._console = console
-        self._shown: dict[str, tuple[object, bool]] = {}  # alert → level and whether it is cleared
+        self._names = names
+        self._shown: dict[str, tuple[object, ...]] = {}  # alert → level, condition and whether it is cleared
 
     def say(self, text: str) -> None:
-        self._console.print(escape(text), highlight=False)
+        self._console.print(escape(text), highlight=False, soft_wrap=True)
 
     def alert(self, event: Mapping[str, Any], now: datetime) -> None:
-        """An event of the public stream; of changes only a new level and the all-clear are worth a line."""
+        """An event of the public stream; of changes only a new level, a new step and the all-clear are worth a line."""
         data = event["data"]
-        standing = (data.get("level"), data.get("cleared_at") is not None)
-        if self._shown.get(event["subject"]) == standing:
-            return
+        cleared = data.get("cleared_at") is not None
+        standing = (data.get("level"), data.get("condition"), cleared)
+        former = self._shown.get(event["subject"])
         self._shown[event["subject"]] = standing
+        if former == standing or (cleared and data.get("kind") == FORERUNNER):
+            return
         words = str(event.get("type", "")).split(".")
         what = _CHANGES.get(words[-2] if len(words) > 1 else "", str(event.get("type")))
         self._line(now, what, _level(data), _headline(data))
 
     def webhook(self, message: Message, now: datetime) -> None:
-        """A message that the receiver verified."""
-        data = message.event.get("data", {})
-        name = (data.get("enterprise") or {}).get("name", "")
-        words = f"{name} ← {data.get('kind', message.event.get('type'))}  {message.webhook_id}"
-        self._line(now, "推送 webhook", "[green]✓ 验签 verified[/]", escape(words))
+        """A message that the receiver verified, and whose it is."""
+        data = message.event.get("data") or {}
+        about = str((data.get("enterprise") or {}).get("name") or "")
+        what = str(data.get("kind", message.event.get("type")))
+        if message.event.get("type") == DIGEST:
+            what = f"摘要 digest {data['reason']}: {len(data['alerts'])} 条预警 alerts"
+        officer = OFFICERS.get(message.owner)
+        channel = "订阅 officer" if message.owner in SUBSCRIBED else "推送 webhook"
+        to = f"[cyan]{escape(officer)}[/]" if officer else escape(self._names.get(message.owner, ""))
+        words = f"{to} ← {escape(f'{about} {what}' if officer and about else what)}"
+        self._line(now, channel, "[green]✓ 验签[/]", words)
+
+    def notice(self, event: Mapping[str, Any], now: datetime) -> None:
+        """A peer notice on the stream."""
+        self._line(now, "提醒 peers  ", "[magenta]同行业[/]", _headline(event["data"]))
+
+    def all_told(self, enterprises: int, bodies: int, now: datetime) -> None:
+        """The last enterprise of a class has the notice."""
+        same = "逐字节相同、不指名 byte for byte the same, naming nobody" if bodies == 1 else f"{bodies} bodies"
+        words = f"[magenta]{enterprises} 家同类企业收到同一提醒[/] all {enterprises} of the class have it: {same}"
+        self._line(now, "推送 webhook", "[green]✓ 验签[/]", words)
 
     def status(self, field_now: datetime, stats: Stats, over: int, alerts: int, receiver: Receiver | None) -> None:
         """One line of counts; `over`: windows over their limits."""
@@ -67,7 +90,7 @@ class Screen:
     def summary(self, told: Mapping[str, Any]) -> None:
         """The numbers and the promises."""
         self._console.print(_numbers(told))
-        promises = Table("承诺 promised", "", "", title="承诺 Promises", title_justify="left")
+        promises = Table(Column("承诺 promised", overflow="fold"), "", "", title="承诺 Promises", title_justify="left")
         for check in told["checks"]:
             sign = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[dim]…[/]"}[check["ok"]]
             promises.add_row(escape(check["name"]), sign, escape(check["detail"]))
@@ -84,8 +107,11 @@ def _level(data: Mapping[str, Any]) -> str:
 
 
 def _headline(data: Mapping[str, Any]) -> str:
+    """Chinese first; the English beside it without the names, which stand there already."""
     headline = data.get("headline") or {}
-    return f"{escape(str(headline.get('zh', data.get('kind', ''))))}  [dim]{escape(str(headline.get('en', '')))}[/]"
+    english = str(headline.get("en", ""))
+    words = "cleared" if english.startswith("[Cleared] ") else english.partition(": ")[2] or english
+    return f"{escape(str(headline.get('zh', data.get('kind', ''))))}  [dim]{escape(words)}[/]"
 
 
 def _numbers(told: Mapping[str, Any]) -> Table:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.domain.clock import HOUR, day_start, shanghai_day
 
 from .door import Door
+from .findings import Check, Evidence, Findings, Reached
 from .fleet import Stats
+from .promises import NOT_YET
 from .receiver import Receiver
 from .region import SamplePoint, SampleRegion
 from .trouble import LEVELS, TROUBLE_NAMES, Trouble, TroubleKind
@@ -21,60 +22,22 @@ GRACE_WALL_S = 4.0  # from the last packet of a trouble to its alert
 OFFICIAL = ("orange", "red")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A promised thing. `ok` None: its field time had not come yet."""
-
-    name: str
-    ok: bool | None
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """The lists as the public API gives them."""
-
-    alerts: Sequence[Mapping[str, Any]]
-    exceedances: Sequence[Mapping[str, Any]]
-    deliveries: Sequence[Mapping[str, Any]]
-    quarantine: Sequence[Mapping[str, Any]]
-
-
-async def look(door: Door) -> Findings:
-    """Reads every list that the summary counts."""
-    return Findings(
-        alerts=await door.all("/alerts/v1/alerts"),
-        exceedances=await door.all("/monitoring/v1/exceedances"),
-        deliveries=await door.all("/alerts/v1/deliveries"),
-        quarantine=await door.all("/monitoring/v1/quarantine"),
-    )
-
-
-def checks(
-    region: SampleRegion, stats: Stats, receiver: Receiver | None, found: Findings, *, reached: Reached
-) -> list[Check]:
-    """Every promise, in the order in which a frame travels."""
+def checks(evidence: Evidence, stats: Stats, receiver: Receiver | None) -> list[Check]:
+    """The promises of the road that a frame travels, in its order."""
+    region, found, reached = evidence.region, evidence.found, evidence.reached
     made = [
-        Check("packets acknowledged 报文已应答", stats.acknowledged > 0, f"{stats.acknowledged}"),
-        Check("every packet answered 全部应答", stats.unanswered == 0, f"unanswered {stats.unanswered}"),
+        Check("报文已应答 packets acknowledged", stats.acknowledged > 0, f"{stats.acknowledged}"),
+        Check("全部应答 every packet answered", stats.unanswered == 0, f"unanswered {stats.unanswered}"),
         *(_trouble(point, trouble, found.alerts, reached) for point, trouble in _promised(region)),
     ]
     grave = [alert for alert in found.alerts if alert.get("level") in OFFICIAL]
-    made.append(Check("orange or red 橙色或红色预警", bool(grave), f"{len(grave)}"))
+    made.append(Check("橙色或红色预警 orange or red", bool(grave), f"{len(grave)}"))
     if receiver is not None:
         made += [
-            Check("webhook verified 推送已验签", receiver.verified > 0, f"{receiver.verified}"),
-            Check("no signature refused 无拒签", not receiver.refused, "; ".join(receiver.refused[:3]) or "0"),
+            Check("推送已验签 webhooks verified", receiver.verified > 0, f"{receiver.verified}"),
+            Check("无拒签 no signature refused", not receiver.refused, "; ".join(receiver.refused[:3]) or "0"),
         ]
     return made
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """The field time up to which packets were sent, less the time that an alert may take."""
-
-    origin: datetime
-    until: datetime
 
 
 def _promised(region: SampleRegion) -> Iterable[tuple[SamplePoint, Trouble]]:
@@ -86,11 +49,11 @@ def _trouble(point: SamplePoint, trouble: Trouble, alerts: Sequence[Mapping[str,
     hits = [a for a in alerts if a.get("point") == point.mn and a.get("kind") == kind]
     best = max((a["level"] for a in hits), key=LEVELS.index, default=None)
     zh, en = TROUBLE_NAMES[trouble.kind]
-    name = f"{en} → {kind} {level} {zh}"
+    name = f"{zh} {en} → {level}"
     if best is not None and LEVELS.index(best) >= LEVELS.index(level):
         return Check(name, True, f"{best}")
     if _due(trouble, reached.origin) > reached.until:
-        return Check(name, None, "its field time had not come 尚未到时")
+        return Check(name, None, NOT_YET)
     return Check(name, False, f"point {point.mn}: {'no alert' if best is None else f'only {best}'}")
 
 

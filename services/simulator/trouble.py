@@ -19,6 +19,7 @@ class TroubleKind(StrEnum):
     FAULT = "fault"
     OXYGEN = "oxygen"
     SILENT = "silent"
+    COMMON = "common"  # of three of one class: what a peer notice is about
 
 
 LEVELS = ("blue", "yellow", "orange", "red")
@@ -32,6 +33,7 @@ TROUBLE_NAMES = {
     TroubleKind.FAULT: ("设备故障标记", "marked as faulty"),
     TroubleKind.OXYGEN: ("缺少氧含量", "oxygen missing"),
     TroubleKind.SILENT: ("失联", "gone silent"),
+    TroubleKind.COMMON: ("同行业共性超标", "the same excess at three of one class"),
 }
 _EXPECTED = {
     TroubleKind.SINGLE: ("emission.exceeded", "yellow"),

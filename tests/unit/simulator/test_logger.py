@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from services.simulator.logger import Logger
+from services.simulator.logger import Due, Logger
 from services.simulator.region import SamplePoint, sample_region
 from services.simulator.signals import Signal, origin_after
 from services.simulator.trouble import TroubleKind
@@ -130,7 +130,7 @@ def test_nothing_falls_due_before_its_period_is_over() -> None:
     timetable = a_logger(REGION.points[0]).timetable(BEGIN)
     length = {Upload.REALTIME: timedelta(), Upload.MINUTE: timedelta(minutes=10), Upload.HOUR: HOUR,
               Upload.DAY: timedelta(days=1)}  # fmt: skip
-    dues = []
+    dues: list[Due] = []
     while len(dues) < 400:
         dues.append(timetable.peek())
         timetable.pass_on(behind=timedelta(days=2))

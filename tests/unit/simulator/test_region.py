@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from stdnum.cn import uscc
 
+from services.permits.domain.calendar import WorkCalendar
+from services.permits.domain.renewal import Expiry, due_step
 from services.simulator.region import credit_code, sample_region
+from services.simulator.terms import CASES, STEPS, Term, validity
 from services.simulator.trouble import TroubleKind
 from shared.domain import identity
 from shared.domain.industry import industry
@@ -17,16 +20,16 @@ from shared.domain.region import region as division
 DAY = date(2026, 11, 20)
 
 
-def test_forty_enterprises_of_five_industries_in_inner_mongolia() -> None:
+def test_forty_enterprises_of_five_industries_in_inner_mongolia_and_a_district_of_fourteen() -> None:
     region = sample_region(on=DAY)
-    assert len(region.enterprises) == 40
-    assert len({enterprise.trade.industry for enterprise in region.enterprises}) == 5
+    assert len(region.enterprises) == 54
+    assert len({enterprise.trade.industry for enterprise in region.enterprises}) == 6
     for enterprise in region.enterprises:
         assert industry(enterprise.trade.industry).level == "class"
         assert division(enterprise.region).level == "county"
         assert enterprise.region.startswith("15")
         assert enterprise.name.startswith("示例")
-    assert len({enterprise.name for enterprise in region.enterprises}) == 40
+    assert len({enterprise.name for enterprise in region.enterprises}) == 54
 
 
 def test_codes_and_numbers_pass_the_same_checks_as_real_ones() -> None:
@@ -35,7 +38,7 @@ def test_codes_and_numbers_pass_the_same_checks_as_real_ones() -> None:
         assert identity.credit_code(enterprise.credit_code) == enterprise.credit_code
         assert identity.permit_number(enterprise.permit_number) == enterprise.permit_number
     mns = [point.mn for point in region.points]
-    assert len(set(mns)) == len(mns) == 44
+    assert len(set(mns)) == len(mns) == 58
     assert all(identity.mn(mn) == mn for mn in mns)
 
 
@@ -53,7 +56,8 @@ def test_one_seed_is_one_region() -> None:
 def test_permits_hold_on_the_day_and_name_an_outlet_for_every_point() -> None:
     for enterprise in sample_region(on=DAY).enterprises:
         permit = enterprise.permit()
-        assert date.fromisoformat(permit["valid_from"]) < DAY < date.fromisoformat(permit["valid_to"])
+        if enterprise.term is Term.LONG:
+            assert date.fromisoformat(permit["valid_from"]) < DAY < date.fromisoformat(permit["valid_to"])
         sent = [point["mn"] for outlet in permit["outlets"] for point in outlet["points"]]
         assert sent == [point.mn for point in enterprise.points]
         for outlet in permit["outlets"]:
@@ -68,6 +72,36 @@ def test_every_kind_of_trouble_is_seeded(kind: TroubleKind) -> None:
     assert hits
     for point, trouble in hits:
         assert trouble.factor in {limit.factor for limit in point.limits}
+
+
+def test_fourteen_of_one_class_in_one_county_and_only_three_have_the_same_trouble() -> None:
+    region = sample_region(on=DAY)
+    peers = region.peers
+    assert len(peers) == 14
+    assert {(one.trade.industry, one.region) for one in peers} == {("C3140", region.district)}
+    others = [one for one in region.enterprises if one not in peers]
+    assert not any(one.region == region.district or one.trade.industry.startswith("C314") for one in others)
+    troubles = [trouble for one in peers for point in one.points for trouble in point.troubles]
+    assert [(trouble.kind, trouble.factor) for trouble in troubles] == [(TroubleKind.COMMON, "a34013")] * 3
+
+
+@pytest.mark.parametrize("on", [DAY, date(2027, 2, 28), date(2028, 2, 29), date(2026, 12, 31), date(2027, 9, 20)])
+@pytest.mark.parametrize("term", [term for term in CASES if term is not Term.EXPIRED])
+def test_a_permit_stands_at_the_step_before_what_is_promised_of_it(term: Term, on: date) -> None:
+    """The product's own rule says so."""
+    _, valid_to = validity(term, on)
+    tomorrow = on + timedelta(days=1)
+    at = tomorrow if term is Term.TURNING else on
+    step = due_step(Expiry(valid_to), at, discharged_on=None, calendar=WorkCalendar({}, frozenset()))
+    assert step == CASES[term].step
+    assert term is not Term.TURNING or valid_to - on == timedelta(days=91)
+
+
+def test_every_step_of_a_renewal_is_placed_and_one_enterprise_has_no_permit() -> None:
+    region = sample_region(on=DAY)
+    terms = [one.term for one in region.enterprises if one.term is not Term.LONG]
+    assert sorted(terms) == sorted([*CASES, Term.NONE])
+    assert {case.step for case in CASES.values()} == set(STEPS) - {"expired_quiet"}
 
 
 def test_all_three_generations_are_met() -> None:

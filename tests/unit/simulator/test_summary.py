@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
+from services.simulator.findings import Check, Evidence, Findings, Reached
 from services.simulator.fleet import Stats
+from services.simulator.heard import Heard
 from services.simulator.receiver import Receiver
 from services.simulator.region import sample_region
-from services.simulator.summary import Check, Findings, Reached, checks, document
+from services.simulator.summary import checks, document
 from services.simulator.trouble import TroubleKind
 from shared.domain.clock import Clock
 
 ORIGIN = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 REGION = sample_region(on=date(2026, 11, 20))
+FRAMES = len(TroubleKind) - 2  # neither silence nor the common trouble promise a point's alert
 
 
 def a_receiver(verified: int = 1) -> Receiver:
@@ -35,18 +38,17 @@ def judged(
     alerts: list[dict[str, Any]], *, until: datetime = ORIGIN + timedelta(days=2), stats: Stats | None = None,
     receiver: Receiver | None = None,
 ) -> list[Check]:  # fmt: skip
-    found = Findings(alerts=alerts, exceedances=[], deliveries=[], quarantine=[])
-    took = stats or Stats(sent=5, acknowledged=5)
-    return checks(REGION, took, receiver or a_receiver(), found, reached=Reached(ORIGIN, until))
+    evidence = Evidence(REGION, Findings(alerts=alerts), Heard(), Reached(ORIGIN, until))
+    return checks(evidence, stats or Stats(sent=5, acknowledged=5), receiver or a_receiver())
 
 
 def test_all_is_kept_when_every_trouble_has_its_alert() -> None:
     made = judged(alerts_of_all_troubles())
     assert all(check.ok for check in made)
-    told = document(REGION, Stats(sent=5, acknowledged=5), a_receiver(), Findings([], [], [], []), made)
+    told = document(REGION, Stats(sent=5, acknowledged=5), a_receiver(), Findings(), made)
     assert told["ok"] is True
     # eight kinds of trouble with a promised alert; packets twice, orange or red, webhooks twice
-    assert len(told["checks"]) == len(TroubleKind) - 1 + 5
+    assert len(told["checks"]) == FRAMES + 5
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -68,7 +70,7 @@ def test_an_alert_of_too_low_a_level_does_not_do() -> None:
 def test_what_was_not_due_yet_is_neither_kept_nor_broken() -> None:
     made = judged([], until=ORIGIN + timedelta(minutes=5))
     open_promises = [check for check in made if check.ok is None]
-    assert len(open_promises) == len(TroubleKind) - 1
+    assert len(open_promises) == FRAMES
 
 
 @pytest.mark.parametrize(

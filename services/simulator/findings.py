@@ -1,0 +1,78 @@
+"""What the product says of a demonstration at its end, as anyone can GET it, and what a check of it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from .door import Door
+from .heard import Heard
+from .region import SampleRegion
+from .terms import Term
+
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A promised thing. `ok` None: its field time had not come yet."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The lists as the public API gives them; `notices` as a clean enterprise of the class sees them."""
+
+    alerts: Sequence[Item] = ()
+    exceedances: Sequence[Item] = ()
+    deliveries: Sequence[Item] = ()
+    quarantine: Sequence[Item] = ()
+    expiring: Sequence[Item] = ()
+    coverage: Sequence[Item] = ()
+    notices: Sequence[Item] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The field time up to which packets were sent, less the time that an alert may take; what people did, and when."""
+
+    origin: datetime
+    until: datetime
+    done: Mapping[Term, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a promise is judged by: the lists, what was heard, and how far it went."""
+
+    region: SampleRegion
+    found: Findings
+    heard: Heard
+    reached: Reached
+
+    def alerts(self, kind: str, credit_code: str) -> list[Item]:
+        return [
+            one
+            for one in self.found.alerts
+            if one["kind"] == kind and (one.get("enterprise") or {}).get("credit_code") == credit_code
+        ]
+
+
+async def look(door: Door, region: SampleRegion, *, as_peer: bool) -> Findings:
+    """Reads every list that the summary counts; `as_peer`: the notices with the token of a clean enterprise."""
+    clean = next((one for one in region.peers if not any(point.troubles for point in one.points)), None)
+    token = await door.enterprise_token(clean.credit_code) if clean and as_peer else None
+    return Findings(
+        alerts=await door.all("/alerts/v1/alerts"),
+        exceedances=await door.all("/monitoring/v1/exceedances"),
+        deliveries=await door.all("/alerts/v1/deliveries"),
+        quarantine=await door.all("/monitoring/v1/quarantine"),
+        expiring=await door.all("/permits/v1/expiring"),
+        coverage=await door.all("/permits/v1/coverage"),
+        notices=await door.all("/alerts/v1/peer-notices", token=token),
+    )
