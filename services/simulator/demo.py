@@ -89,7 +89,7 @@ class Demo:
             f"登记 registered: {len(self.region.enterprises)} 家企业 enterprises, {len(self.region.points)} 个监测点 points"
             f" ({monotonic_s() - began:.1f} s)"
         )
-        for row in await self.door.all("/permits/v1/coverage"):
+        for row in await self.door.all("/permits/v1/coverage") if self.receiver is not None else ():
             if row["lacks"]:
                 self.screen.say(f"缺口 coverage: {row['name']} 缺 lacks {', '.join(row['lacks'])}")
 

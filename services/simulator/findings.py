@@ -64,15 +64,15 @@ class Evidence:
 
 
 async def look(door: Door, region: SampleRegion, *, as_peer: bool) -> Findings:
-    """Reads every list that the summary counts; `as_peer`: the notices with the token of a clean enterprise."""
+    """Reads every list that is judged; `as_peer`: also what promises ask, the notices as a clean enterprise sees them."""
     clean = next((one for one in region.peers if not any(point.troubles for point in one.points)), None)
-    token = await door.enterprise_token(clean.credit_code) if clean and as_peer else None
+    token = await door.enterprise_token(clean.credit_code) if as_peer and clean else None
     return Findings(
         alerts=await door.all("/alerts/v1/alerts"),
         exceedances=await door.all("/monitoring/v1/exceedances"),
         deliveries=await door.all("/alerts/v1/deliveries"),
         quarantine=await door.all("/monitoring/v1/quarantine"),
-        expiring=await door.all("/permits/v1/expiring"),
-        coverage=await door.all("/permits/v1/coverage"),
-        notices=await door.all("/alerts/v1/peer-notices", token=token),
+        expiring=await door.all("/permits/v1/expiring") if as_peer else (),
+        coverage=await door.all("/permits/v1/coverage") if as_peer else (),
+        notices=await door.all("/alerts/v1/peer-notices", token=token) if as_peer else (),
     )

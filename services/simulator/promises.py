@@ -111,7 +111,8 @@ def _peers(evidence: Evidence) -> Iterator[Check]:
     name = f"同行业提醒送达全部 peer notice at all {len(peers)}, byte for byte the same"
     reached = sum(len(got) == 1 for got in bodies)
     yield _judged(evidence, name, reached == len(peers) and len(same) == 1, f"{reached}, bodies {len(same)}", due=due)
-    named = [mark for one in peers for mark in _marks(one) if any(mark.encode() in body for body in same)]
+    words = [json.dumps(json.loads(body), ensure_ascii=False) for body in same]
+    named = [mark for one in peers for mark in _marks(one) if any(mark in text for text in words)]
     shown = [json.loads(body)["data"] for body in same] == list(evidence.found.notices) != []
     name = "提醒匿名 it names nobody; GET peer-notices is the same"
     yield _judged(evidence, name, shown and not named, ", ".join(named[:3]) or f"shown {shown}", due=due)
