@@ -4,7 +4,7 @@ proven deliveries from `delivery`. Everything happens inside the caller's transa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from services.alerts.store.alerts import AlertStore
 from services.alerts.store.endpoints import EndpointStore, Recipient
 from services.alerts.store.peers import PeerStore
 from services.alerts.store.pushes import NewPush, PushStore
+from services.alerts.store.reach import say_reach
 from shared.domain.clock import Clock, shanghai_day
 from shared.domain.events import Event
 from shared.domain.identity import derived_id
@@ -106,6 +107,12 @@ class Casework:
         alert, step = alert.delivered(audience, at=now, due=now + timedelta(hours=hours))
         self.alerts.save(session, alert, document(alert, row, public_url=self.public_url), new=False)
         self.alerts.append(session, alert, step, None)
+
+    def reached(self, session: Session, credit_codes: Iterable[str | None]) -> None:
+        """Endpoints of these owners changed, or may have: say of the enterprises how many are active, where that is news.
+
+        The last thing in a transaction: its locks come after all others."""
+        say_reach(session, credit_codes, now=self.clock.field_now(), wall_now=self.clock.wall_now())
 
     def row(self, risk: Risk) -> Row:
         """The row of the catalogue on the day of the fact."""

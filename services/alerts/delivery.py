@@ -159,6 +159,7 @@ class Delivery:
         for result in results:
             if self.queue.mark(session, result) and result.delivered and result.push.alert_id:
                 self.casework.delivered(session, result.push.alert_id, Audience(result.push.audience))
+        self.casework.reached(session, {one.push.endpoint.credit_code for one in results if not one.delivered})
 
     def _one_by_one(self, results: list[Result]) -> None:
         """Each in its own transaction; one that still fails is left to its lease: it goes out once more."""

@@ -21,6 +21,7 @@ from services.permits.api.register import register_router
 from services.permits.api.renewals import renewals_router
 from services.permits.api.tokens import tokens_router
 from services.permits.handlers.imports import Importer
+from services.permits.handlers.reach import take_reach
 from services.permits.handlers.registrar import SOURCE, Registrar
 from services.permits.handlers.renewals import take_discharges
 from services.permits.handlers.sweeping import Sweep
@@ -28,7 +29,7 @@ from services.permits.handlers.tokens import publish_key
 from services.permits.store.tables import PermitsLease, PermitsOutbox, PermitsProgress, PermitsTable
 from shared.database import Database
 from shared.domain.errors import Unreachable
-from shared.domain.events import HEARTBEAT, REGISTRY, RISKS, Event
+from shared.domain.events import ALERTS, HEARTBEAT, REGISTRY, RISKS, Event
 from shared.eventlog.codec import encode_event
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
@@ -67,7 +68,10 @@ def build(context: Context) -> Service:
         outbox=registrar.outbox,
         outbox_table=_table(PermitsOutbox),
         lease_table=_table(PermitsLease),
-        consumptions=[Consumption(NAME, {RISKS: partial(take_discharges, registrar)})],
+        consumptions=[
+            Consumption(NAME, {RISKS: partial(take_discharges, registrar)}),
+            Consumption("permits-reach", {ALERTS: take_reach}),
+        ],
         jobs=[Job("renewal-sweep", sweep.run)],
         workers=[ThreadWorker("registry-heartbeat", voice.run), ThreadWorker("imports", importer.run)],
         ready=voice.not_heard,

@@ -64,9 +64,9 @@ def discharge(opened: Office, number: str, day: date) -> None:
 
 
 def handle(opened: Office, records: Sequence[Record]) -> None:
-    (consumption,) = opened.service.consumptions
+    (handler,) = [one.handlers[RISKS] for one in opened.service.consumptions if RISKS in one.handlers]
     with opened.service.database.transaction() as session:
-        consumption.handlers[RISKS](session, records)
+        handler(session, records)
 
 
 def test_a_put_sweeps_its_own_permit_at_once_and_no_tick_repeats_it(register: Office) -> None:
@@ -224,8 +224,8 @@ def test_coverage_says_what_each_enterprise_of_the_callers_region_lacks(desk: Of
     officer = desk.client(Role.OFFICER, region="15")
     items = officer.get("/permits/v1/coverage").json()["items"]
     assert {one["credit_code"]: one["lacks"] for one in items} == {
-        ENDING.code: [],
-        bare.code: ["permit", "points"],
+        ENDING.code: ["endpoint"],
+        bare.code: ["permit", "points", "endpoint"],
     }
     first = officer.get("/permits/v1/coverage", params={"limit": 1}).json()
     rest = officer.get("/permits/v1/coverage", params={"limit": 1, "cursor": first["next"]}).json()

@@ -36,6 +36,7 @@ def said(folder: Path) -> Said:
         _risks(product)
         _alerts(product)
         _frames(product)
+        _reach(product)
         found = {
             name: document
             for topic in (REGISTRY, PACKETS, RISKS, ALERTS, QUARANTINE)
@@ -114,6 +115,13 @@ def _frames(product: Whole) -> None:
     product.host.context.log.append(RISKS, [NewRecord("x", b'{"not": "an event"}')]).result(10)
     eventually(lambda: len(on(product, QUARANTINE)) >= 2, what="two in quarantine")
     eventually(lambda: len({document["command"] for document in on(product, PACKETS)}) == 2, what="a sign of life")
+
+
+def _reach(product: Whole) -> None:
+    """An endpoint of the enterprise; there is nothing more to push to it."""
+    asked = {"url": "http://127.0.0.1:9/", "owner": {"credit_code": SOURCE.code}}
+    assert product.client().post("/alerts/v1/endpoints", json=asked).status_code == 201
+    _until(product, ALERTS, "yujing.reach.changed.v1")
 
 
 def _of_alerts(folder: Path) -> Said:

@@ -58,6 +58,7 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
         with database.transaction() as session:
             by = f"{caller.role}:{caller.subject}"
             endpoint_id, secret = endpoints.add(session, asked.url, owner, by=by, wall_now=clock.wall_now())
+            casework.reached(session, [owner.credit_code])
         return {**shown(caller, endpoint_id), "secret": secret}
 
     @router.get("/endpoints", summary="推送端点 / Endpoints")
@@ -75,9 +76,11 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
     @router.delete("/endpoints/{endpoint_id}", status_code=204, summary="注销推送端点 / Delete an endpoint")
     def delete_endpoint(caller: Owning, endpoint_id: str) -> None:
         with database.transaction() as session:
+            owner = endpoints.load(session, endpoint_id, caller).credit_code
             endpoints.delete(session, endpoint_id, caller, wall_now=clock.wall_now())
             pushes.cancel_endpoint(session, endpoint_id, "endpoint_deleted")
             casework.routing.subscriptions.delete_of_endpoint(session, endpoint_id)
+            casework.reached(session, [owner])
 
     @router.post("/endpoints/{endpoint_id}/test", status_code=202, summary="试推送 / Push a test event the usual way")
     def test_endpoint(caller: Owning, endpoint_id: str) -> dict[str, Any]:
@@ -101,8 +104,10 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
     @router.post("/endpoints/{endpoint_id}/enable", summary="重新启用 / Enable again")
     def enable(caller: Owning, endpoint_id: str) -> dict[str, Any]:
         with database.transaction() as session:
+            owner = endpoints.load(session, endpoint_id, caller).credit_code
             endpoints.enable(session, endpoint_id, caller, wall_now=clock.wall_now())
             casework.hint.when_committed(session)
+            casework.reached(session, [owner])
         return shown(caller, endpoint_id)
 
     return router

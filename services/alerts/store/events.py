@@ -1,4 +1,6 @@
-"""The CloudEvents that alerts said, in the order of the stream, as far as a caller may see them."""
+"""The CloudEvents that alerts said, in the order of the stream, as far as a caller may see them. What has no division is
+said to services (`store/reach.py`) and shows to no caller.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +37,7 @@ def said_after(
     """Events behind `after` in order; with a caller only those in its scope."""
     asked = select(OUTBOX.c.stream_no, OUTBOX.c.credit_code, OUTBOX.c.region, OUTBOX.c.value, OUTBOX.c.notice_id)
     asked = asked.where(OUTBOX.c.topic == ALERTS, OUTBOX.c.stream_no > after, OUTBOX.c.value.is_not(None))
+    asked = asked.where(OUTBOX.c.region.is_not(None))
     if until is not None:
         asked = asked.where(OUTBOX.c.stream_no <= until)
     if caller is not None:

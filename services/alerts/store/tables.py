@@ -19,7 +19,7 @@ class AlertsTable(SQLModel):
 
 class AlertsOutbox(OutboxColumns, AlertsTable, table=True):
     """`credit_code` and `region`: whose event it is, so that event lists filter in SQL. A hidden one has no code; a peer
-    notice has recipients instead (`peer_notice_recipient`)."""
+    notice has recipients instead (`peer_notice_recipient`); one without region is for services only."""
 
     __tablename__ = "outbox"
     credit_code: str | None = Field(default=None, index=True)
@@ -156,10 +156,19 @@ class AttemptRow(AlertsTable, table=True):
     snippet: str
 
 
+class ReachRow(AlertsTable, table=True):
+    """How many active endpoints an enterprise has, as it was last said. `revision`: how often it was."""
+
+    __tablename__ = "reach"
+    credit_code: str = Field(primary_key=True)
+    endpoints: int
+    revision: int
+
+
 def _table(name: str) -> Table:
     return AlertsTable.metadata.tables[name]
 
 
 OUTBOX, PROGRESS, LEASE = _table("outbox"), _table("progress"), _table("lease")
 ALERT, HISTORY, ENDPOINT = _table("alert"), _table("alert_history"), _table("endpoint")
-PUSH, ATTEMPT = _table("push"), _table("attempt")
+PUSH, ATTEMPT, REACH = _table("push"), _table("attempt"), _table("reach")

@@ -43,8 +43,8 @@ class ExpiringOut(BaseModel):
 
 
 class CoverageOut(BaseModel):
-    """An enterprise and what it lacks: permit, valid_permit, outlets, limits, points, covered_points. Empty: nothing.
-    Whether it can be reached is said by `/alerts/v1/endpoints`."""
+    """An enterprise and what it lacks: permit, valid_permit, outlets, limits, points, covered_points, endpoint (nobody
+    receives its warnings). Empty: nothing."""
 
     credit_code: str
     name: str

@@ -1,7 +1,7 @@
 """Gaps of the register: a registered point that no permit of its enterprise ever covered, and what protection lacks.
 
 Pure. A permit whose outlets nobody has told covers whatever its enterprise has: a gap of ours accuses nobody. Whether
-anyone can be reached (endpoints, contacts) is alerts' to answer.
+anyone receives its warnings (`endpoint`) is heard from alerts.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def covers(version: Version, point: Registration) -> bool:
 
 
 def lacking(permits: Sequence[PermitHistory], points: Sequence[Registration], today: date) -> tuple[str, ...]:
-    """What an enterprise lacks to be warned before it breaks its permit; empty: it is protected as far as we know."""
+    """What an enterprise lacks to be warned before it breaks its permit; empty: nothing of ours, whoever may hear it."""
     if not permits:
         return ("permit", *(() if any(point.active for point in points) else ("points",)))
     versions = [version for one in permits if (version := one.in_force(today) or one.newest) is not None]

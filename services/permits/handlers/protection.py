@@ -13,12 +13,13 @@ from services.permits.domain.gap import lacking
 from services.permits.domain.renewal import Expiry, deadline, due_step
 from services.permits.handlers.registrar import Registrar
 from services.permits.handlers.renewals import Look, renewed_entry
-from services.permits.store import register, renewals
+from services.permits.store import reach, register, renewals
 from services.permits.store.register import EnterpriseEntry
 from services.permits.store.renewals import FIRST, Place, RenewalEntry
 from shared.runtime.auth import Caller
 
 ASKED_AT_ONCE = 500
+UNREACHED = "endpoint"  # nobody receives its warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,11 @@ def expiring_view(one: Expiring, on: date, look: Look) -> dict[str, Any]:
 
 
 def coverage(registrar: Registrar, session: Session, entries: Sequence[EnterpriseEntry]) -> list[dict[str, Any]]:
-    """Of each enterprise what it lacks. Whether its people can be reached stands with alerts, under `endpoint`."""
+    """Of each enterprise what it lacks; `endpoint` as far as alerts has told."""
     codes = [one.credit_code for one in entries]
     permits = register.permits_of_all(session, codes)
     points = register.points_of_all(session, codes, registrar.sealer)
+    reached = {code for code, one in reach.find(session, codes).items() if one.endpoints}
     today = registrar.today()
     return [
         {
@@ -86,7 +88,10 @@ def coverage(registrar: Registrar, session: Session, entries: Sequence[Enterpris
             "industry": one.document["industry"],
             "permits": len(permits.get(one.credit_code, ())),
             "points": sum(point.active for point in points.get(one.credit_code, ())),
-            "lacks": list(lacking(permits.get(one.credit_code, ()), points.get(one.credit_code, ()), today)),
+            "lacks": [
+                *lacking(permits.get(one.credit_code, ()), points.get(one.credit_code, ()), today),
+                *(() if one.credit_code in reached else (UNREACHED,)),
+            ],
         }
         for one in entries
     ]

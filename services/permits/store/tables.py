@@ -106,6 +106,15 @@ class CalendarYearRow(PermitsTable, table=True):
     applied: bool = Field(index=True)
 
 
+class ReachRow(PermitsTable, table=True):
+    """How many active endpoints an enterprise has, as alerts said last; no foreign key: it may be heard of first there."""
+
+    __tablename__ = "reach"
+    credit_code: str = Field(primary_key=True)
+    endpoints: int
+    revision: int
+
+
 class ImportRow(PermitsTable, table=True):
     """One import; `content` is dropped when it is done. `position`: rows already taken in."""
 

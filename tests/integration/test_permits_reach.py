@@ -1,0 +1,88 @@
+"""Whether anybody receives an enterprise's warnings, as coverage says it: heard on `alerts`, in whatever order and number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from shared.domain.errors import Invalid
+from shared.domain.events import ALERT_ISSUED, ALERTS, REACH_CHANGED, Event
+from shared.eventlog.codec import encode_event
+from shared.ports import Record
+from tests.support.product import Source
+from tests.support.register_office import START, Office, office, put
+
+SOURCE, OTHER = Source(), Source(number=2)
+
+
+@pytest.fixture
+def register(tmp_path: Path, database_url: str | None) -> Iterator[Office]:
+    with office(tmp_path, database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Office]:
+    """The same on SQLite only."""
+    with office(tmp_path) as opened:
+        yield opened
+
+
+def record(value: bytes | None, code: str = SOURCE.code) -> Record:
+    return Record(ALERTS, 0, 0, code, value, {}, datetime.now(UTC))
+
+
+def reach(endpoints: int, revision: int, code: str = SOURCE.code) -> Record:
+    facts = {"credit_code": code, "endpoints": endpoints}
+    return record(encode_event(Event(REACH_CHANGED, "/alerts", f"reach:{code}", revision, START, facts)), code)
+
+
+def hear(opened: Office, *records: Record) -> None:
+    """`alerts` brings a batch to the group that listens to it."""
+    (handler,) = [one.handlers[ALERTS] for one in opened.service.consumptions if ALERTS in one.handlers]
+    with opened.service.database.transaction() as session:
+        handler(session, records)
+
+
+def unreached(opened: Office) -> set[str]:
+    items: Sequence[dict[str, object]] = opened.client().get("/permits/v1/coverage").json()["items"]
+    return {str(one["credit_code"]) for one in items if "endpoint" in str(one["lacks"])}
+
+
+def test_coverage_says_of_whom_nobody_receives_the_warnings(register: Office) -> None:
+    hear(register, reach(1, 1))  # before the register knows the enterprise
+    for source in (SOURCE, OTHER):
+        put(register.client(), f"/permits/v1/enterprises/{source.code}", source.enterprise())
+    assert unreached(register) == {OTHER.code}
+    hear(register, reach(2, 1, OTHER.code), reach(0, 2))
+    assert unreached(register) == {SOURCE.code}
+    hear(register, reach(1, 3))
+    assert unreached(register) == set()
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+def test_the_newest_revision_wins_in_every_order_and_a_replay_changes_nothing(desk: Office, together: bool) -> None:
+    sources = [Source(number=3 + n) for n in range(6)]
+    for source, order in zip(sources, permutations([(1, 1), (2, 2), (0, 3)]), strict=True):
+        put(desk.client(), f"/permits/v1/enterprises/{source.code}", source.enterprise())
+        said = [reach(endpoints, revision, source.code) for endpoints, revision in order]
+        for batch in [said] if together else [[one] for one in said]:
+            hear(desk, *batch, *batch)
+        hear(desk, *said[:2])
+    assert unreached(desk) == {source.code for source in sources}
+
+
+def test_whatever_else_is_on_the_topic_is_passed_over(desk: Office) -> None:
+    put(desk.client(), f"/permits/v1/enterprises/{SOURCE.code}", SOURCE.enterprise())
+    quoting = Event(ALERT_ISSUED, "/alerts", "alr_1", 1, START, {"text": REACH_CHANGED, "endpoints": 3})
+    hear(desk, record(None), record(b"not an event"), record(encode_event(quoting)), reach(1, 1))
+    assert unreached(desk) == set()
+
+
+def test_an_event_that_names_nobody_is_refused_so_that_it_is_set_aside(desk: Office) -> None:
+    with pytest.raises(Invalid, match="how many endpoints"):
+        hear(desk, record(encode_event(Event(REACH_CHANGED, "/alerts", "reach:x", 1, START, {"endpoints": 1}))))
