@@ -18,6 +18,7 @@ from services.monitoring.domain.windows import DAY_S, day_start_s, shanghai_date
 from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT, STATE
 from services.monitoring.store.upsert import embedded, insert_new, upsert
 from services.monitoring.store.values import chunks
+from shared.domain.identity import MN
 from shared.domain.pollutant import pollutant
 from shared.domain.quantity import scale
 from shared.register import (
@@ -129,8 +130,8 @@ class Register:
         sites = self._sites
         missing = {mn for mn in mns if mn not in sites}
         if missing:
-            sites.update(dict.fromkeys(missing))
-            sites.update(_load(session, missing))
+            loaded = _load(session, {mn for mn in missing if MN.fullmatch(mn)})  # before anything is remembered: it may fail
+            sites.update({mn: loaded.get(mn) for mn in missing})
         return {mn: site for mn in mns if (site := sites[mn]) is not None}
 
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 from services.monitoring.store.tables import KEPT, VALUE
 from shared.domain.events import DISCHARGE_SEEN
@@ -54,6 +55,28 @@ def test_the_same_packet_again_says_nothing_new(scene: Scene) -> None:
     before = len(scene.said())
     scene.take(hour, hour)
     assert len(scene.said()) == before
+
+
+def test_a_database_that_fails_while_the_register_is_read_makes_nobody_a_stranger(scene: Scene) -> None:
+    """As when it goes away between two queries: nothing may be remembered of what was not read to its end."""
+    hour = scene.packet("2026-11-20 08:00", {SO2: 42.1, O2: 7.9})
+    rename(scene, "permit", "away")
+    with pytest.raises(DBAPIError):
+        scene.take(hour)
+    rename(scene, "away", "permit")
+    scene.take(hour)
+    assert [risk.decided for risk in scene.risks()] == ["48.21"]
+
+
+def test_a_name_that_no_database_keeps_is_a_stranger_and_spoils_no_batch(scene: Scene) -> None:
+    good = scene.packet("2026-11-20 08:00", {SO2: 42.1, O2: 7.9})
+    scene.take(scene.packet("2026-11-20 08:00", {SO2: 1.0}, mn="NUL\x00"), good)
+    assert [risk.decided for risk in scene.risks()] == ["48.21"]
+
+
+def rename(scene: Scene, table: str, name: str) -> None:
+    with scene.database.transaction() as session:
+        session.connection().execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
 
 
 def test_split_parts_are_decided_when_the_oxygen_is_there(scene: Scene) -> None:
