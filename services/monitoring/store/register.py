@@ -130,7 +130,9 @@ class Register:
         sites = self._sites
         missing = {mn for mn in mns if mn not in sites}
         if missing:
-            loaded = _load(session, {mn for mn in missing if MN.fullmatch(mn)})  # before anything is remembered: it may fail
+            loaded = _load(
+                session, {mn for mn in missing if MN.fullmatch(mn)}
+            )  # before anything is remembered: it may fail
             sites.update({mn: loaded.get(mn) for mn in missing})
         return {mn: site for mn in mns if (site := sites[mn]) is not None}
 
