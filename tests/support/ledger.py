@@ -40,6 +40,10 @@ class Ledger:
         return [event for event in found if kind is None or event["data"].get("kind") == kind]
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 256  # a burst of pushes after a restart must not be reset
+
+
 class Receiver:
     """Serves a ledger on loopback until closed."""
 
@@ -48,7 +52,11 @@ class Receiver:
 
         class Door(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                said = int(self.headers.get("content-length", 0))
+                body = self.rfile.read(said)
+                if len(body) < said:  # its sender was killed in the middle of it
+                    self.close_connection = True
+                    return
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 self.send_response(ledger.take(self.path, headers, body))
                 self.send_header("content-length", "0")
@@ -57,7 +65,7 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        self._server = Server(("127.0.0.1", 0), Door)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
