@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -33,6 +34,7 @@ class Fleet:
     """Loggers that send what is left until it is acknowledged, through whatever host there is."""
 
     left: list[OutletSource]
+    hour: datetime = field(default_factory=lambda: last_hour(2))  # one and the same, also when the clock strikes
     acknowledged: list[str] = field(default_factory=list)
 
     def send_some(self, port: int, count: int, stop: threading.Event) -> None:
@@ -41,7 +43,7 @@ class Fleet:
         waiting = {source.mn: source for source in batch}
         try:
             with Logger(port, timeout_s=0.5) as logger:
-                logger.send(*(source.excess(last_hour(2)) for source in batch))
+                logger.send(*(source.excess(self.hour) for source in batch))
                 while waiting and not stop.is_set():
                     answer = logger.answer()
                     if not answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -25,6 +25,7 @@ class Traffic:
 
     port: int
     sources: list[OutletSource]
+    hour: datetime = field(default_factory=lambda: last_hour(2))
     acknowledged: set[str] = field(default_factory=set)
     answered_at: list[float] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -39,7 +40,7 @@ class Traffic:
     def _one(self, source: OutletSource) -> None:
         try:
             with Logger(self.port, timeout_s=2.0) as logger:
-                if b"CN=9014" in logger.ask(source.excess(last_hour(2))):
+                if b"CN=9014" in logger.ask(source.excess(self.hour)):
                     self.acknowledged.add(source.mn)
                     self.answered_at.append(time.monotonic())
         except OSError:
