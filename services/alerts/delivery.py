@@ -79,11 +79,11 @@ class Delivery:
         self._results: list[Result] = []
         self._unsent: list[Claimed] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="alerts-delivery")
         self._measured_at = -self.policy.measure_s
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`; comes back by itself from a database that was away."""
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="alerts-delivery")
         self._wake = asyncio.Event()
         self._healthy = asyncio.Semaphore(self.policy.in_flight)
         self._struggling = asyncio.Semaphore(self.policy.in_flight // 2)

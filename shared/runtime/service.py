@@ -108,9 +108,19 @@ class LoopWorker:
         async def body() -> None:
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
             self._ready.set()
-            await self._main(self._stop)
+            await self._watched(self._stop)
 
         asyncio.run(body())
+
+    async def _watched(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._main(stop)
+            except Exception as wrong:
+                log.error(
+                    "a worker failed and starts again", worker=self.name, error=type(wrong).__name__, exc_info=wrong
+                )
+                await asyncio.sleep(AGAIN_S)
 
     def start(self) -> None:
         self._thread.start()
