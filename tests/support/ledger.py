@@ -54,7 +54,7 @@ class Receiver:
             def do_POST(self) -> None:
                 said = int(self.headers.get("content-length", 0))
                 body = self.rfile.read(said)
-                if len(body) < said:  # its sender was killed in the middle of it
+                if not said or len(body) < said:  # its sender was killed in the middle of headers or body
                     self.close_connection = True
                     return
                 headers = {name.lower(): value for name, value in self.headers.items()}
