@@ -163,6 +163,11 @@ def die_at(host: Process, name: str) -> int:
     return 1
 
 
+def states(admin: httpx.Client) -> set[str]:
+    """The states in which pushes are."""
+    return {push["state"] for push in pages(admin, "/alerts/v1/deliveries", limit=500)}
+
+
 def settle(host: Process, receiver: Receiver) -> dict[str, int]:
     """Send what is left, wait until all is delivered, count."""
     end = time.monotonic() + 60
@@ -173,13 +178,12 @@ def settle(host: Process, receiver: Receiver) -> dict[str, int]:
         eventually(lambda: len(receiver.ledger.events()) >= every, within_s=60, what="every alert delivered")
         eventually(lambda: unsent(host.folder / "data") == 0, what="outbox empty")
         alerts = pages(admin, "/alerts/v1/alerts", limit=500)
-        deliveries = pages(admin, "/alerts/v1/deliveries", limit=500)
+        eventually(lambda: states(admin) == {"delivered"}, what=lambda: f"every push recorded {states(admin)}")
         rows = sum(
             len(pages(admin, f"/monitoring/v1/points/{mn}/series", factor="a21026", period="hour"))
             for mn in set(FLEET.acknowledged)
         )
     assert not receiver.ledger.forged
-    assert {d["state"] for d in deliveries} == {"delivered"}
     twice = Counter(a["basis"].get("episode") or (a["point"], a["window"]["from"]) for a in alerts)
     return {
         "acknowledged": every,
