@@ -137,14 +137,7 @@ def kill_through(host: Process, receiver: Receiver, rng: random.Random) -> tuple
     return kills, interrupted, points
 
 
-OPEN = (
-    "after-handler",
-    "before-append",
-    "after-append",
-    "before-commit",
-    "after-claim",
-    "after-send",
-)  # a transaction or an unsent row is open
+OPEN = ("after-handler", "before-append", "after-append", "before-commit")  # a transaction or an unsent row is open
 
 
 def die_at(host: Process, name: str) -> int:
