@@ -130,6 +130,8 @@ class Database:
         try:
             yield
         except (OperationalError, InterfaceError) as wrong:
+            if _beyond_limits(wrong):
+                raise Invalid("a value is none that the database can keep", rule="shorter keys and values") from wrong
             if self._away(wrong):
                 raise Unreachable("the database is away", code="database-away") from wrong
             raise
@@ -142,6 +144,11 @@ class Database:
         if self._turn is None:
             return True
         return any(word in str(wrong.orig).lower() for word in SQLITE_AWAY)
+
+
+def _beyond_limits(wrong: DBAPIError) -> bool:
+    """PostgreSQL's class 54: a value larger than an index or a statement holds. It comes again however long one waits."""
+    return str(getattr(wrong.orig, "sqlstate", None) or "").startswith("54")
 
 
 def insert_all(session: Session, table: Table, rows: Sequence[Mapping[str, Any]], *, into: str | None = None) -> None:

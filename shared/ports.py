@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+LARGEST_BYTES = 4 * 1024**2  # of a record; one enterprise's whole history fits
 NO_HEADERS: Mapping[str, bytes] = {}
 
 

@@ -7,12 +7,17 @@ history. Everyone reads the register from here; only permits writes it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from shared.domain.clock import parse_rfc3339
+from shared.domain.errors import Invalid
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class Point:
     mn: str
     system: str
     credit_code: str
-    outlet: str | None
+    outlet: str | None = None
     permit: str | None = None
     strict: bool = False
     interval_s: int = 60
@@ -104,19 +109,8 @@ class Point:
 
 
 def read_enterprise(data: Mapping[str, Any]) -> Enterprise:
-    """From the data of an `enterprise` record."""
-    current = data["document"]
-    until = current.get("positive_list_until")
-    return Enterprise(
-        credit_code=current["credit_code"],
-        name=current["name"],
-        industry=current["industry"],
-        region=current["region"],
-        longitude=current.get("longitude"),
-        latitude=current.get("latitude"),
-        positive_list_until=date.fromisoformat(until) if until else None,
-        group=current.get("group"),
-    )
+    """From the data of an `enterprise` record; raises Invalid when a field is missing or of another type."""
+    return _converted(data, Enterprise)
 
 
 def read_permit(data: Mapping[str, Any]) -> Permit:
@@ -163,18 +157,26 @@ def _limits(rows: Iterable[Mapping[str, Any]]) -> Iterable[Limit]:
 
 
 def read_point(data: Mapping[str, Any]) -> Point:
-    """From the data of a `point` record; the password stays sealed."""
+    """From the data of a `point` record; the password stays sealed. Raises Invalid when a field is missing or of another
+    type."""
+    return replace(_converted(data, Point), sealed_password=_text(data.get("sealed_password")))
+
+
+def _converted(data: Mapping[str, Any], kind: type[Kind]) -> Kind:
+    """The document of a record as `kind`; what stands there as null has the default."""
     document = data["document"]
-    return Point(
-        mn=document["mn"],
-        system=document["system"],
-        credit_code=document["credit_code"],
-        outlet=document.get("outlet"),
-        permit=document.get("permit"),
-        strict=document.get("strict", False),
-        interval_s=document.get("interval_s", 60),
-        units=document.get("units") or {},
-        dialect=document.get("dialect", "hj212"),
-        sealed_password=data.get("sealed_password"),
-        active=document.get("active", True),
-    )
+    if not isinstance(document, Mapping):
+        raise Invalid("a record of the register without a document", field="document", rule="an object")
+    try:
+        return msgspec.convert({name: value for name, value in document.items() if value is not None}, kind)
+    except (msgspec.ValidationError, RecursionError) as wrong:
+        rule = f"the fields of {kind.__name__}"
+        raise Invalid(
+            f"a record of the register is no {kind.__name__}: {wrong}", field="document", rule=rule
+        ) from wrong
+
+
+def _text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise Invalid("a sealed password is a text", field="sealed_password", rule="text")
+    return value

@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.support.servers import KafkaServer, PostgresServer, find_kafka, find_postgres, kafka_broker, postgres_server
 
 TIERS = ("unit", "contract", "integration", "e2e")
+# as the product prints them: structlog's own default draws every local of every frame, a minute for a deep document
+structlog.configure(
+    processors=[
+        structlog.stdlib.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -16,6 +16,7 @@ from services.alerts.store.events import Said, last_said, said_after, sees
 from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.runtime.auth import Caller
+from shared.runtime.worker_health import WorkerHealth
 
 log = structlog.get_logger(__name__)
 KEPT = 2000  # events that late listeners find without a query
@@ -31,6 +32,7 @@ class Feed:
     def __init__(self, database: Database, *, look_s: float = LOOK_S) -> None:
         self._database = database
         self._look_s = look_s
+        self.health = WorkerHealth()
         self._recent: deque[Said] = deque(maxlen=KEPT)
         self._seen_from = 0  # `_recent` holds all events behind this number
         self._seen_to: int | None = None  # and up to this one; None while nobody looks

@@ -36,7 +36,7 @@ class PointLookup(Protocol):
 
 
 class Packet(msgspec.Struct):
-    """A packet's document; unknown fields are let through."""
+    """A packet's document; what else it may hold is not looked at."""
 
     mn: str
     command: str
@@ -80,6 +80,20 @@ def read_packet(document: bytes | Mapping[str, Any]) -> Packet | Rejection:
         return Rejection(QuarantineReason.BAD_NUMBER if number else QuarantineReason.BAD_JSON, str(wrong))
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         return Rejection(QuarantineReason.BAD_JSON, str(wrong))
+    except (RecursionError, MemoryError):
+        return Rejection(QuarantineReason.BAD_JSON, "nested too deep, or too large to be decoded")
+
+
+def known_fields(packet: Packet) -> dict[str, Any]:
+    """The packet's document without what nobody reads: an unknown field may be of any depth and size."""
+    return {
+        "mn": packet.mn,
+        "command": packet.command,
+        "data_time": packet.data_time,
+        "qn": packet.qn,
+        "rf": packet.rf,
+        "factors": packet.factors,
+    }
 
 
 def check(document: Mapping[str, Any] | Packet, directory: PointLookup, field_now: datetime) -> Rejection | None:

@@ -21,7 +21,7 @@ from shared.domain.clock import Clock
 from shared.domain.events import HEARTBEAT, Event
 from shared.eventlog.codec import decode_event, encode
 from shared.ports import Record
-from shared.register import read_permit, read_point
+from shared.register import read_enterprise, read_permit, read_point
 
 log = structlog.get_logger(__name__)
 _MOVES = ("units", "outlet", "permit", "credit_code", "active")  # of a point: what its verdicts stand on
@@ -59,11 +59,11 @@ class RegisterHandler:
         return False
 
     def _enterprise(self, session: Session, event: Event) -> bool:
-        document = event.data["document"]
-        before = row_of(session, ENTERPRISE, document["credit_code"])
+        enterprise = read_enterprise(event.data)
+        before = row_of(session, ENTERPRISE, enterprise.credit_code)
         if before is not None and before.revision >= event.revision:
             return False
-        row = {"credit_code": document["credit_code"], "region": document["region"]}
+        row = {"credit_code": enterprise.credit_code, "region": enterprise.region}
         keep(session, ENTERPRISE, {**row, "data": dict(event.data), "revision": event.revision})
         return True
 

@@ -61,12 +61,11 @@ class Event:
 
 
 def read_event(document: Mapping[str, Any]) -> Event:
-    """The event in a decoded CloudEvent document; raises KeyError or Invalid when it is not one of ours."""
-    return Event(
-        type=document["type"],
-        source=document["source"],
-        subject=document["subject"],
-        revision=int(document["revision"]),
-        time=parse_rfc3339(document["time"]),
-        data=document["data"],
-    )
+    """The event in a decoded CloudEvent document; raises KeyError, TypeError, ValueError or Invalid when it is not one of
+    ours."""
+    kind, source, subject = document["type"], document["source"], document["subject"]
+    revision, data = document["revision"], document["data"]
+    texts = all(isinstance(text, str) for text in (kind, source, subject))
+    if not texts or type(revision) is not int or not isinstance(data, Mapping):
+        raise TypeError("type, source and subject are texts, revision a whole number, data an object")
+    return Event(kind, source, subject, revision, parse_rfc3339(document["time"]), data)

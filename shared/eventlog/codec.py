@@ -19,11 +19,15 @@ def encode(document: object) -> bytes:
 
 
 def decode(value: bytes) -> Any:
-    """The document in `value`; raises Invalid when it is not JSON."""
+    """The document in `value`; raises Invalid when it is not JSON, or nested or large beyond what can be decoded."""
     try:
         return _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise Invalid(f"not JSON: {wrong}", rule="UTF-8 JSON") from wrong
+    except RecursionError as wrong:
+        raise Invalid("JSON nested too deep", rule="JSON nested a few levels deep") from wrong
+    except MemoryError as wrong:
+        raise Invalid(f"JSON of {len(value)} bytes does not fit into memory", rule="a smaller document") from wrong
 
 
 def encode_event(event: Event) -> bytes:
@@ -36,5 +40,5 @@ def decode_event(value: bytes) -> Event:
     document = decode(value)
     try:
         return read_event(document)
-    except (KeyError, TypeError, ValueError) as wrong:
+    except (KeyError, TypeError, ValueError, OverflowError) as wrong:
         raise Invalid(f"not an event of ours: {wrong}", rule="CloudEvents 1.0 with subject and revision") from wrong

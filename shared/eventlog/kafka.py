@@ -19,10 +19,10 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from kafka.net.compat import KafkaNetClient
 
 from shared.domain.errors import NotFound, Unreachable
-from shared.eventlog.kafka_append import LARGEST_BYTES, PRODUCER, Appender
+from shared.eventlog.kafka_append import PRODUCER, Appender
 from shared.eventlog.kafka_readers import KafkaFollowing, KafkaSharing, unreachable_when_away
 from shared.eventlog.kafka_sockets import DIRECT
-from shared.ports import Following, NewRecord, Sharing, TopicShape
+from shared.ports import LARGEST_BYTES, Following, NewRecord, Sharing, TopicShape
 
 log = structlog.get_logger(__name__)
 

@@ -18,11 +18,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from shared.domain.errors import DomainError, Invalid, Unreachable
-from shared.ports import NewRecord
+from shared.ports import LARGEST_BYTES, NewRecord
 
 log = structlog.get_logger(__name__)
 
-LARGEST_BYTES = 4 * 1024**2  # one enterprise's whole history fits
 CLOSE_S = 1.0
 DEADLINE_S = 11.0  # a second after the producer's own
 PRODUCER = {

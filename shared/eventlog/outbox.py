@@ -15,8 +15,12 @@ from sqlalchemy import JSON, LargeBinary, Table, insert
 from sqlmodel import Field, Session, SQLModel
 
 from shared.database import SAID, UtcDateTime, WideInteger, insert_all
+from shared.domain.errors import Invalid
 from shared.domain.events import Event
 from shared.eventlog.codec import encode_event
+from shared.ports import LARGEST_BYTES
+
+LARGEST_VALUE = LARGEST_BYTES - 64 * 1024  # key, headers and the log's own frame beside it
 
 
 class OutboxColumns(SQLModel):
@@ -43,7 +47,8 @@ class LeaseColumns(SQLModel):
 
 
 class Outbox:
-    """Where handlers say things; `table` is the service's own outbox."""
+    """Where handlers say things; `table` is the service's own outbox. A value that the log would refuse raises Invalid: a
+    row that can never be sent would hold up all behind it."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -56,7 +61,10 @@ class Outbox:
         """The same for many (key, event) in one statement."""
         if said:
             shared: dict[str, Any] = {"topic": topic, "headers": {}, "created_at": wall_now}
-            rows = [{**shared, "key": key, "event_id": event.id, "value": encode_event(event)} for key, event in said]
+            rows = [
+                {**shared, "key": key, "event_id": event.id, "value": _sendable(encode_event(event))}
+                for key, event in said
+            ]
             insert_all(session, self._table, rows)
             session.info[SAID] = True
 
@@ -74,7 +82,18 @@ class Outbox:
         """The same for a value that is not an event (a quarantined packet, a deleted key)."""
         session.connection().execute(
             insert(self._table).values(
-                topic=topic, key=key, event_id=event_id, value=value, headers=headers or {}, created_at=wall_now
+                topic=topic,
+                key=key,
+                event_id=event_id,
+                value=_sendable(value),
+                headers=headers or {},
+                created_at=wall_now,
             )
         )
         session.info[SAID] = True
+
+
+def _sendable(value: bytes | None) -> bytes | None:
+    if value is not None and len(value) > LARGEST_VALUE:
+        raise Invalid(f"an event of {len(value)} bytes is too large", rule=f"at most {LARGEST_VALUE} bytes as JSON")
+    return value

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -19,9 +18,8 @@ import structlog
 from sqlmodel import Session
 
 from shared.database import Database
-from shared.domain.errors import DomainError, Unreachable
+from shared.domain.errors import Unreachable
 from shared.eventlog import failpoints
-from shared.eventlog.codec import decode
 from shared.eventlog.progress import Fenced, Progress
 from shared.ports import EventLog, Partition, Record, Sharing
 
@@ -189,7 +187,9 @@ class Consumer:
         except Fenced:
             self._drop(sharing, partition)
         except Exception as wrong:
-            log.warning("batch failed, one by one now", group=self._group, topic=partition.topic, error=repr(wrong))
+            log.warning(
+                "batch failed, one by one now", group=self._group, topic=partition.topic, error=described(wrong)
+            )
             return self._one_by_one(sharing, partition, records)
         return True
 
@@ -226,7 +226,7 @@ class Consumer:
         self._done(partition, records)
 
     def _set_aside(self, partition: Partition, record: Record, wrong: Exception) -> None:
-        log.error("record set aside", group=self._group, event_id=_name(record), exc_info=wrong)
+        log.error("record set aside", group=self._group, record=_place(record), exc_info=wrong)
         with self._database.transaction() as session:
             self._poison(session, record, wrong)
             self._advance(session, partition, record)
@@ -287,10 +287,15 @@ class Consumer:
             known.clear()
 
 
-def _name(record: Record) -> str:
-    """The event's id, or where the record stands when it has none."""
-    with suppress(DomainError):
-        document = decode(record.value or b"")
-        if isinstance(document, dict) and "id" in document:
-            return str(document["id"])
+def _place(record: Record) -> str:
+    """Where the record stands; never what is in it, which may be anything."""
     return f"{record.topic}/{record.partition}@{record.offset}"
+
+
+def described(error: Exception) -> str:
+    """The error in at most 500 characters that every log and database takes; never raises."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # an error whose own text fails
+        text = type(error).__name__
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "�")[:500]

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from shared.domain.errors import Invalid, Unreachable
+from shared.domain.errors import DomainError, Unreachable
 from shared.domain.events import HEARTBEAT, REGISTRY
 from shared.eventlog.codec import decode_event
 from shared.ports import EventLog, Record
@@ -105,8 +105,9 @@ class Directory:
             event = decode_event(record.value)
             if event.type != HEARTBEAT:
                 self._keep(event.data)
-        except (Invalid, KeyError) as wrong:
-            log.error("a record of the register is not understood", key=record.key, why=str(wrong))
+        except (DomainError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
+            place = f"{record.topic}/{record.partition}@{record.offset}"
+            log.error("a record of the register is not understood", record=place, why=type(wrong).__name__)
 
     def _keep(self, data: Mapping[str, Any]) -> None:
         kind, name = data["kind"], data["id"]

@@ -31,7 +31,7 @@ from shared.eventlog.codec import encode
 from shared.eventlog.relay import Relay
 from shared.ports import Record, TopicShape
 from shared.runtime.auth import Verifier
-from shared.runtime.consuming import Consumer
+from shared.runtime.consuming import Consumer, described
 from shared.runtime.metrics import Metrics
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
@@ -66,6 +66,8 @@ class Host:
         self.relays: list[tuple[str, Relay]] = []
         self.watch = LogWatch(context.log, context.metrics, context.clock.wall_now)
         self._workers = self._all_workers()
+        for worker in self._workers:
+            worker.health.on_failure = context.metrics.worker_failures.labels(worker.name).inc
         self._started: list[Worker] = []
         self.app = self._app()
         self.on_ready: Callable[[str], None] = lambda _url: None
@@ -121,7 +123,7 @@ class Host:
             "mn": None,
             "received_at": None,
             "source": name,
-            "detail": f"{type(error).__name__}: {error}"[:500],
+            "detail": described(error),
             "raw": "",
         }
         service.outbox.put(session, QUARANTINE, name, name, encode(document), wall_now=self.context.clock.wall_now())
@@ -170,6 +172,9 @@ class Host:
                 wrong[f"{service.name} database"] = why
             if (why := service.ready()) is not None:
                 wrong[service.name] = why
+        for worker in self._workers:
+            if (why := worker.health.unwell()) is not None:
+                wrong[f"worker {worker.name}"] = why
         return wrong
 
     def _readyz(self) -> JSONResponse:

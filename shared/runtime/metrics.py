@@ -44,6 +44,9 @@ class Metrics:
         )
         self.quarantined = Counter("yujing_quarantine", "What could not be understood", ["reason"], registry=r)
         self.poisoned = Counter("yujing_handler_poison", "Records that a handler failed on", ["topic"], registry=r)
+        self.worker_failures = Counter(
+            "yujing_worker_failures", "Workers that raised and were started again", ["worker"], registry=r
+        )
         self.risks_said = Counter("yujing_risks", "Risks opened, changed, cleared", ["kind", "change"], registry=r)
         self.alerts_issued = Counter("yujing_alerts_issued", "Alerts issued", ["kind", "level"], registry=r)
         self.alert_latency = Histogram(

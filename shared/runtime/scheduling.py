@@ -22,6 +22,7 @@ from shared.domain.clock import Clock
 from shared.domain.errors import Unreachable
 from shared.runtime.metrics import Metrics
 from shared.runtime.service import Job
+from shared.runtime.worker_health import WorkerHealth
 
 log = structlog.get_logger(__name__)
 TICK_S = 15.0
@@ -86,6 +87,7 @@ class SchedulerWorker:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.name = f"{scheduler.name}-jobs"
+        self.health = WorkerHealth()  # a job that fails is counted by its own name
         self._scheduler = scheduler
         self._ticker = BackgroundScheduler(timezone=UTC)
 

@@ -23,6 +23,7 @@ from shared.runtime.directory import Directory
 from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
 from shared.runtime.settings import Settings
+from shared.runtime.worker_health import WorkerHealth
 
 log = structlog.get_logger(__name__)
 AGAIN_S = 1.0  # a failed worker starts again after this
@@ -56,6 +57,7 @@ class Worker(Protocol):
     """Something that runs beside the web server; stopped in reverse order of its start."""
 
     name: str
+    health: WorkerHealth
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -66,6 +68,7 @@ class ThreadWorker:
 
     def __init__(self, name: str, run: Callable[[threading.Event], None], *, patience_s: float = 5.0) -> None:
         self.name = name
+        self.health = WorkerHealth()
         self._run = run
         self._patience_s = patience_s
         self._stop = threading.Event()
@@ -76,6 +79,7 @@ class ThreadWorker:
             try:
                 self._run(self._stop)
             except Exception as wrong:
+                self.health.failed()
                 log.error(
                     "a worker failed and starts again", worker=self.name, error=type(wrong).__name__, exc_info=wrong
                 )
@@ -98,6 +102,7 @@ class LoopWorker:
 
     def __init__(self, name: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         self.name = name
+        self.health = WorkerHealth()
         self._main = main
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -117,6 +122,7 @@ class LoopWorker:
             try:
                 await self._main(stop)
             except Exception as wrong:
+                self.health.failed()
                 log.error(
                     "a worker failed and starts again", worker=self.name, error=type(wrong).__name__, exc_info=wrong
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -12,7 +13,15 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from services.monitoring.domain.reading import PERIODS
-from services.monitoring.intake import Packet, Rejection, check, data_time, packet_record, read_packet
+from services.monitoring.intake import (
+    Packet,
+    Rejection,
+    check,
+    data_time,
+    known_fields,
+    packet_record,
+    read_packet,
+)
 from shared.domain.errors import Invalid, Unreachable
 from shared.domain.events import PACKETS
 from shared.domain.quarantine import QuarantineReason
@@ -25,6 +34,8 @@ MAX_BYTES = 5 * 1024 * 1024
 NDJSON = "application/x-ndjson"
 APPEND_TIMEOUT_S = 30.0  # the log's own time-out comes first
 LARGEST_ITEM = 256  # factors of one packet; the largest met has some forty
+MOST_RECORD_BYTES = 64 * 1024  # of one packet on the log; a frame of a logger is no longer either
+MOST_ITEMS = 50_000  # of one body; the shortest packets that mean anything fill 5 MB with fewer
 
 _EXAMPLE = [
     {
@@ -122,17 +133,31 @@ class _Door:
         rejected: list[Rejected] = []
         now = self.context.clock.field_now()
         for index, item in enumerate(items):
+            if index >= MOST_ITEMS:
+                rule = f"at most {MOST_ITEMS} packets in one body"
+                raise Invalid(f"more than {MOST_ITEMS} packets", field="body", rule=rule)
             found = item if isinstance(item, Rejection) else self._one(caller, item)
-            if isinstance(found, Rejection):
-                rejected.append(Rejected(index=index, code=found.code, detail=found.detail))
+            record = found if isinstance(found, Rejection) else self._record(found, now)
+            if isinstance(record, Rejection):
+                rejected.append(Rejected(index=index, code=record.code, detail=record.detail))
                 continue
-            accepted.append(packet_record(item, received_at=now, source="http", directory=self.context.directory))
+            accepted.append(record)
+            assert isinstance(found, Packet)
             self._lag(found, now.timestamp())
         self._append(accepted)
         packets = self.context.metrics.ingest_packets
         packets.labels("http", "accepted").inc(len(accepted))
         packets.labels("http", "rejected").inc(len(rejected))
         return Taken(accepted=len(accepted), rejected=rejected)
+
+    def _record(self, packet: Packet, now: datetime) -> NewRecord | Rejection:
+        """The packet's record, of what we know of it only; refused when it is larger than any packet is."""
+        document = known_fields(packet)
+        record = packet_record(document, received_at=now, source="http", directory=self.context.directory)
+        size = len(record.value or b"")
+        if size > MOST_RECORD_BYTES:
+            return Rejection(QuarantineReason.TOO_LONG, f"a packet of {size} bytes, at most {MOST_RECORD_BYTES}")
+        return record
 
     def _one(self, caller: Caller, item: Any) -> Packet | Rejection:
         if not isinstance(item, dict):

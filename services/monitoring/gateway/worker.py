@@ -47,6 +47,7 @@ class GatewayWorker:
         self._limits = limits or Limits()
         self.gateway = Gateway(context, limits=self._limits, monotonic=monotonic)
         self._loop = LoopWorker(self.name, self._main)
+        self.health = self._loop.health
         self._bound = threading.Event()
         self._refused: OSError | None = None
         self.port = 0
