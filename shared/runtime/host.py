@@ -148,6 +148,8 @@ class Host:
         app.add_api_route("/metrics", self._metrics, include_in_schema=False)
         app.add_middleware(Timed, metrics=self.context.metrics)
         self.context.metrics.build.labels(VERSION).set(1)
+        for topic in topics(self.context.settings.distributed):
+            self.context.metrics.poisoned.labels(topic)  # a counter that begins at 1 has no increase
         return app
 
     def _describe(self, app: FastAPI, service: Service) -> None:

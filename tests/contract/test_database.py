@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -12,8 +13,8 @@ from sqlalchemy.exc import StatementError
 from sqlmodel import select
 
 from shared.database import Database
-from shared.domain.errors import Unreachable
-from shared.eventlog.outbox import Outbox
+from shared.domain.errors import Invalid, Unreachable
+from shared.eventlog.outbox import LARGEST_VALUE, Outbox
 from shared.eventlog.progress import Fenced, Progress
 from shared.ports import Partition
 from tests.support.lab import Counter, Effect, LabOutbox, LabProgress, Moment, effects, now, open_lab, table_of
@@ -143,3 +144,26 @@ def test_a_database_that_is_away_is_unreachable_and_comes_back(tmp_path: Path, p
     finally:
         postgres.start()
         database.close()
+
+
+def test_a_key_too_long_for_an_index_is_invalid_and_no_outage(database: Database) -> None:
+    """PostgreSQL refuses it as an operational error: waiting for the database to come back would wait for ever."""
+    name = random.Random(1).randbytes(20_000).hex()  # does not compress to what an index page holds
+    try:
+        with database.transaction() as session:
+            session.add(Counter(name=name))
+    except Invalid as refused:
+        assert "none that the database can keep" in refused.detail
+    else:
+        assert database.embedded  # SQLite has no such limit
+    assert database.ping() is None
+
+
+def test_an_event_that_no_log_would_take_is_refused_when_it_is_made(database: Database) -> None:
+    outbox = Outbox(table_of(LabOutbox))
+    with database.transaction() as session:
+        outbox.put(session, "registry", "k", "fits:1", b"x" * LARGEST_VALUE, wall_now=now())
+    with pytest.raises(Invalid, match="too large"), database.transaction() as session:
+        outbox.put(session, "registry", "k", "large:1", b"x" * (LARGEST_VALUE + 1), wall_now=now())
+    with database.read() as session:
+        assert [row.event_id for row in session.exec(select(LabOutbox)).all()] == ["fits:1"]

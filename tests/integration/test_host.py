@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,22 @@ def test_a_worker_that_raises_starts_again() -> None:
     worker.start()
     assert again.wait(AGAIN_S + 10)
     worker.stop()
+
+
+def test_a_worker_that_fails_again_and_again_makes_its_process_unready_and_is_counted(tmp_path: Path) -> None:
+    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), tuple(BUILD))
+    failed: list[int] = []
+
+    def breaks(_stop: threading.Event) -> None:
+        failed.append(1)
+        raise RuntimeError("broken")
+
+    (first, *others) = made.services
+    host = Host(made.context, (replace(first, workers=[*first.workers, ThreadWorker("breaks", breaks)]), *others))
+    with TestClient(host.app) as bare:
+        eventually(lambda: len(failed) > 2, what="three failures")
+        answer = bare.get("/readyz")
+        assert answer.status_code == 503
+        assert "3 times" in answer.json()["why"]["worker breaks"]
+        counted = re.search(r'yujing_worker_failures_total{worker="breaks"} (\d+)', bare.get("/metrics").text)
+        assert counted and int(counted[1]) > 2
