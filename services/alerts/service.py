@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from services.alerts.api import routes
-from services.alerts.casework import Casework
+from services.alerts.catalogue import load_catalogue
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import Webhooks
-from services.alerts.delivery import Delivery, Policy
-from services.alerts.digests import Digests
-from services.alerts.feed import Feed
-from services.alerts.handlers import Handlers
-from services.alerts.hint import Hint
-from services.alerts.peers import Peers
-from services.alerts.rules import load_catalogue
+from services.alerts.delivery.event_stream import Feed
+from services.alerts.delivery.sender import Delivery, Policy
+from services.alerts.handlers.alerts import Casework
+from services.alerts.handlers.digests import Digests
+from services.alerts.handlers.peer_notices import Peers
+from services.alerts.handlers.risk_records import Handlers
 from services.alerts.store.alerts import AlertStore
 from services.alerts.store.endpoints import EndpointStore
+from services.alerts.store.push_queue import PushQueue
 from services.alerts.store.pushes import PushStore
-from services.alerts.store.queue import PushQueue
 from services.alerts.store.tables import LEASE, OUTBOX, PROGRESS
+from shared.commit_signal import Hint
 from shared.domain.events import REGISTRY, RISKS
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress

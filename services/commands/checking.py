@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from services.building import BUILD, make_context
 from services.commands.terminal import AsJson, plain_errors, tell
+from services.composition import BUILD, make_context
 from shared.runtime.host import openapi as openapi_of
 from shared.runtime.settings import load_settings
 

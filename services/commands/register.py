@@ -13,13 +13,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from services.building import make_context, migrate_all
 from services.commands.terminal import AsJson, plain_errors, tell
+from services.composition import make_context, migrate_all
 from services.permits.api.imports import finding_view
 from services.permits.handlers.imports import Importer
 from services.permits.handlers.protection import expiring as permits_expiring
 from services.permits.handlers.protection import expiring_view
-from services.permits.handlers.registrar import Registrar
+from services.permits.handlers.publishing import Registrar
 from services.permits.handlers.renewals import look_now
 from services.permits.service import NAME, importer_of, registrar_of
 from services.permits.store import imports as store

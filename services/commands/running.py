@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from sqlalchemy import update
 
-from services.building import BUILD, chosen, make, make_context, migrate_all
 from services.commands.terminal import AsJson, plain_errors, tell
+from services.composition import BUILD, chosen, make, make_context, migrate_all
 from shared.domain.errors import Conflict
 from shared.eventlog import failpoints
 from shared.runtime.host import Host

@@ -8,17 +8,17 @@ from datetime import datetime
 import structlog
 
 from services.monitoring.api import monitoring_router
+from services.monitoring.detectors.silence import SilenceSweep
 from services.monitoring.domain.windows import seconds
 from services.monitoring.gateway import gateway_worker
-from services.monitoring.handlers import REGISTER_GROUP, PacketHandler, QuarantineHandler
-from services.monitoring.jobs import Jobs
-from services.monitoring.putting_back import PutBack
-from services.monitoring.registering import RegisterHandler
+from services.monitoring.handlers.due_work import Jobs
+from services.monitoring.handlers.packets import REGISTER_GROUP, PacketHandler, QuarantineHandler
+from services.monitoring.handlers.quarantine import PutBack
+from services.monitoring.handlers.registry import RegisterHandler
 from services.monitoring.store.due import note_alive
 from services.monitoring.store.register import Register
 from services.monitoring.store.risks import RiskBook
 from services.monitoring.store.tables import LEASE, OUTBOX, PROGRESS
-from services.monitoring.sweeping import SilenceSweep
 from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.domain.events import PACKETS, QUARANTINE, REGISTRY

@@ -20,11 +20,11 @@ from services.permits.api.imports import imports_router
 from services.permits.api.register import register_router
 from services.permits.api.renewals import renewals_router
 from services.permits.api.tokens import tokens_router
+from services.permits.handlers.due_work import Sweep
+from services.permits.handlers.endpoint_counts import take_reach
 from services.permits.handlers.imports import Importer
-from services.permits.handlers.reach import take_reach
-from services.permits.handlers.registrar import SOURCE, Registrar
+from services.permits.handlers.publishing import SOURCE, Registrar
 from services.permits.handlers.renewals import take_discharges
-from services.permits.handlers.sweeping import Sweep
 from services.permits.handlers.tokens import publish_key
 from services.permits.store.tables import PermitsLease, PermitsOutbox, PermitsProgress, PermitsTable
 from shared.database import Database

@@ -12,9 +12,9 @@ from time import monotonic
 
 from sqlalchemy import text
 
+from services.permits.handlers.due_work import Sweep
 from services.permits.handlers.imports import Importer
-from services.permits.handlers.registrar import Registrar
-from services.permits.handlers.sweeping import Sweep
+from services.permits.handlers.publishing import Registrar
 from services.permits.service import importer_of, registrar_of
 from shared.database import Database
 from shared.runtime.auth import Caller, Role

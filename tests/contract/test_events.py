@@ -16,9 +16,9 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
-from services.monitoring.handlers import QuarantineHandler
-from services.monitoring.intake import Accepted, examine, packet_record, read_packet
-from services.monitoring.intake import Packet as ReadPacket
+from services.monitoring.handlers.packets import QuarantineHandler
+from services.monitoring.packet_record import Accepted, examine, packet_record, read_packet
+from services.monitoring.packet_record import Packet as ReadPacket
 from services.monitoring.store.tables import KEPT, MonitoringTable
 from shared.database import open_database
 from shared.domain.events import REGISTERED, read_event

@@ -18,7 +18,7 @@ from sqlalchemy import func, select, update
 
 from services.alerts.api import routes
 from services.alerts.channels.guard import Guard
-from services.alerts.feed import Feed
+from services.alerts.delivery.event_stream import Feed
 from services.alerts.store.tables import ENDPOINT, OUTBOX
 from shared.runtime.auth import Caller, Role
 from shared.runtime.web import install_problems

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from standardwebhooks import Webhook
 
 from services.alerts.channels import TryLater, Why
-from services.alerts.delivery import LONGEST_WAIT, Policy
+from services.alerts.delivery.sender import LONGEST_WAIT, Policy
 from services.alerts.store.tables import ENDPOINT, PUSH
 from shared.database import open_database
 from shared.domain.clock import monotonic_s, rfc3339

@@ -152,7 +152,7 @@ def test_historical_ones_come_as_one_digest_a_minute_after_the_last(district: Di
 
 def test_a_long_digest_goes_in_several_and_loses_none(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.alerts.store.digests.MOST", 2)
-    monkeypatch.setattr("services.alerts.digests.MOST", 2)
+    monkeypatch.setattr("services.alerts.handlers.digests.MOST", 2)
     endpoint = subscribed(district, digest="daily")
     district.happens(*(first_hour(f"E{n:03}", T0 + minutes(n)) for n in range(5)))
     district.at(T0 + timedelta(days=1))

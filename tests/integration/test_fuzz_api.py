@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from schemathesis import checks
 from schemathesis.schemas import APIOperation
 
-from services.building import BUILD
+from services.composition import BUILD
 from shared.runtime.web import MEDIA, cursor
 from tests.support.product import Source, eventually
 from tests.support.whole import Route, Whole, whole

@@ -14,7 +14,7 @@ import yaml
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.building import BUILD, make
+from services.composition import BUILD, make
 from shared.runtime.host import Host
 from shared.runtime.service import AGAIN_S, ThreadWorker
 from shared.runtime.settings import Settings

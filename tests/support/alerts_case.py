@@ -14,20 +14,20 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.alerts.casework import SCHEDULE_S, Casework
+from services.alerts.catalogue import load_catalogue
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import Webhooks
-from services.alerts.delivery import Delivery, Policy
+from services.alerts.delivery.sender import Delivery, Policy
 from services.alerts.domain.alert import Alert
 from services.alerts.domain.audience import Owner
-from services.alerts.handlers import Handlers
-from services.alerts.hint import Hint
-from services.alerts.rules import load_catalogue
+from services.alerts.handlers.alerts import SCHEDULE_S, Casework
+from services.alerts.handlers.risk_records import Handlers
 from services.alerts.store.alerts import AlertStore
 from services.alerts.store.endpoints import EndpointStore
+from services.alerts.store.push_queue import PushQueue
 from services.alerts.store.pushes import PushStore
-from services.alerts.store.queue import PushQueue
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, OUTBOX, PUSH, AlertsTable
+from shared.commit_signal import Hint
 from shared.database import Database, open_database
 from shared.domain.clock import Clock
 from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED, RISKS, Event

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from services.building import BUILD, make_context
+from services.composition import BUILD, make_context
 from shared.domain import events
 from shared.runtime.host import openapi, topics
 from shared.runtime.settings import load_settings

@@ -16,18 +16,18 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
 from services.alerts.api import routes
-from services.alerts.casework import Casework
+from services.alerts.catalogue import load_catalogue
 from services.alerts.channels.guard import Guard
-from services.alerts.digests import Digests
-from services.alerts.feed import Feed
-from services.alerts.handlers import Handlers
-from services.alerts.hint import Hint
-from services.alerts.peers import Peers
-from services.alerts.rules import load_catalogue
+from services.alerts.delivery.event_stream import Feed
+from services.alerts.handlers.alerts import Casework
+from services.alerts.handlers.digests import Digests
+from services.alerts.handlers.peer_notices import Peers
+from services.alerts.handlers.risk_records import Handlers
 from services.alerts.store.alerts import AlertStore
 from services.alerts.store.endpoints import EndpointStore
 from services.alerts.store.pushes import PushStore
 from services.alerts.store.tables import OUTBOX, AlertsTable
+from shared.commit_signal import Hint
 from shared.database import Database, open_database
 from shared.domain.clock import Clock
 from shared.domain.events import REGISTERED, REGISTRY, Event

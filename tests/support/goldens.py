@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from services.alerts.peers import a_notice_id
+from services.alerts.handlers.peer_notices import a_notice_id
 from shared.domain.events import ALERTS, PACKETS, QUARANTINE, REGISTERED, REGISTRY, RISKS
 from shared.eventlog.codec import decode
 from shared.ports import NewRecord

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from services.building import BUILD, make
+from services.composition import BUILD, make
 from services.monitoring.gateway.worker import GatewayWorker
 from shared.domain.clock import rfc3339
 from shared.runtime.host import Host, openapi

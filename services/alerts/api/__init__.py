@@ -8,11 +8,11 @@ from services.alerts.api.alerts import alert_routes
 from services.alerts.api.deliveries import delivery_routes
 from services.alerts.api.endpoints import endpoint_routes
 from services.alerts.api.events import event_routes
-from services.alerts.api.peers import peer_routes
+from services.alerts.api.peer_notices import peer_routes
 from services.alerts.api.subscriptions import subscription_routes
-from services.alerts.casework import Casework
 from services.alerts.channels.guard import Guard
-from services.alerts.feed import Feed
+from services.alerts.delivery.event_stream import Feed
+from services.alerts.handlers.alerts import Casework
 from shared.database import Database
 from shared.runtime.web import PROBLEMS
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.alerts.casework import Casework
 from services.alerts.domain.alert import Move, Status
 from services.alerts.domain.catalogue import Level, Stage
+from services.alerts.handlers.alerts import Casework
 from services.alerts.store.alerts import Wanted
 from shared.database import Database
 from shared.domain.clock import parse_rfc3339, rfc3339

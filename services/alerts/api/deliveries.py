@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from services.alerts.api.alerts import Reader, page, read_place, times
 from services.alerts.api.endpoints import TAG, Owning
-from services.alerts.casework import Casework
+from services.alerts.handlers.alerts import Casework
 from services.alerts.store.pushes import PushState, delivery
 from shared.database import Database
 from shared.runtime.web import Page

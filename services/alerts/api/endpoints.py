@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerts.api.alerts import Reader, page, read_place, times
-from services.alerts.casework import Casework
 from services.alerts.channels.guard import Guard
 from services.alerts.domain.audience import Owner, audience_of
+from services.alerts.handlers.alerts import Casework
 from services.alerts.store.endpoints import endpoint
 from shared.database import Database
 from shared.domain.errors import Forbidden, Invalid

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from services.alerts.api.alerts import Reader
-from services.alerts.feed import PAGE, Feed
+from services.alerts.delivery.event_stream import PAGE, Feed
 from services.alerts.store.events import Said, last_said, said_after
 from shared.database import Database
 from shared.domain.errors import Invalid

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from services.alerts.api.alerts import page, read_place
-from services.alerts.casework import Casework
 from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.quiet import read_quiet
 from services.alerts.domain.subscription import Filter, check
+from services.alerts.handlers.alerts import Casework
 from services.alerts.store.subscriptions import Wish, subscription
 from shared.database import Database
 from shared.domain.clock import rfc3339

@@ -12,8 +12,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from services.alerts.domain.law import legal_bases
 from shared.domain.errors import Invalid
-from shared.domain.law import legal_bases
 
 UNKNOWN = "unknown"
 LANGUAGES = ("zh", "en")

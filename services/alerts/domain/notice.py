@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from services.alerts.domain.law import cited
 from services.alerts.domain.peer import Topic
 from shared.domain.clock import rfc3339, shanghai_day
 from shared.domain.events import PEER_NOTICE_ISSUED
 from shared.domain.industry import industries
-from shared.domain.law import cited
 from shared.domain.pollutant import family_named
 from shared.domain.region import full_name
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from services.alerts.domain.alert import Alert, Change
 from services.alerts.domain.catalogue import Row
+from services.alerts.domain.law import cited
 from shared.domain.clock import SHANGHAI, shanghai_day
-from shared.domain.law import cited
 from shared.domain.pollutant import pollutant
 from shared.domain.quantity import shown
 from shared.domain.region import full_name

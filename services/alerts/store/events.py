@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlmodel import Session
 
 from services.alerts.store.alerts import scope
-from services.alerts.store.notices import received
+from services.alerts.store.peer_notices import received
 from services.alerts.store.routing_tables import RECIPIENT
 from services.alerts.store.tables import OUTBOX
 from shared.domain.events import ALERTS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.monitoring.api.kept import add_quarantine
 from services.monitoring.api.packets import add_packets
-from services.monitoring.api.reads import add_reads
-from services.monitoring.putting_back import PutBack
+from services.monitoring.api.quarantine import add_quarantine
+from services.monitoring.api.series import add_reads
+from services.monitoring.handlers.quarantine import PutBack
 from shared.database import Database
 from shared.runtime.service import Context
 from shared.runtime.web import PROBLEMS

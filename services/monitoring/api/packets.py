@@ -12,8 +12,9 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.domain.reading import PERIODS
-from services.monitoring.intake import (
+from services.monitoring.packet_record import (
     Packet,
     Rejection,
     check,
@@ -24,7 +25,6 @@ from services.monitoring.intake import (
 )
 from shared.domain.errors import Invalid, Unreachable
 from shared.domain.events import PACKETS
-from shared.domain.quarantine import QuarantineReason
 from shared.eventlog.codec import decode
 from shared.ports import NewRecord
 from shared.runtime.auth import Caller, Role, allow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.monitoring.intake import TIMELESS
+from services.monitoring.packet_record import TIMELESS
 from shared.domain.clock import rfc3339
 from shared.hj212.packet import Packet
 

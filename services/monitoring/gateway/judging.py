@@ -13,9 +13,9 @@ from datetime import datetime
 from functools import cache
 from hmac import compare_digest
 
-from services.monitoring.intake import check
+from services.monitoring.domain.quarantine import QuarantineReason
+from services.monitoring.packet_record import check
 from shared.domain.pollutant import aliases_2005, pollutants
-from shared.domain.quarantine import QuarantineReason
 from shared.hj212.crc import Dialect
 from shared.hj212.frame import Cut, Fault
 from shared.hj212.packet import MN_LONGEST, Malformed, Packet, Wrong, parse

@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
+from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
 from services.monitoring.store.tables import KEPT
 from services.monitoring.store.upsert import embedded
-from shared.domain.quarantine import QuarantineReason, QuarantineState
 from shared.ports import Record
 
 COMES_BACK = timedelta(days=7)  # a stranger's packets wait this long for their point to be registered

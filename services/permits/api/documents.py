@@ -8,11 +8,11 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from services.permits.api.register import permit_wish, placed
-from services.permits.api.schemas import EnterpriseIn, PermitIn
-from services.permits.domain.finding import Finding, Outcome
+from services.permits.api.requests import EnterpriseIn, PermitIn
+from services.permits.domain.import_report import Finding, Outcome
 from services.permits.handlers import enterprises, permits
-from services.permits.handlers.listing import CHANGED, CREATED, UNCHANGED, Taken
-from services.permits.handlers.registrar import Registrar, Written
+from services.permits.handlers.official_list import CHANGED, CREATED, UNCHANGED, Taken
+from services.permits.handlers.publishing import Registrar, Written
 from services.permits.importing.documents import Document
 from shared.domain.errors import Invalid
 from shared.runtime.auth import Caller

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
-from services.permits.api.access import Cursor, Limit, Writer
+from services.permits.api.dependencies import Cursor, Limit, Writer
 from services.permits.handlers.imports import Importer, find_import
 from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Response
 
-from services.permits.api.access import (
+from services.permits.api.dependencies import (
     CreditCode,
     Cursor,
     Limit,
@@ -19,7 +19,9 @@ from services.permits.api.access import (
     told,
     writing,
 )
-from services.permits.api.answers import (
+from services.permits.api.fields import Day
+from services.permits.api.requests import EnterpriseIn, PermitIn, PointAloneIn, PointIn, RegionIn
+from services.permits.api.responses import (
     EnterpriseOut,
     EnterpriseWritten,
     PermitOut,
@@ -29,14 +31,12 @@ from services.permits.api.answers import (
     RegionOut,
     RegionWritten,
 )
-from services.permits.api.fields import Day
-from services.permits.api.schemas import EnterpriseIn, PermitIn, PointAloneIn, PointIn, RegionIn
 from services.permits.domain.permit import Wish
 from services.permits.domain.point import PointWish
 from services.permits.handlers import enterprises, permits, points
 from services.permits.handlers.permits import Placed
 from services.permits.handlers.points import Place
-from services.permits.handlers.registrar import Registrar
+from services.permits.handlers.publishing import Registrar
 from services.permits.store import register as store
 from shared.database import Database
 from shared.domain.errors import Invalid

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from services.permits.api.access import Admin, Anyone, Cursor, Limit, Overseer, Reader, behind, told, writing
+from services.permits.api.dependencies import Admin, Anyone, Cursor, Limit, Overseer, Reader, behind, told, writing
 from services.permits.api.fields import Day, Document, PlainText
 from services.permits.handlers import calendar as calendars
 from services.permits.handlers.protection import coverage, expiring, expiring_view
-from services.permits.handlers.registrar import Registrar
+from services.permits.handlers.publishing import Registrar
 from services.permits.handlers.renewals import look_now
 from services.permits.store import register as store
 from services.permits.store.calendar import years

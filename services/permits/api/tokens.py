@@ -7,11 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.permits.api.access import Admin, Anyone, writing
-from services.permits.api.answers import KeyOut, PublicKeyOut, RevocationOut
-from services.permits.api.schemas import KeyIn, RevocationIn
+from services.permits.api.dependencies import Admin, Anyone, writing
+from services.permits.api.requests import KeyIn, RevocationIn
+from services.permits.api.responses import KeyOut, PublicKeyOut, RevocationOut
 from services.permits.handlers import tokens
-from services.permits.handlers.registrar import Registrar
+from services.permits.handlers.publishing import Registrar
 from services.permits.store import tokens as store
 from shared.database import Database
 from shared.domain.clock import rfc3339

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.permits.domain.gap import GAP, MISSING, REGISTER_GAP, GapSaying
+from services.permits.domain.coverage_gap import GAP, MISSING, REGISTER_GAP, GapSaying
 from services.permits.domain.obligation import DECISION_DUE, RENEWAL, DeskStep, Saying
 from services.permits.domain.renewal import Step
 from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from services.permits.domain.calendar import WorkCalendar
 from services.permits.domain.renewal import APPLY_BEFORE, FAR
-from services.permits.handlers.registrar import Registrar, Written
+from services.permits.handlers.publishing import Registrar, Written
 from services.permits.importing.holidays import Notice, seeded_notices
 from services.permits.store import calendar as store
 from services.permits.store import renewals

@@ -9,8 +9,8 @@ from typing import Any
 from sqlmodel import Session
 
 from services.permits.domain.document import Findings
-from services.permits.handlers.gaps import region_changed
-from services.permits.handlers.registrar import Registrar, Written, must_govern, must_hold_scope
+from services.permits.handlers.coverage_gaps import region_changed
+from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
 from services.permits.store.register import EnterpriseEntry, RegionEntry
 from shared.domain import identity

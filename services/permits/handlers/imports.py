@@ -13,11 +13,11 @@ from typing import Any
 import structlog
 from sqlmodel import Session
 
-from services.permits.domain.finding import Finding, Outcome
-from services.permits.handlers.listing import Taken, take_list
-from services.permits.handlers.registrar import Registrar, must_hold_scope
+from services.permits.domain.import_report import Finding, Outcome
+from services.permits.handlers.official_list import Taken, take_list
+from services.permits.handlers.publishing import Registrar, must_hold_scope
 from services.permits.importing.documents import Document, documents
-from services.permits.importing.listing import Entry, read_row
+from services.permits.importing.official_list import Entry, read_row
 from services.permits.importing.readers import Format, listed_rows, told_format
 from services.permits.store import imports as store
 from services.permits.store.batching import uncollected

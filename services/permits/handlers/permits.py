@@ -14,9 +14,9 @@ from services.permits.domain import point as point_rules
 from services.permits.domain.document import Findings, examine, incomplete, point_units
 from services.permits.domain.permit import Change, Outcome, PermitHistory, Wish
 from services.permits.domain.point import PointWish, Registration
-from services.permits.handlers.gaps import look_at_gaps
+from services.permits.handlers.coverage_gaps import look_at_gaps
 from services.permits.handlers.points import keep_point, must_be_free, outlets
-from services.permits.handlers.registrar import Registrar, Written, must_govern, must_hold_scope
+from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
 from services.permits.handlers.renewals import look_at_permit
 from services.permits.store import register as store
 from shared.domain import identity

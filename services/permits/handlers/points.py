@@ -12,8 +12,8 @@ from services.permits.domain import point as rules
 from services.permits.domain.document import Findings, point_units
 from services.permits.domain.permit import PermitHistory
 from services.permits.domain.point import PointWish, Registration
-from services.permits.handlers.gaps import look_at_points
-from services.permits.handlers.registrar import Registrar, Written, must_govern, must_hold_scope
+from services.permits.handlers.coverage_gaps import look_at_points
+from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
 from shared.domain import identity
 from shared.domain.clock import rfc3339

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlmodel import Session
 
-from services.permits.domain.gap import lacking
+from services.permits.domain.coverage_gap import lacking
 from services.permits.domain.renewal import Expiry, deadline, due_step
-from services.permits.handlers.registrar import Registrar
+from services.permits.handlers.publishing import Registrar
 from services.permits.handlers.renewals import Look, renewed_entry
-from services.permits.store import reach, register, renewals
+from services.permits.store import endpoint_counts as reach
+from services.permits.store import register, renewals
 from services.permits.store.register import EnterpriseEntry
 from services.permits.store.renewals import FIRST, Place, RenewalEntry
 from shared.runtime.auth import Caller

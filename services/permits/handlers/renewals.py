@@ -18,7 +18,7 @@ from services.permits.domain.permit import PermitHistory
 from services.permits.domain.renewal import timeline
 from services.permits.domain.risks import event_type, holder, permit_risk
 from services.permits.handlers import calendar as calendars
-from services.permits.handlers.registrar import SOURCE, Registrar
+from services.permits.handlers.publishing import SOURCE, Registrar
 from services.permits.store import register, renewals
 from services.permits.store.batching import uncollected
 from services.permits.store.renewals import FIRST, RenewalEntry

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from services.permits.domain.document import Findings
 from services.permits.handlers.enterprises import enterprise_code
-from services.permits.handlers.registrar import Registrar
+from services.permits.handlers.publishing import Registrar
 from services.permits.store import tokens as store
 from services.permits.store.tokens import Issuance, PublicKey, Revocation
 from shared.domain import identity

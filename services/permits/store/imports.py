@@ -12,7 +12,7 @@ from sqlalchemy import func, insert
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from services.permits.domain.finding import Finding, Outcome
+from services.permits.domain.import_report import Finding, Outcome
 from services.permits.store.bulk import table_of
 from services.permits.store.tables import ImportFindingRow, ImportRow
 

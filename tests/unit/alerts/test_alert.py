@@ -10,9 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from services.alerts.catalogue import load_catalogue
 from services.alerts.domain.alert import ENDED, UNVERIFIED, Alert, Change, Move, Status, Step, opened_by
 from services.alerts.domain.catalogue import Row
-from services.alerts.rules import load_catalogue
 from shared.domain.errors import Conflict
 from shared.domain.risk import RiskState
 from tests.support.alerts_case import T0, a_risk, cleared

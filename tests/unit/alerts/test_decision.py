@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from services.alerts.catalogue import load_catalogue
 from services.alerts.domain.alert import Alert, Move, opened_by
 from services.alerts.domain.audience import Owner, audience_of, owners
 from services.alerts.domain.catalogue import Audience, Push, Row
 from services.alerts.domain.decision import Decision, Reason, decide
 from services.alerts.domain.grouping import is_news, opens_follow_up
-from services.alerts.rules import load_catalogue
 from shared.domain.risk import Risk, RiskState
 from tests.support.alerts_case import ENTERPRISE, T0, a_risk, cleared, longer
 

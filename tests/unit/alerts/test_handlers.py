@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.alerts.domain.alert import Move, Status
-from services.alerts.handlers import Handlers
+from services.alerts.handlers.risk_records import Handlers
 from shared.domain.events import DISCHARGE_SEEN, RISKS, Event
 from shared.domain.risk import Risk, RiskState
 from shared.eventlog.codec import encode_event

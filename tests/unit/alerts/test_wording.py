@@ -6,11 +6,11 @@ import json
 from dataclasses import replace
 from datetime import date
 
+from services.alerts.catalogue import load_catalogue
 from services.alerts.domain import wording
 from services.alerts.domain.alert import Alert, Move, opened_by
 from services.alerts.domain.catalogue import Row
 from services.alerts.domain.document import document, event
-from services.alerts.rules import load_catalogue
 from shared.domain.risk import Risk
 from tests.support.alerts_case import T0, a_risk, cleared
 

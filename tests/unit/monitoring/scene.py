@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.monitoring.handlers import PacketHandler, QuarantineHandler
-from services.monitoring.jobs import Jobs
-from services.monitoring.putting_back import PutBack
-from services.monitoring.registering import RegisterHandler
+from services.monitoring.detectors.silence import SilenceSweep
+from services.monitoring.handlers.due_work import Jobs
+from services.monitoring.handlers.packets import PacketHandler, QuarantineHandler
+from services.monitoring.handlers.quarantine import PutBack
+from services.monitoring.handlers.registry import RegisterHandler
 from services.monitoring.store.register import Register
 from services.monitoring.store.risks import RiskBook
 from services.monitoring.store.tables import DECISION, OUTBOX, PROGRESS, RISK, MonitoringTable
-from services.monitoring.sweeping import SilenceSweep
 from shared.database import Database, open_database
 from shared.domain.clock import Clock, rfc3339
 from shared.domain.events import REGISTERED, Event

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.gateway.judging import Data, Notice, Refused, aliases_of, judge
 from services.monitoring.gateway.records import quarantine
 from shared.domain.events import REGISTERED, REGISTRY, Event
-from shared.domain.quarantine import QuarantineReason
 from shared.eventlog.codec import encode_event
 from shared.hj212.crc import modbus
 from shared.hj212.frame import Cut, Framer

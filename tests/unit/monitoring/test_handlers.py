@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
 from services.monitoring.store.tables import KEPT, VALUE
 from shared.domain.events import DISCHARGE_SEEN
-from shared.domain.quarantine import QuarantineReason, QuarantineState
 from shared.domain.risk import Cleared, RiskState
 from shared.eventlog.codec import decode
 from shared.hj212.crc import crc16

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.permits.domain.gap import MISSING, REGISTER_GAP, find_gap, lacking
+from services.permits.domain.coverage_gap import MISSING, REGISTER_GAP, find_gap, lacking
 from services.permits.domain.permit import PermitHistory, Version
 from services.permits.domain.point import Registration
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from services.permits.domain.finding import Outcome
+from services.permits.domain.import_report import Outcome
 from services.permits.importing.documents import documents
-from services.permits.importing.listing import Entry, read_row
+from services.permits.importing.official_list import Entry, read_row
 from services.permits.importing.readers import Format, Listed, listed_rows, told_format
 from shared.domain.errors import Invalid
 

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.alerts.rules import load_catalogue
-from shared.domain.law import LegalBasis, cited, legal_bases
+from services.alerts.catalogue import load_catalogue
+from services.alerts.domain.law import LegalBasis, cited, legal_bases
 
 DAY = date(2026, 11, 20)
 

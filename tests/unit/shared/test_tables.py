@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
+from services.alerts.domain.law import cited
 from shared.domain.errors import Invalid
 from shared.domain.industry import industry
-from shared.domain.law import cited
 from shared.domain.pollutant import aliases_2005, families, families_measured, family, pollutant, pollutants
 from shared.domain.region import full_name, prefix, region
 

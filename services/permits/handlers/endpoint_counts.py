@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
-from services.permits.store import reach
-from services.permits.store.reach import Reach
+from services.permits.store import endpoint_counts as reach
+from services.permits.store.endpoint_counts import Reach
 from shared.domain.errors import Invalid
 from shared.domain.events import REACH_CHANGED
 from shared.eventlog.codec import decode_event

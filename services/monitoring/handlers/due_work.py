@@ -10,13 +10,12 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from services.monitoring.deciding import REDECIDE_S
+from services.monitoring.detectors.exceedance import KIND, Now
 from services.monitoring.domain.windows import DAY_S, HOUR_S, LENGTH_S, day_start_s, hour_start_s, seconds
-from services.monitoring.excess import KIND, Now
-from services.monitoring.handlers import PacketHandler
-from services.monitoring.putting_back import PutBack
+from services.monitoring.handlers.packets import PacketHandler
+from services.monitoring.handlers.quarantine import PutBack
+from services.monitoring.handlers.verdicts import REDECIDE_S
 from services.monitoring.store import quarantine
-from services.monitoring.store.decisions import OutletKey, windows_decided_between
 from services.monitoring.store.due import (
     DAY,
     HOUR,
@@ -41,6 +40,7 @@ from services.monitoring.store.values import (
     heard_rows,
     windows_between,
 )
+from services.monitoring.store.verdicts import OutletKey, windows_decided_between
 from shared.database import Database
 from shared.domain.clock import Clock
 from shared.domain.errors import Conflict

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
-from services.alerts.casework import Casework
+from services.alerts.handlers.alerts import Casework
 from shared.domain.errors import Invalid
 from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED
 from shared.domain.risk import Risk

@@ -9,8 +9,8 @@ from datetime import datetime
 import structlog
 
 from services.permits.handlers import calendar as calendars
-from services.permits.handlers.gaps import sweep_gaps
-from services.permits.handlers.registrar import Registrar
+from services.permits.handlers.coverage_gaps import sweep_gaps
+from services.permits.handlers.publishing import Registrar
 from services.permits.handlers.renewals import sweep_renewals
 from services.permits.store.calendar import years
 from shared.database import Database

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from services.permits.domain.gap import find_gap, look
+from services.permits.domain.coverage_gap import find_gap, look
 from services.permits.domain.point import Registration
 from services.permits.domain.risks import gap_risk, holder
-from services.permits.handlers.registrar import Registrar
+from services.permits.handlers.publishing import Registrar
 from services.permits.handlers.renewals import say_risks
-from services.permits.store import gaps, register
-from services.permits.store.gaps import GapEntry
+from services.permits.store import coverage_gaps as gaps
+from services.permits.store import register
+from services.permits.store.coverage_gaps import GapEntry
 from shared.database import Database
 from shared.domain.clock import shanghai_day
 from shared.domain.region import prefix

@@ -10,7 +10,7 @@ from fastapi import Path, Query, Response
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from services.permits.handlers.registrar import Written
+from services.permits.handlers.publishing import Written
 from shared.database import Database
 from shared.domain.errors import Conflict
 from shared.runtime.auth import Caller, Role, allow

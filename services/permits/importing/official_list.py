@@ -14,7 +14,7 @@ from functools import cache
 from typing import TypeVar
 
 from services.permits.domain import permit as rules
-from services.permits.domain.finding import Finding, Outcome
+from services.permits.domain.import_report import Finding, Outcome
 from services.permits.importing import cleaning
 from services.permits.importing.cleaning import Cleaned
 from services.permits.importing.readers import Listed

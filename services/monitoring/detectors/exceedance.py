@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlmodel import Session
 
-from services.monitoring.deciding import Changes
 from services.monitoring.domain import wording
 from services.monitoring.domain.episode import Wanted, assign, followed
 from services.monitoring.domain.exceedance import (
@@ -26,10 +25,11 @@ from services.monitoring.domain.exceedance import (
 )
 from services.monitoring.domain.verdict import GRACE_S, Status, multiple, shown_multiple, shown_value
 from services.monitoring.domain.windows import LENGTH_S, end_s, instant
-from services.monitoring.store.decisions import OutletKey, bounds_of, decided, decisions_between
+from services.monitoring.handlers.verdicts import Changes
 from services.monitoring.store.due import UNKNOWN, DueKey, put_due
 from services.monitoring.store.register import Governed, Register, Site
 from services.monitoring.store.risks import Page, RiskBook, known, minted_of, risks_of, spans_of
+from services.monitoring.store.verdicts import OutletKey, bounds_of, decided, decisions_between
 from shared.domain.clock import rfc3339
 from shared.domain.identity import derived_id
 from shared.domain.risk import Risk, RiskState, Window

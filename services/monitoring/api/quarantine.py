@@ -11,13 +11,13 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from services.monitoring.api.scope import points_seen
-from services.monitoring.putting_back import PutBack
+from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
+from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.store import quarantine
 from services.monitoring.store.tables import KEPT
 from shared.database import Database
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Conflict, NotFound
-from shared.domain.quarantine import QuarantineReason, QuarantineState
 from shared.runtime.auth import Caller, Role, allow
 from shared.runtime.web import Page, cursor, read_cursor
 

@@ -8,13 +8,13 @@ from typing import Any
 import structlog
 from sqlmodel import Session
 
-from services.monitoring.intake import Packet, packet_record, read_packet
+from services.monitoring.domain.quarantine import QuarantineState
+from services.monitoring.packet_record import Packet, packet_record, read_packet
 from services.monitoring.store import quarantine
 from shared.domain.clock import Clock, rfc3339
 from shared.domain.errors import Conflict, Invalid
 from shared.domain.events import PACKETS
 from shared.domain.pollutant import aliases_2005
-from shared.domain.quarantine import QuarantineState
 from shared.eventlog.outbox import Outbox
 from shared.hj212.frame import Framer
 from shared.hj212.packet import Malformed, parse

@@ -12,16 +12,16 @@ from typing import Any
 
 from sqlmodel import Session
 
-from services.monitoring.deciding import Changes
+from services.monitoring.detectors.exceedance import Now
+from services.monitoring.detectors.risk_builder import concerning, ended, fresh
 from services.monitoring.domain import wording
 from services.monitoring.domain.nearing import GRAVITY, Near, Nearness, Seen, ended_by, nearness, standing
 from services.monitoring.domain.verdict import Verdict, shown_value
 from services.monitoring.domain.windows import LENGTH_S, end_s, instant
-from services.monitoring.excess import Now
-from services.monitoring.store.decisions import OutletKey, decided_since, historical, newest_decided, outlet_key
+from services.monitoring.handlers.verdicts import Changes
 from services.monitoring.store.register import Register, Site
 from services.monitoring.store.risks import Page, RiskBook, minted_of, open_risks
-from services.monitoring.telling import concerning, ended, fresh
+from services.monitoring.store.verdicts import OutletKey, decided_since, historical, newest_decided, outlet_key
 from shared.domain.identity import derived_id
 from shared.domain.quantity import micro
 from shared.domain.risk import Cleared, Window

@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 from sqlmodel import Session
 
-from services.monitoring.deciding import REDECIDE_S
 from services.monitoring.domain.windows import date_start_s, day_start_s, seconds
-from services.monitoring.putting_back import PutBack
+from services.monitoring.handlers.quarantine import PutBack
+from services.monitoring.handlers.verdicts import REDECIDE_S
 from services.monitoring.store import quarantine
 from services.monitoring.store.due import REDO, DueKey, put_due
 from services.monitoring.store.register import keep, points_of_permit, register_changed, row_of

@@ -18,10 +18,10 @@ from typing import TypeVar
 import structlog
 from sqlmodel import Session
 
-from services.alerts.casework import Casework
 from services.alerts.channels import Channel, Delivered, Letter, Outcome, Refused, TryLater, Why
 from services.alerts.domain.catalogue import Audience
-from services.alerts.store.queue import Claimed, PushQueue, Result
+from services.alerts.handlers.alerts import Casework
+from services.alerts.store.push_queue import Claimed, PushQueue, Result
 from shared.database import Database
 from shared.domain.clock import Clock, monotonic_s
 from shared.domain.errors import Invalid, Unreachable

@@ -14,13 +14,15 @@ from typing import Any
 from sqlmodel import Session
 
 from services.permits.domain import permit as rules
-from services.permits.domain.finding import Finding, Outcome
+from services.permits.domain.import_report import Finding, Outcome
 from services.permits.domain.permit import Change, PermitHistory, Wish, merge_listed
 from services.permits.handlers.permits import put_permit, told_versions
-from services.permits.handlers.registrar import SOURCE, Registrar
+from services.permits.handlers.publishing import SOURCE, Registrar
 from services.permits.handlers.renewals import Look, look_at, look_now, renewed_entry
-from services.permits.importing.listing import Entry
-from services.permits.store import gaps, listing, renewals
+from services.permits.importing.official_list import Entry
+from services.permits.store import coverage_gaps as gaps
+from services.permits.store import official_list as listing
+from services.permits.store import renewals
 from services.permits.store.register import EnterpriseEntry
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from services.permits.domain.gap import GapAccount
+from services.permits.domain.coverage_gap import GapAccount
 from services.permits.store.bulk import chunks, table_of, upsert
 from services.permits.store.tables import EnterpriseRow, GapRow
 

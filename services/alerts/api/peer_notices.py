@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Query
 
 from services.alerts.api.alerts import Reader, page, read_place
 from services.alerts.domain.peer import Outcome
-from services.alerts.store.counts import counts
-from services.alerts.store.notices import NoticeStore
+from services.alerts.store.peer_notices import NoticeStore
+from services.alerts.store.statistics import counts
 from shared.database import Database
 from shared.domain.errors import NotFound
 from shared.domain.region import full_name, prefix, region

@@ -13,22 +13,22 @@ from typing import Any
 
 from sqlmodel import Session
 
-from services.monitoring.deciding import Changes, Decider
+from services.monitoring.detectors.exceedance import Excesses, Now
+from services.monitoring.detectors.fault import Faults
+from services.monitoring.detectors.nearing import Watching
+from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
 from services.monitoring.domain.reading import rank
 from services.monitoring.domain.windows import HOUR_S, hour_start_s, seconds, start_s
-from services.monitoring.excess import Excesses, Now
-from services.monitoring.faults import Faults
-from services.monitoring.intake import Accepted, Packet, Rejection, data_time, examine, read_packet
+from services.monitoring.handlers.verdicts import Changes, Decider
+from services.monitoring.packet_record import Accepted, Packet, Rejection, data_time, examine, read_packet
 from services.monitoring.store import quarantine
-from services.monitoring.store.decisions import new_discharges
 from services.monitoring.store.due import HOUR, RUNNING, DueKey, mark_due
 from services.monitoring.store.register import Register, Site, lock_points
 from services.monitoring.store.risks import SOURCE, RiskBook
 from services.monitoring.store.values import Key, ValueTuple, write_heard, write_values
-from services.monitoring.watching import Watching
+from services.monitoring.store.verdicts import new_discharges
 from shared.domain.clock import SHANGHAI, Clock
 from shared.domain.events import DISCHARGE_SEEN, REGISTRY, RISKS, Event
-from shared.domain.quarantine import QuarantineReason, QuarantineState
 from shared.eventlog.codec import decode, encode
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress

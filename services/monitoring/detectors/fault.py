@@ -11,15 +11,15 @@ from typing import Any
 
 from sqlmodel import Session
 
-from services.monitoring.deciding import Changes
+from services.monitoring.detectors.exceedance import Now
+from services.monitoring.detectors.risk_builder import concerning, ended, fresh
 from services.monitoring.domain import wording
 from services.monitoring.domain.fault import OXYGEN_MISSING, fault
 from services.monitoring.domain.windows import DAY_S
-from services.monitoring.excess import Now
-from services.monitoring.store.decisions import historical, newest_telling
+from services.monitoring.handlers.verdicts import Changes
 from services.monitoring.store.register import Register
 from services.monitoring.store.risks import Page, RiskBook, minted, open_risks_of_points
-from services.monitoring.telling import concerning, ended, fresh
+from services.monitoring.store.verdicts import historical, newest_telling
 from shared.domain.identity import derived_id
 from shared.domain.pollutant import OXYGEN
 from shared.domain.risk import Cleared

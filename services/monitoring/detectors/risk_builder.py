@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from services.monitoring.detectors.exceedance import Now
 from services.monitoring.domain import wording
 from services.monitoring.domain.verdict import GRACE_S
 from services.monitoring.domain.windows import LENGTH_S, end_s
-from services.monitoring.excess import Now
 from services.monitoring.store.register import Site
 from shared.domain.risk import Cleared, Risk, RiskState
 

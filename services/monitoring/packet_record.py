@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 import msgspec
 
+from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.domain.reading import PERIODS, NotANumber, Reading, reading
 from services.monitoring.domain.windows import seconds
 from shared.domain.clock import rfc3339
 from shared.domain.pollutant import aliases_2005, pollutants
-from shared.domain.quarantine import QuarantineReason
 from shared.eventlog.codec import encode
 from shared.hj212.packet import uploads
 from shared.ports import NewRecord

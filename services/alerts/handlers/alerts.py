@@ -24,13 +24,13 @@ from services.alerts.domain.decision import (
     decide,
 )
 from services.alerts.domain.document import document, event
-from services.alerts.hint import Hint
-from services.alerts.routing import Route, Routing
+from services.alerts.handlers.endpoint_counts import say_reach
+from services.alerts.handlers.routing import Route, Routing
 from services.alerts.store.alerts import AlertStore
 from services.alerts.store.endpoints import EndpointStore, Recipient
-from services.alerts.store.peers import PeerStore
+from services.alerts.store.peer_facts import PeerStore
 from services.alerts.store.pushes import NewPush, PushStore
-from services.alerts.store.reach import say_reach
+from shared.commit_signal import Hint
 from shared.domain.clock import Clock, shanghai_day
 from shared.domain.events import Event
 from shared.domain.identity import derived_id

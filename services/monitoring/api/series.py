@@ -13,12 +13,12 @@ from pydantic import BaseModel
 from sqlalchemy import select, tuple_
 
 from services.monitoring.api.scope import enterprises_seen, point_seen
+from services.monitoring.detectors.exceedance import KIND
 from services.monitoring.domain.verdict import Status, multiple, shown_multiple, shown_value
 from services.monitoring.domain.windows import LENGTH_S, instant, seconds
-from services.monitoring.excess import KIND
-from services.monitoring.store.decisions import decisions_of, historical
 from services.monitoring.store.tables import DECISION, RISK
 from services.monitoring.store.values import latest, series
+from services.monitoring.store.verdicts import decisions_of, historical
 from shared.database import Database
 from shared.domain.clock import aware, rfc3339
 from shared.domain.errors import Invalid

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from services.alerts.casework import Casework
 from services.alerts.domain.digest import Cadence, Span, due, event
+from services.alerts.handlers.alerts import Casework
 from services.alerts.store.digests import MOST
 from services.alerts.store.pushes import NewPush
 from shared.database import Database

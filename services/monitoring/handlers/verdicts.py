@@ -26,10 +26,10 @@ from services.monitoring.domain.verdict import (
     own_day,
 )
 from services.monitoring.domain.windows import DAY_S, HOUR_S, day_start_s, end_s, shanghai_date
-from services.monitoring.store.decisions import OutletKey, decisions_of, outlet_key, write_decisions
 from services.monitoring.store.due import DAY, HOUR, RUNNING_DAY, DueKey, mark_due
 from services.monitoring.store.register import Governed, Register, Site
 from services.monitoring.store.values import Key, samples_of_hour, values_of
+from services.monitoring.store.verdicts import OutletKey, decisions_of, outlet_key, write_decisions
 from shared.domain.pollutant import OXYGEN
 
 REDECIDE_S = 35 * DAY_S

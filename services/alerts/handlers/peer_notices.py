@@ -12,14 +12,14 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from services.alerts.casework import SCHEDULE_S
 from services.alerts.domain.catalogue import Audience
 from services.alerts.domain.notice import cloud_event, document
 from services.alerts.domain.peer import Affected, Decision, Exposed, Former, Outcome, Topic, decide
-from services.alerts.hint import Hint
-from services.alerts.store.notices import NoticeStore
-from services.alerts.store.peers import Field, PeerStore, Place
+from services.alerts.handlers.alerts import SCHEDULE_S
+from services.alerts.store.peer_facts import Field, PeerStore, Place
+from services.alerts.store.peer_notices import NoticeStore
 from services.alerts.store.pushes import NewPush, PushStore
+from shared.commit_signal import Hint
 from shared.database import Database
 from shared.domain.clock import Clock, hour_start, shanghai_day
 from shared.domain.identity import derived_id, new_id

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlmodel import Session
 
+from services.monitoring.detectors.exceedance import Now
 from services.monitoring.domain import wording
 from services.monitoring.domain.silence import Heard, Silence, areas_out, silence, silent_s
 from services.monitoring.domain.windows import DAY_S, instant, seconds
-from services.monitoring.excess import Now
 from services.monitoring.store.due import downtimes_since
 from services.monitoring.store.register import Register, Site, active_points
 from services.monitoring.store.risks import RiskBook, minted, open_risks

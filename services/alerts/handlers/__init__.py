@@ -1,0 +1,1 @@
+"""What happens to alerts, whoever moves them; inside the caller's transaction."""

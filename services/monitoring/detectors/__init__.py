@@ -1,0 +1,1 @@
+"""Risks seen in what was decided or did not come: one file a kind."""

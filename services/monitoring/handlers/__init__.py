@@ -1,0 +1,1 @@
+"""What monitoring does: packets, verdicts, the register's rows, quarantine, due work."""
