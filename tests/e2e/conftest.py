@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.distributed import Distributed
+from tests.support.distributed import Distributed, running_apart
 from tests.support.ledger import Receiver
 from tests.support.product import Process, running
 from tests.support.servers import KafkaServer, PostgresServer
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -53,17 +47,3 @@ def product(
         kafka, postgres = request.getfixturevalue("kafka"), request.getfixturevalue("postgres")
         with running_apart(folder, kafka, postgres) as made:
             yield made
-
-
-@contextmanager
-def running_apart(folder: Path, kafka: KafkaServer, postgres: PostgresServer) -> Iterator[Distributed]:
-    """The distributed shape on topics and a database of its own."""
-    made = Distributed.on(folder, kafka.bootstrap, postgres.new_database(), prefix=f"t{uuid.uuid4().hex[:8]}-")
-    subprocess.run([sys.executable, "-m", "services", "migrate"], env=made.env(), cwd=ROOT, check=True, timeout=60)
-    with ExitStack() as stack:
-        for process in made.processes.values():
-            process.start(wait=False)
-            stack.callback(process.stop)
-        for process in made.processes.values():
-            process.await_ready()
-        yield made

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
+import sys
+import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 from tests.support.product import LOOPBACK, Process
+from tests.support.servers import KafkaServer, PostgresServer
 
 SERVICES = ("permits", "monitoring", "alerts")
+ROOT = Path(__file__).resolve().parents[2]
 SESSION_MS = "6000"  # short, so that a killed member's partitions are taken over within a test
 
 
@@ -73,3 +80,17 @@ class Distributed:
 
     def tail(self) -> str:
         return "\n".join(process.tail(8) for process in self.processes.values())
+
+
+@contextmanager
+def running_apart(folder: Path, kafka: KafkaServer, postgres: PostgresServer) -> Iterator[Distributed]:
+    """The distributed shape on topics and a database of its own."""
+    made = Distributed.on(folder, kafka.bootstrap, postgres.new_database(), prefix=f"t{uuid.uuid4().hex[:8]}-")
+    subprocess.run([sys.executable, "-m", "services", "migrate"], env=made.env(), cwd=ROOT, check=True, timeout=60)
+    with ExitStack() as stack:
+        for process in made.processes.values():
+            process.start(wait=False)
+            stack.callback(process.stop)
+        for process in made.processes.values():
+            process.await_ready()
+        yield made

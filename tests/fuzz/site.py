@@ -1,0 +1,204 @@
+"""The product in one of its shapes as the fuzzer sees it: processes, clients, the log that others may write to, and what is
+registered there. Names in braces (`{alert}`) stand for identities that differ from one product to the next.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+from kafka import KafkaProducer
+
+from shared.eventlog.embedded import EmbeddedLog
+from shared.ports import NewRecord
+from shared.runtime.auth import SigningKey, signing_key
+from tests.support.distributed import Distributed, running_apart
+from tests.support.product import Process, Source, eventually, last_hour, pages, running
+from tests.support.servers import KafkaServer, PostgresServer
+from tests.support.whole import packet
+
+TARGET = Source(number=9101)  # what the fuzzer writes about
+GOOD = Source(number=9102)  # what must go on working
+LISTED = Source(number=9103)  # comes by imports of the official list
+SERVICES = ("permits", "monitoring", "alerts")
+
+Append = Callable[[str, bytes, bytes | None, tuple[tuple[str, bytes], ...]], None]
+
+
+@dataclass
+class Site:
+    """`append(topic, key, value, headers)` writes to the log as another producer does, and comes back when it is there."""
+
+    product: Process | Distributed
+    append: Append
+    names: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def client(self) -> httpx.Client:
+        """The administrator's."""
+        return self.product.client()
+
+    @cached_property
+    def device(self) -> httpx.Client:
+        """A logger's, of the target."""
+        answer = self.client.post("/permits/v1/keys", json={"role": "device", "mns": [TARGET.mn]})
+        return self.product.client(answer.json()["token"])
+
+    @property
+    def processes(self) -> list[Process]:
+        return list(self.product.processes.values()) if isinstance(self.product, Distributed) else [self.product]
+
+    def process_of(self, path: str) -> Process:
+        """Whose port answers this path."""
+        if isinstance(self.product, Process):
+            return self.product
+        name = path.split("/")[1] if path.startswith("/") else ""
+        return self.product.processes.get(name) or self.product.processes["permits"]
+
+    @cached_property
+    def key(self) -> SigningKey:
+        """The installation's own."""
+        if isinstance(self.product, Distributed):
+            return signing_key(Path(self.product.settings["YUJING_SIGNING_KEY_FILE"]))
+        return signing_key(self.product.folder / "data" / "signing.key")
+
+    @cached_property
+    def routes(self) -> list[Route]:
+        """Every operation of every OpenAPI document."""
+        found = []
+        for service in SERVICES:
+            document = self.client.get(f"/{service}/v1/openapi.json").json()
+            for path, operations in document["paths"].items():
+                found += [Route(verb.upper(), path, operation) for verb, operation in operations.items()]
+        return found
+
+    def filled(self, text: str) -> str:
+        """With the names of this product."""
+        for name, value in self.names.items():
+            text = text.replace("{" + name + "}", value)
+        return text
+
+    def tail(self) -> str:
+        return self.product.tail()
+
+    def close(self) -> None:
+        for name in ("client", "device"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation."""
+
+    verb: str
+    path: str
+    operation: Mapping[str, Any]
+
+    def parameters(self, where: str) -> list[str]:
+        return [one["name"] for one in self.operation.get("parameters", []) if one["in"] == where]
+
+    def needed(self) -> list[str]:
+        """Query parameters without which the route refuses."""
+        return [one["name"] for one in self.operation.get("parameters", []) if one["in"] == "query" and one["required"]]
+
+    def body_types(self) -> list[str]:
+        return list(self.operation.get("requestBody", {}).get("content", {}))
+
+
+@contextmanager
+def embedded_site(folder: Path) -> Iterator[Site]:
+    """One process on SQLite files; its log opened beside it, as the commands do."""
+    with running(folder) as process:
+        log = EmbeddedLog(folder / "data" / "log.sqlite", wall_now=lambda: datetime.now(UTC), exclusive=False)
+
+        def append(topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> None:
+            log.append(topic, [NewRecord(key.decode(errors="replace"), value, dict(headers))]).result(20)
+
+        try:
+            with _furnished(Site(process, append)) as site:
+                yield site
+        finally:
+            log.close()
+
+
+@contextmanager
+def distributed_site(folder: Path, kafka: KafkaServer, postgres: PostgresServer) -> Iterator[Site]:
+    """Three processes on Kafka and PostgreSQL; a producer of its own for the log."""
+    with running_apart(folder, kafka, postgres) as made:
+        producer = KafkaProducer(
+            bootstrap_servers=kafka.bootstrap, acks="all", linger_ms=0, max_request_size=4 * 1024**2
+        )
+        prefix = made.settings["YUJING_KAFKA_TOPIC_PREFIX"]
+
+        def append(topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> None:
+            producer.send(f"{prefix}{topic}", key=key, value=value, headers=list(headers)).get(timeout=20)
+
+        try:
+            with _furnished(Site(made, append)) as site:
+                yield site
+        finally:
+            producer.close()
+
+
+@contextmanager
+def _furnished(site: Site) -> Iterator[Site]:
+    """Something of everything: points, an alert, an endpoint, a subscription, an import, something quarantined."""
+    try:
+        for source in (TARGET, GOOD):
+            source.register(site.client)
+        for source in (TARGET, GOOD):
+            eventually(lambda s=source: _known(site, s), what=f"point {source.mn} known")  # type: ignore[misc]
+        site.names |= {
+            "key": site.key.kid,
+            **_alerted(site),
+            **_subscribed(site),
+            **_quarantined(site),
+            **_imported(site),
+        }
+        yield site
+    finally:
+        site.close()
+
+
+def _known(site: Site, source: Source) -> bool:
+    return site.client.get(f"/monitoring/v1/points/{source.mn}/latest").status_code == 200
+
+
+def _alerted(site: Site) -> dict[str, str]:
+    for before in (2, 4):
+        answer = site.client.post("/monitoring/v1/packets", json=[packet(TARGET, last_hour(before), 60.0)])
+        assert answer.status_code == 202, answer.text
+    (alert, *_) = eventually(lambda: pages(site.client, "/alerts/v1/alerts", credit_code=TARGET.code), what="an alert")
+    return {"alert": alert["id"]}
+
+
+def _subscribed(site: Site) -> dict[str, str]:
+    asked = {"url": "http://127.0.0.1:9/x", "owner": {"region": "650000"}}
+    endpoint = site.client.post("/alerts/v1/endpoints", json=asked).json()["id"]
+    via = {"name": "x", "filter": {"regions": ["650000"]}, "via": {"endpoint": endpoint}}
+    answer = site.client.post("/alerts/v1/subscriptions", json=via)
+    return {"endpoint": endpoint, "subscription": answer.json().get("id", "x")}
+
+
+def _quarantined(site: Site) -> dict[str, str]:
+    site.append("packets", TARGET.mn.encode(), b'{"mn": "' + TARGET.mn.encode() + b'"}', ())
+    (item, *_) = eventually(lambda: pages(site.client, "/monitoring/v1/quarantine", mn=TARGET.mn), what="quarantined")
+    return {"quarantined": str(item["id"])}
+
+
+def _imported(site: Site) -> dict[str, str]:
+    content = f"许可证编号,单位名称,有效期限\n{LISTED.permit},企业,never\n{LISTED.permit},企业,2022-01-01至2028-12-31\n".encode()
+    return {"import": site.client.post("/permits/v1/imports", content=content).json()["id"]}
+
+
+def unpadded(content: bytes) -> str:
+    """As cursors and tokens write bytes."""
+    return urlsafe_b64encode(content).decode().rstrip("=")
