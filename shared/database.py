@@ -42,7 +42,7 @@ POSTGRES_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "15s",
 }
-SAID = "said"  # key in Session.info: this transaction wrote outbox rows
+OUTBOX_WRITTEN = "outbox-written"  # key in Session.info: this transaction wrote outbox rows
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -55,7 +55,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"naive datetime {value!r} at the database's door")
+            raise ValueError(f"naive datetime {value!r}: the database keeps aware ones only")
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
@@ -76,7 +76,7 @@ class WideInteger(TypeDecorator[int]):
 
 
 class Database:
-    """One service's engine. `committed` is set after each commit that left outbox rows: a hint for the relay."""
+    """One service's engine. `committed` is set after each commit that left outbox rows: a wake-up signal for the relay."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -104,7 +104,7 @@ class Database:
                 session.begin(),
             ):
                 yield session
-        if session.info.get(SAID):
+        if session.info.get(OUTBOX_WRITTEN):
             self.committed.set()
 
     @contextmanager

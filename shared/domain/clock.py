@@ -1,7 +1,7 @@
 """Times: aware UTC inside, Asia/Shanghai at the edges; the two clocks that everything is given.
 
 `field_now()` decides (windows, silence, expiry, deadlines); `wall_now()` serves leases, retries, tokens and signatures.
-A naive datetime is refused at the door.
+A naive datetime is refused where it comes in.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Unauthorized(DomainError):
 
 
 class Unreachable(DomainError):
-    """What we stand on is away; `retry_after_s` is a hint for the caller."""
+    """What we stand on is away; `retry_after_s` is for the caller."""
 
     code = "unreachable"
 

@@ -1,6 +1,6 @@
-"""The envelope of everything said on `registry`, `risks` and `alerts`: CloudEvents 1.0, JSON, structured.
+"""The envelope of everything published on `registry`, `risks` and `alerts`: CloudEvents 1.0, JSON, structured.
 
-An event carries the whole state with a revision, never a delta. Its id is subject id + revision: the same state said
+An event carries the whole state with a revision, never a delta. Its id is subject id + revision: the same state
 twice is the same event. Types are past tense and versioned.
 """
 

@@ -1,6 +1,6 @@
 """The factors of HJ 212-2017 Annex B: names, 2005 codes, default units, families. The unit in force belongs to the point.
 
-A family gathers factors that fail for the same reasons and are cleaned by the same treatment; peers hear of families only.
+A family gathers factors that fail for the same reasons and are cleaned by the same treatment; peer notices name families only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A risk: what monitoring or permits found, as told to alerts. The whole state with a revision, never a delta.
+"""A risk: what monitoring or permits found, as published to alerts. The whole state with a revision, never a delta.
 
 Whoever finds it says kind and condition (a row of the catalogue); stage, level and audience are the catalogue's, in
 alerts. Numbers that decide travel as strings; `multiple` (超标倍数) = decided / limit - 1 everywhere.
@@ -29,7 +29,7 @@ class Cleared(StrEnum):
 
     COMPLIANT = "compliant"  # the first valid compliant window after it
     UNKNOWN = "unknown"  # 24 windows without a verdict
-    HEARD = "heard"  # a silent point spoke again
+    RESUMED = "resumed"  # a silent point sends again
     EXCEEDED = "exceeded"  # a nearing that became an excess
     TAKEN_BACK = "taken_back"  # its windows were re-decided
     MERGED = "merged"
@@ -38,6 +38,10 @@ class Cleared(StrEnum):
     DECIDED = "decided"  # the authority decided on it
     COVERED = "covered"  # a permit covers the point now
     UNREGISTERED = "unregistered"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Cleared | None:
+        return cls.RESUMED if value == "heard" else None  # in rows written before the value was renamed
 
 
 @dataclass(frozen=True, slots=True)

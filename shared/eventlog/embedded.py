@@ -21,7 +21,7 @@ from shared.eventlog.embedded_readers import Follower, Group, Member
 from shared.eventlog.embedded_writer import Writer
 from shared.ports import Following, NewRecord, Partition, Sharing, TopicShape
 
-LEAST_FREE = 0.05  # of the disk; below it the doors refuse, so that what was acknowledged stays safe
+LEAST_FREE = 0.05  # of the disk; below it appends are refused, so that what was acknowledged stays safe
 MAX_BYTES = 20 * 1024**3
 RETENTION_EVERY_S = 60.0
 
@@ -96,7 +96,7 @@ class EmbeddedLog:
         return self._writer.retain()
 
     def positions(self) -> Mapping[str, Mapping[Partition, int]]:
-        """How far each group said it is."""
+        """How far each group reported it is."""
         found: dict[str, dict[Partition, int]] = {}
         with unreachable_when_broken():
             connection = self._file.connect()

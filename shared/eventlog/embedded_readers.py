@@ -1,6 +1,6 @@
 """How the embedded log is read: members of a group that divide its partitions, and followers of a whole topic.
 
-A reader waits on its own bell, which the writer rings; one SELECT brings records and nothing stays open. A partition
+A reader waits on its own event, which the writer sets; one SELECT brings records and nothing stays open. A partition
 changes hands only when its old owner polls again (or leaves): by then it has done with what it was given.
 """
 
@@ -68,7 +68,7 @@ class Group:
 
     def _ring(self) -> None:
         for member in self._members:
-            member.bell.set()
+            member.waiter.set()
 
 
 class Member:
@@ -77,7 +77,7 @@ class Member:
     def __init__(self, group: Group, topics: Sequence[str], *, file: LogFile, writer: Writer) -> None:
         self.topics = tuple(topics)
         self.file = file
-        self.bell = threading.Event()
+        self.waiter = threading.Event()
         self._group = group
         self._writer = writer
         self._owned: set[Partition] = set()
@@ -88,21 +88,21 @@ class Member:
         for topic in topics:
             file.shape(topic)
         self._connection = file.connect()
-        writer.bells.hang(self.topics, self.bell)
+        writer.waiters.subscribe(self.topics, self.waiter)
         group.join(self)
 
     def poll(self, max_records: int, timeout_s: float) -> Polled:
         deadline = monotonic() + timeout_s
         while True:
             self._check()
-            self.bell.clear()
+            self.waiter.clear()
             taken, lost = self._group.settle(self, self._owned)
             self._move(taken, lost)
             records = self._read(max_records)
             left = deadline - monotonic()
             if taken or lost or records or left <= 0:
                 return Polled(tuple(taken), tuple(lost), tuple(records))
-            self.bell.wait(left)
+            self.waiter.wait(left)
 
     def seek(self, partition: Partition, offset: int) -> None:
         end = self._writer.ends[partition]
@@ -130,7 +130,7 @@ class Member:
         if self._closed:
             return
         self._closed = True
-        self._writer.bells.take_down(self.bell)
+        self._writer.waiters.unsubscribe(self.waiter)
         self._group.leave(self)
         self._connection.close()
 
@@ -170,25 +170,25 @@ class Follower:
     def __init__(self, topic: str, *, file: LogFile, writer: Writer) -> None:
         self._file = file
         self._writer = writer
-        self._bell = threading.Event()
+        self._waiter = threading.Event()
         with unreachable_when_broken():
             self._connection = file.connect()
             self._goal = {p: file.end(self._connection, p) for p in file.partitions(topic)}
         self._next = dict.fromkeys(self._goal, 0)
         self._closed = False
-        writer.bells.hang([topic], self._bell)
+        writer.waiters.subscribe([topic], self._waiter)
 
     def poll(self, timeout_s: float) -> Sequence[Record]:
         deadline = monotonic() + timeout_s
         while True:
             if self._closed or not self._writer.thread.is_alive():
                 raise Unreachable("the log is closed", code="log-away")
-            self._bell.clear()
+            self._waiter.clear()
             records = self._read()
             left = deadline - monotonic()
             if records or left <= 0:
                 return records
-            self._bell.wait(left)
+            self._waiter.wait(left)
 
     def caught_up(self) -> bool:
         return all(self._next[partition] >= end for partition, end in self._goal.items())
@@ -196,8 +196,8 @@ class Follower:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._writer.bells.take_down(self._bell)
-            self._bell.set()
+            self._writer.waiters.unsubscribe(self._waiter)
+            self._waiter.set()
             self._connection.close()
 
     def _read(self) -> list[Record]:

@@ -20,9 +20,9 @@ import structlog
 
 from shared.domain.errors import Unreachable
 from shared.eventlog import failpoints
-from shared.eventlog.embedded_bells import Bells
 from shared.eventlog.embedded_file import LogFile, create_topic, milliseconds
 from shared.eventlog.embedded_retention import Retention
+from shared.eventlog.embedded_waiters import Waiters
 from shared.ports import Partition, TopicShape
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ class Writer:
         self._version = -1
         self._reports: dict[tuple[str, Partition], int] = {}
         self._reported_at = 0.0
-        self.bells = Bells()
+        self.waiters = Waiters()
         self.ends: dict[Partition, int] = {}
         self._notice_others()
         self.thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -197,7 +197,7 @@ class Writer:
         failpoints.reach("after-log-commit")
         for item, answer in zip(batch, answers, strict=True):
             item.future.set_result(answer)
-        self.bells.ring({partition.topic for partition in grown})
+        self.waiters.notify({partition.topic for partition in grown})
 
     def _write(self, batch: list[Append | Errand], grown: dict[Partition, int]) -> list[Any]:
         now = milliseconds(self._wall_now())
@@ -257,7 +257,7 @@ class Writer:
         before = dict(self.ends)
         for partition in self._file.every_partition():
             self.ends[partition] = self._file.end(connection, partition)
-        self.bells.ring({partition.topic for partition, end in self.ends.items() if before.get(partition) != end})
+        self.waiters.notify({partition.topic for partition, end in self.ends.items() if before.get(partition) != end})
 
     def _housekeeping(self) -> None:
         try:

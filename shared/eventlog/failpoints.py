@@ -18,7 +18,7 @@ NAMES = (
     "after-append",  # relay: appended, rows not marked
     "after-mark",  # relay: rows marked
     "before-commit",  # embedded log: records written, not committed
-    "after-log-commit",  # embedded log: committed, nobody told
+    "after-log-commit",  # embedded log: committed, nobody notified
     "before-answer",  # gateway: the packet is in the log, the logger not answered
     "after-claim",  # delivery: pushes are leased, nothing sent
     "after-send",  # delivery: the receiver has answered, no attempt recorded

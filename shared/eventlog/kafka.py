@@ -1,7 +1,7 @@
 """The event log on Apache Kafka, through kafka-python 3.
 
 Appends are idempotent, acks=all, without Kafka transactions: exactly-once effect is made by progress rows. A pulse of a
-second tells whether the broker answers, so that doors can refuse at once; everything comes back by itself.
+second tells whether the broker answers, so that appends can be refused at once; everything comes back by itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RECONNECT_MS = 1_000  # a broker that is back is found within a second
 
 
 class KafkaLog:
-    """EventLog over the brokers at `bootstrap`. `prefix` goes before topics and groups (several houses, one cluster);
+    """EventLog over the brokers at `bootstrap`. `prefix` goes before topics and groups (several installations, one cluster);
     `security` are kafka-python's `security_protocol`, `sasl_…` and `ssl_…` settings."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """How Kafka is read: members of a consumer group, and followers that read a whole topic without one.
 
 kafka-python calls the rebalance listener on its IO thread, so the listener only notes what changed; everything else
-happens on the thread that polls. Kafka's committed offset is for display: where a partition is read from is said by
+happens on the thread that polls. Kafka's committed offset is for display: where a partition is read from is decided by
 `seek` alone, and records that come before it are dropped.
 """
 

@@ -1,8 +1,8 @@
-"""What a service has to say, written in the transaction that made it true; a relay appends it to the log.
+"""A service's pending events, written in the transaction that made them true; a relay appends them to the log.
 
 One relay a service at a time (lease). Rows go out `WHERE sent_at IS NULL ORDER BY id`: ids commit out of order, so a
 position would skip. The relay gives each row its `stream_no`, the number that feeds and event lists page by. A crash
-between append and mark says an event twice: receivers know it by its id.
+between append and mark sends an event twice: receivers know it by its id.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, Table, insert
 from sqlmodel import Field, Session, SQLModel
 
-from shared.database import SAID, UtcDateTime, WideInteger, insert_all
+from shared.database import OUTBOX_WRITTEN, UtcDateTime, WideInteger, insert_all
 from shared.domain.errors import Invalid
 from shared.domain.events import Event
 from shared.eventlog.codec import encode_event
@@ -47,26 +47,28 @@ class LeaseColumns(SQLModel):
 
 
 class Outbox:
-    """Where handlers say things; `table` is the service's own outbox. A value that the log would refuse raises Invalid: a
+    """Where handlers publish; `table` is the service's own outbox. A value that the log would refuse raises Invalid: a
     row that can never be sent would hold up all behind it."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def say(self, session: Session, topic: str, key: str, event: Event, *, wall_now: datetime) -> None:
-        """Say `event` on `topic` under `key`, if and only if this transaction commits."""
+    def publish(self, session: Session, topic: str, key: str, event: Event, *, wall_now: datetime) -> None:
+        """Publish `event` on `topic` under `key`, if and only if this transaction commits."""
         self.put(session, topic, key, event.id, encode_event(event), wall_now=wall_now)
 
-    def say_all(self, session: Session, topic: str, said: Sequence[tuple[str, Event]], *, wall_now: datetime) -> None:
+    def publish_all(
+        self, session: Session, topic: str, events: Sequence[tuple[str, Event]], *, wall_now: datetime
+    ) -> None:
         """The same for many (key, event) in one statement."""
-        if said:
+        if events:
             shared: dict[str, Any] = {"topic": topic, "headers": {}, "created_at": wall_now}
             rows = [
                 {**shared, "key": key, "event_id": event.id, "value": _sendable(encode_event(event))}
-                for key, event in said
+                for key, event in events
             ]
             insert_all(session, self._table, rows)
-            session.info[SAID] = True
+            session.info[OUTBOX_WRITTEN] = True
 
     def put(
         self,
@@ -90,7 +92,7 @@ class Outbox:
                 created_at=wall_now,
             )
         )
-        session.info[SAID] = True
+        session.info[OUTBOX_WRITTEN] = True
 
 
 def _sendable(value: bytes | None) -> bytes | None:

@@ -1,6 +1,6 @@
 """What a data segment says: header fields, CP items, factors and the time they stand for.
 
-Three generations (2005, 2017, 2025) are read alike. What is odd is kept and told in `notes`; what cannot be understood
+Three generations (2005, 2017, 2025) are read alike. What is odd is kept and noted in `notes`; what cannot be understood
 is `Malformed`. Units, limits and whether a value may count belong to others.
 """
 
@@ -252,9 +252,9 @@ class _Reading:
         known = self.alias.get(code)
         if known is None:
             return self.factors.setdefault(code, {})
-        told = f"{code} read as {known}"
-        if told not in self.notes:
-            self.notes.append(told)
+        note = f"{code} read as {known}"
+        if note not in self.notes:
+            self.notes.append(note)
         return self.factors.setdefault(known, {})
 
     def _numeric(self, fields: dict[str, Value], key: str, sub: str, value: str) -> None:

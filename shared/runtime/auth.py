@@ -2,6 +2,7 @@
 
 Roles: enterprise (credit codes), officer (region prefix, scopes), device (MNs), ops, admin. Only permits signs.
 401 no valid token, 403 the role lacks the verb, 404 the object is outside its scope.
+The token is verified before the body is read: Authentication withholds the body of a request without a valid one.
 """
 
 from __future__ import annotations
@@ -14,18 +15,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import Depends, Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.domain.errors import Forbidden, NotFound, Unauthorized
+from shared.domain.errors import DomainError, Forbidden, NotFound, Unauthorized
 from shared.runtime.secrets import write_private
 
 ALGORITHM = "EdDSA"
 DEFAULT_LIFE = timedelta(days=90)
+LAST_EXPIRY_S = 253_402_300_799  # the end of the year 9999: what lies behind it is no time
+CALLER = "yujing.caller"  # where the request's scope has its Caller, or why there is none
 
 
 class Role(StrEnum):
@@ -145,49 +150,122 @@ class Verifier:
             )
         except jwt.PyJWTError as wrong:
             raise Unauthorized(f"the token is not valid: {wrong}") from wrong
-        if body["exp"] <= self.wall_now().timestamp():
+        caller = _caller(body)
+        if _expiry_s(body) <= self.wall_now().timestamp():
             raise Unauthorized("the token has expired", code="token-expired")
-        if self.ring.revoked(body["jti"]):
+        if self.ring.revoked(_text(body, "jti")):
             raise Unauthorized("the token was revoked", code="token-revoked")
-        return _caller(body)
+        return caller
 
     def _key(self, kid: str) -> Ed25519PublicKey:
         if kid not in self._keys:
-            pem = self.ring.public_key(kid)
-            loaded = serialization.load_pem_public_key(pem.encode()) if pem else None
-            if not isinstance(loaded, Ed25519PublicKey):
+            loaded = _public_key(self.ring.public_key(kid))
+            if loaded is None:
                 raise Unauthorized("the token was signed by a key unknown here", code="key-unknown")
             self._keys[kid] = loaded
         return self._keys[kid]
 
 
-def _caller(body: Mapping[str, Any]) -> Caller:
+def _public_key(pem: str | None) -> Ed25519PublicKey | None:
+    """The key in `pem`; None when there is none of ours in it."""
     try:
-        role = Role(body.get("role", ""))
-    except ValueError as wrong:
-        raise Unauthorized(f"the token's role {body.get('role')!r} is unknown") from wrong
+        loaded = serialization.load_pem_public_key(pem.encode()) if pem else None
+    except ValueError:
+        return None
+    return loaded if isinstance(loaded, Ed25519PublicKey) else None
+
+
+def _caller(body: Mapping[str, Any]) -> Caller:
+    """The Caller that the claims describe; raises Unauthorized when one of them is not of its type."""
+    role = _text(body, "role")
+    if role not in set(Role):
+        raise Unauthorized(f"the token's role {role[:40]!r} is unknown")
     return Caller(
-        role=role,
-        subject=str(body["sub"]),
-        credit_codes=tuple(body.get("credit_codes", ())),
-        region=body.get("region"),
-        scopes=tuple(body.get("scopes", ())),
-        mns=tuple(body.get("mns", ())),
+        role=Role(role),
+        subject=_text(body, "sub"),
+        credit_codes=_texts(body, "credit_codes"),
+        region=_text(body, "region") if body.get("region") is not None else None,
+        scopes=_texts(body, "scopes"),
+        mns=_texts(body, "mns"),
     )
 
 
-def _bearer(request: Request) -> Caller:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+def _expiry_s(body: Mapping[str, Any]) -> int:
+    at = body["exp"]
+    if type(at) is not int or not 0 <= at <= LAST_EXPIRY_S:
+        raise Unauthorized("the token's exp is not a time: whole seconds since 1970")
+    return at
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    text = body.get(name)
+    if not _is_text(text):
+        raise Unauthorized(f"the token's {name} is not a text")
+    return str(text)
+
+
+def _texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    texts = body.get(name, [])
+    if not isinstance(texts, list) or not all(map(_is_text, texts)):
+        raise Unauthorized(f"the token's {name} is not a list of texts")
+    return tuple(texts)
+
+
+def _is_text(value: object) -> bool:
+    """Whether a database takes it as text: no NUL, no lone surrogate."""
+    return isinstance(value, str) and value.isprintable()
+
+
+class Authentication:
+    """The middleware that finds out who calls before anything else, and withholds the body when nobody may be assumed.
+
+    It refuses nothing itself: a route is open unless it has `allow`, which reads the finding.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        known = scope["type"] != "http" or isinstance(_found(scope), Caller)
+        await self.app(scope, receive if known else _no_body(), send)
+
+
+def _no_body() -> Receive:
+    """An empty body, then the end."""
+    messages: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive
+
+
+def _found(scope: Scope) -> Caller | DomainError:
+    """Who calls, or why nobody may be assumed; found once a request."""
+    if CALLER not in scope:
+        try:
+            scope[CALLER] = _bearer(scope)
+        except DomainError as refusal:
+            scope[CALLER] = refusal
+    found: Caller | DomainError = scope[CALLER]
+    return found
+
+
+def _bearer(scope: Scope) -> Caller:
+    scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("a bearer token is needed: Authorization: Bearer …")
-    verifier: Verifier = request.app.state.verifier
+    verifier: Verifier = scope["app"].state.verifier
     return verifier.caller(token.strip())
 
 
 def allow(*roles: Role) -> Any:
     """The dependency of a route that only these roles (and admin) may call; gives the Caller."""
 
-    def check(caller: Annotated[Caller, Depends(_bearer)]) -> Caller:
+    async def check(request: Request) -> Caller:
+        caller = _found(request.scope)
+        if isinstance(caller, DomainError):
+            raise caller
         if caller.role is not Role.ADMIN and caller.role not in roles:
             raise Forbidden(f"the role {caller.role.value} may not do this; needed: {', '.join(roles) or 'admin'}")
         return caller

@@ -1,7 +1,7 @@
 """The look-up that every process keeps by following `registry`: points by MN, public keys, revocations, enterprises' names.
 
-It keeps nothing durable and has no effect; gateway and readiness wait until it has caught up. Doors that need a token
-answer 503 when the register was unheard for ten minutes; the gateway goes on with what it knows.
+It keeps nothing durable and has no effect; gateway and readiness wait until it has caught up. APIs that need a token
+answer 503 when nothing of the register came for ten minutes; the gateway goes on with what it knows.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from shared.register import Point, read_point
 from shared.runtime.secrets import Sealer
 
 log = structlog.get_logger(__name__)
-STALE_S = 600.0  # doors that need a token answer 503 beyond this
+STALE_S = 600.0  # APIs that need a token answer 503 beyond this
 PASSWORD = "point-password"  # purpose under which permits seals logger passwords
 
 
 class Directory:
-    """Safe to read from any thread. `heard_at`: wall time at which the register last said something."""
+    """Safe to read from any thread. `last_record_at`: wall time at which the last record of the register came."""
 
     def __init__(self, log: EventLog, sealer: Sealer, wall_now: Callable[[], datetime]) -> None:
         self._log = log
@@ -39,7 +39,7 @@ class Directory:
         self._revoked: set[str] = set()
         self._caught_up = threading.Event()
         self.offset = 0
-        self.heard_at: datetime | None = None
+        self.last_record_at: datetime | None = None
 
     # what others ask
     def point(self, mn: str) -> Point | None:
@@ -62,9 +62,9 @@ class Directory:
         return self._regions.get(credit_code)
 
     def public_key(self, kid: str) -> str | None:
-        """For verifying tokens; raises Unreachable while the register is unheard for too long."""
-        if not self._caught_up.is_set() or self.unheard_s() > STALE_S:
-            raise Unreachable("the register is not heard: tokens cannot be verified", code="register-unheard")
+        """For verifying tokens; raises Unreachable while no record of the register came for too long."""
+        if not self._caught_up.is_set() or self.register_age_s() > STALE_S:
+            raise Unreachable("no record of the register comes: tokens cannot be verified", code="register-stale")
         return self._keys.get(kid)
 
     def revoked(self, jti: str) -> bool:
@@ -73,13 +73,13 @@ class Directory:
     def caught_up(self) -> bool:
         return self._caught_up.is_set()
 
-    def unheard_s(self) -> float:
-        """Seconds since the register said anything."""
-        return (self._wall_now() - self.heard_at).total_seconds() if self.heard_at else 0.0
+    def register_age_s(self) -> float:
+        """Seconds since the last record of the register."""
+        return (self._wall_now() - self.last_record_at).total_seconds() if self.last_record_at else 0.0
 
     # how it is kept
     def run(self, stop: threading.Event) -> None:
-        """Follow the register until told to stop."""
+        """Follow the register until `stop`."""
         following = None
         while not stop.is_set():
             try:
@@ -87,7 +87,7 @@ class Directory:
                 for record in following.poll(1.0):
                     self.take(record)
                 if following.caught_up() and not self._caught_up.is_set():
-                    self.heard_at = self.heard_at or self._wall_now()
+                    self.last_record_at = self.last_record_at or self._wall_now()
                     self._caught_up.set()
             except Unreachable as away:
                 log.warning("the register is away", why=away.detail)
@@ -98,7 +98,7 @@ class Directory:
     def take(self, record: Record) -> None:
         """One record of `registry` into the look-up."""
         self.offset = record.offset + 1
-        self.heard_at = self._wall_now()
+        self.last_record_at = self._wall_now()
         if record.value is None:
             return
         try:

@@ -30,7 +30,8 @@ from shared.domain.events import ALERTS, PACKETS, QUARANTINE, REGISTRY, RISKS
 from shared.eventlog.codec import encode
 from shared.eventlog.relay import Relay
 from shared.ports import Record, TopicShape
-from shared.runtime.auth import Verifier
+from shared.runtime.auth import Authentication, Verifier
+from shared.runtime.body_limit import BodyLimits
 from shared.runtime.consuming import Consumer, described
 from shared.runtime.metrics import Metrics
 from shared.runtime.scheduling import Scheduler
@@ -115,7 +116,7 @@ class Host:
         return workers
 
     def _poison(self, service: Service, session: Session, record: Record, error: Exception) -> None:
-        """A record that a handler fails on is set aside, told and counted; the stream goes on."""
+        """A record that a handler fails on is set aside, logged and counted; the stream goes on."""
         self.context.metrics.poisoned.labels(record.topic).inc()
         name = f"{service.name}:{record.topic}:{record.partition}:{record.offset}"
         document = {
@@ -146,6 +147,8 @@ class Host:
         app.add_api_route("/healthz", lambda: {"status": "ok"}, include_in_schema=False)
         app.add_api_route("/readyz", self._readyz, include_in_schema=False)
         app.add_api_route("/metrics", self._metrics, include_in_schema=False)
+        app.add_middleware(Authentication)
+        app.add_middleware(BodyLimits, metrics=self.context.metrics)
         app.add_middleware(Timed, metrics=self.context.metrics)
         self.context.metrics.build.labels(VERSION).set(1)
         for topic in topics(self.context.settings.distributed):
@@ -185,7 +188,7 @@ class Host:
 
     def _metrics(self) -> Response:
         metrics = self.context.metrics
-        metrics.register_heard.set(self.context.directory.unheard_s())
+        metrics.register_age.set(self.context.directory.register_age_s())
         for name, relay in self.relays:
             metrics.outbox_pending.labels(name).set(relay.pending())
             metrics.outbox_oldest.labels(name).set(relay.oldest_age_s())
@@ -215,7 +218,7 @@ class Host:
             raise
 
     def stop(self) -> None:
-        """Stop in reverse order; threads are told at once and end side by side."""
+        """Stop in reverse order; threads are signalled at once and end side by side."""
         self.stopping.set()
         for started in self._started:
             if isinstance(started, ThreadWorker):
@@ -300,7 +303,7 @@ class Timed:
         try:
             await self.app(scope, receive, note)
         finally:
-            method = scope["method"] if scope["method"] in METHODS else "other"  # a stranger may invent some
+            method = scope["method"] if scope["method"] in METHODS else "other"  # callers may invent some
             spent = perf_counter() - began
             self.metrics.requests.labels(method, _template(scope), str(status[0])).observe(spent)
 
@@ -310,8 +313,8 @@ def _template(scope: Scope) -> str:
     own = getattr(scope.get("route"), "path", None)
     if own is None:
         return "unmatched"
-    said = scope["path"].split("/")
-    return "/".join(said[: len(said) - own.count("/")]) + str(own)
+    parts = scope["path"].split("/")
+    return "/".join(parts[: len(parts) - own.count("/")]) + str(own)
 
 
 def openapi(service: Service) -> dict[str, Any]:

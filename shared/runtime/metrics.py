@@ -14,7 +14,7 @@ class Metrics:
     def __init__(self) -> None:
         r = self.registry = CollectorRegistry()
         self.ingest_packets = Counter(
-            "yujing_ingest_packets", "Packets taken in or turned away", ["door", "outcome"], registry=r
+            "yujing_ingest_packets", "Packets taken in or turned away", ["ingress", "outcome"], registry=r
         )
         self.ingest_lag = Histogram(
             "yujing_ingest_event_time_lag_seconds",
@@ -47,7 +47,7 @@ class Metrics:
         self.worker_failures = Counter(
             "yujing_worker_failures", "Workers that raised and were started again", ["worker"], registry=r
         )
-        self.risks_said = Counter("yujing_risks", "Risks opened, changed, cleared", ["kind", "change"], registry=r)
+        self.risks_published = Counter("yujing_risks", "Risks opened, changed, cleared", ["kind", "change"], registry=r)
         self.alerts_issued = Counter("yujing_alerts_issued", "Alerts issued", ["kind", "level"], registry=r)
         self.alert_latency = Histogram(
             "yujing_alert_issue_latency_seconds", "Risk appended to alert issued", buckets=LATENCY_BUCKETS, registry=r
@@ -69,9 +69,7 @@ class Metrics:
             "yujing_job_last_success_timestamp_seconds", "When a job last ended well", ["job"], registry=r
         )
         self.job_failures = Counter("yujing_job_failures", "Jobs that raised", ["job"], registry=r)
-        self.register_heard = Gauge(
-            "yujing_register_heard_age_seconds", "Since the register was last heard", registry=r
-        )
+        self.register_age = Gauge("yujing_register_age_seconds", "Since the last record of the register", registry=r)
         self.calendar_year = Gauge(
             "yujing_calendar_last_official_year", "Last year with a published calendar", registry=r
         )
@@ -82,4 +80,5 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=r,
         )
+        self.http_refused = Counter("yujing_http_refused", "Bodies refused, by code", ["reason"], registry=r)
         self.build = Gauge("yujing_build_info", "Version", ["version"], registry=r)

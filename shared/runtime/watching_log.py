@@ -84,7 +84,7 @@ class LogWatch:
                 self._metrics.lag_seconds.labels(topic, watched.group).set(max(0.0, age))
 
     def run(self, stop: threading.Event) -> None:
-        """Look now and every 15 s until told to stop."""
+        """Look now and every 15 s until `stop`."""
         while not stop.is_set():
             self.look()
             stop.wait(LOOK_S)

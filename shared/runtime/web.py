@@ -40,6 +40,7 @@ STATUS: dict[type[DomainError], int] = {
 }
 MEDIA = "application/problem+json"
 SECRET_WORDS = ("password", "secret", "token")
+MOST_CURSOR = 400  # characters; the longest key of a list makes some 300
 
 
 class Problem(BaseModel):
@@ -55,8 +56,16 @@ class Problem(BaseModel):
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": HTTPStatus(status).phrase, "content": {MEDIA: {"schema": Problem.model_json_schema()}}}
-    for status in (401, 403, 404, 409, 422, 503)
+    for status in (401, 403, 404, 408, 409, 413, 415, 422, 503)
 }
+
+
+class Refused(HTTPException):
+    """A request that is turned away for what it costs; `code` names why."""
+
+    def __init__(self, status: int, detail: str, code: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.code = code
 
 
 class Page(BaseModel, Generic[Item]):
@@ -75,9 +84,12 @@ def read_cursor(text: str | None, *kinds: type[int] | type[str]) -> list[Any] | 
     """The key in a cursor whose parts are of these kinds; raises Invalid for one that we did not give."""
     if not text:
         return None
+    if len(text) > MOST_CURSOR:
+        detail = f"cursor of {len(text)} characters, at most {MOST_CURSOR}"
+        raise Invalid(detail, field="cursor", value=text, rule="`next` of a former answer")
     try:
         key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, UnicodeDecodeError) as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise Invalid(
             f"cursor {text!r} is not one of ours", field="cursor", value=text, rule="`next` of a former answer"
         ) from wrong
@@ -182,7 +194,12 @@ def _writable(text: str) -> str:
 
 def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    if error.status_code == 400 and isinstance(error.__cause__, RecursionError | ValueError):
+        # FastAPI answers 400 when parsing fails in any way but a syntax error, which is 422
+        rule = "UTF-8 JSON nested a few levels deep, with numbers of ordinary length"
+        return problem(422, f"the body is not {rule}", "invalid", [{"field": "body", "value": "bytes", "rule": rule}])
+    phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    code = error.code if isinstance(error, Refused) else phrase
     return problem(error.status_code, str(error.detail), code, headers=error.headers)
 
 

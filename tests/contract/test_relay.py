@@ -42,7 +42,7 @@ def say(database: Database, *subjects: str) -> None:
     for subject in subjects:
         event = Event(RISK_OPENED, "lab", subject, 1, now(), {"level": "三级"})
         with database.transaction() as session:
-            outbox.say(session, "risks", "e", event, wall_now=now())
+            outbox.publish(session, "risks", "e", event, wall_now=now())
 
 
 def numbers(database: Database) -> list[tuple[str, int | None]]:

@@ -158,7 +158,7 @@ def test_a_packet_ends_the_silence(station: Station) -> None:
     station.later(1)
     assert station.risks() == []
     ended = station.risks(state=RiskState.CLEARED)
-    assert [(risk.mn, risk.cleared) for risk in ended] == [(mn, Cleared.HEARD) for mn in MNS]
+    assert [(risk.mn, risk.cleared) for risk in ended] == [(mn, Cleared.RESUMED) for mn in MNS]
     assert {risk.cleared_at for risk in ended} == {at("2026-11-20 09:30")}
 
 

@@ -211,7 +211,7 @@ class Room:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
     def outcome(self, name: str) -> float:
-        return self.metric("yujing_ingest_packets_total", door="gateway", outcome=name)
+        return self.metric("yujing_ingest_packets_total", ingress="gateway", outcome=name)
 
     def frames(self, fault: str) -> float:
         return self.metric("yujing_gateway_frames_total", fault=fault)

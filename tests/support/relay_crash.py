@@ -21,6 +21,6 @@ if __name__ == "__main__":
     with database.transaction() as session:
         for subject in ("r0", "r1"):
             event = Event(RISK_OPENED, "lab", subject, 1, now(), {})
-            Outbox(table_of(LabOutbox)).say(session, "risks", "e", event, wall_now=now())
+            Outbox(table_of(LabOutbox)).publish(session, "risks", "e", event, wall_now=now())
     failpoints.arm(sys.argv[2])
     Relay(database, table_of(LabOutbox), table_of(LabLease), log, holder="crash", wall_now=now).relay_once()

@@ -28,7 +28,7 @@ def say_reach(session: Session, credit_codes: Iterable[str | None], *, now: date
     for code in _stale(session, codes) if codes else ():
         event = _counted(session, code, now)
         if event is not None:
-            _OUTBOX.say(session, ALERTS, code, event, wall_now=wall_now)
+            _OUTBOX.publish(session, ALERTS, code, event, wall_now=wall_now)
 
 
 def _stale(session: Session, codes: Sequence[str]) -> Sequence[str]:

@@ -14,7 +14,7 @@ from services.alerts.domain.alert import Alert, Change, Status, Step
 from services.alerts.domain.catalogue import Audience, Level, Stage
 from services.alerts.domain.decision import Decision
 from services.alerts.store.tables import ALERT, HISTORY, OUTBOX
-from shared.database import SAID
+from shared.database import OUTBOX_WRITTEN
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS, Event
 from shared.domain.risk import Risk
@@ -123,7 +123,7 @@ class AlertStore:
                 "region": risk.region,
             },
         )
-        session.info[SAID] = True
+        session.info[OUTBOX_WRITTEN] = True
 
     def document(self, session: Session, alert_id: str, caller: Caller) -> dict[str, Any]:
         """The alert as its callers see it; raises NotFound outside the caller's scope."""

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from services.alerts.domain.peer import ONE_A_TOPIC, Decision, Former, Outcome, Topic
 from services.alerts.store.routing_tables import NOTICE, RECIPIENT
 from services.alerts.store.tables import ENDPOINT, OUTBOX
-from shared.database import SAID
+from shared.database import OUTBOX_WRITTEN
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS
 from shared.runtime.auth import Caller, Role
@@ -77,7 +77,7 @@ class NoticeStore:
             "notice_id": notice_id,
         }
         session.connection().execute(insert(OUTBOX).values(values))
-        session.info[SAID] = True
+        session.info[OUTBOX_WRITTEN] = True
 
     def endpoints(self, session: Session, notice_id: str) -> list[str]:
         """Active endpoints of the recipients."""

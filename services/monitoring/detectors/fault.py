@@ -59,7 +59,7 @@ class Faults:
         wanted = _wanted(telling, before, now)
         for what, row in before.items():
             if what not in wanted:
-                risk = ended(row, Cleared.HEARD, now, why=wording.healed())
+                risk = ended(row, Cleared.RESUMED, now, why=wording.healed())
                 page.tell(row, risk, subject=row.subject, span=(row.first_window_s, row.start_s, row.last_s))
         for what, suffering in sorted(wanted.items()):
             self._raise(session, page, before.get(what), (what, suffering), now)

@@ -65,7 +65,7 @@ class SilenceSweep:
                     session, row, sites[point.mn], (point, step, silent_s(point.at_s, now.s, down)), muted, now
                 )
             elif row is not None:
-                self._end(session, row, Cleared.HEARD, instant(point.at_s), now)
+                self._end(session, row, Cleared.RESUMED, instant(point.at_s), now)
         for row in standing.values():
             self._end(session, row, Cleared.UNREGISTERED, now.field, now)
 
@@ -107,7 +107,7 @@ class SilenceSweep:
                 self._outage(session, county, (silent, points), now)
         for county, row in standing.items():
             if county not in out:
-                self._end(session, row, Cleared.HEARD, now.field, now)
+                self._end(session, row, Cleared.RESUMED, now.field, now)
 
     def _outage(self, session: Session, county: str, counts: Sequence[int], now: Now) -> None:
         risk = Risk(

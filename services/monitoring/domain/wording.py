@@ -15,7 +15,7 @@ AVERAGES = {"hour": ("小时均值", "hour mean"), "day": ("日均值", "day mea
 _CLEARED = {
     Cleared.COMPLIANT: ("恢复达标", "compliant again"),
     Cleared.UNKNOWN: ("连续 24 个时段无有效数据", "24 windows without a valid value"),
-    Cleared.HEARD: ("恢复通讯", "heard again"),
+    Cleared.RESUMED: ("恢复通讯", "heard again"),
     Cleared.EXCEEDED: ("已超过限值", "the limit was passed"),
     Cleared.TAKEN_BACK: ("数据更正后不再超标", "no excess after correction"),
     Cleared.MERGED: ("与相邻超标合并", "merged with the adjoining excess"),

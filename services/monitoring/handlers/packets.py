@@ -106,7 +106,7 @@ class PacketHandler:
             data = {"permit": permit, "credit_code": holders[permit, day], "day": day}
             event = Event(DISCHARGE_SEEN, SOURCE, f"discharge:{permit}:{day}", 1, now.field, data)
             said.append((holders[permit, day], event))
-        self._outbox.say_all(session, RISKS, said, wall_now=now.wall)
+        self._outbox.publish_all(session, RISKS, said, wall_now=now.wall)
 
     def _wait_for_register(self, session: Session, records: Sequence[Record], wall_now: datetime) -> None:
         """A packet whose writer knew more of the register than we do waits, but not for ever: what a foreign producer

@@ -30,7 +30,7 @@ class RiskBook:
 
     def __init__(self, outbox: Outbox, metrics: Metrics) -> None:
         self._outbox = outbox
-        self._said = metrics.risks_said
+        self._said = metrics.risks_published
 
     @contextmanager
     def page(self, session: Session, wall_now: datetime) -> Iterator[Page]:
@@ -39,7 +39,7 @@ class RiskBook:
         yield page
         upsert(session, RISK, page.rows)
         said = [(event.data["credit_code"] or event.data["region"], event) for event in page.events]
-        self._outbox.say_all(session, RISKS, said, wall_now=wall_now)
+        self._outbox.publish_all(session, RISKS, said, wall_now=wall_now)
         for event in page.events:
             self._said.labels(event.data["kind"], event.type.split(".")[2]).inc()
 

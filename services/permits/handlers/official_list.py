@@ -207,4 +207,4 @@ def _say(registrar: Registrar, session: Session, known: _Known) -> None:
         )
         for kind, name, revision, more in facts
     ]
-    registrar.outbox.say_all(session, REGISTRY, said, wall_now=registrar.clock.wall_now())
+    registrar.outbox.publish_all(session, REGISTRY, said, wall_now=registrar.clock.wall_now())

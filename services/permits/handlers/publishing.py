@@ -47,7 +47,7 @@ class Registrar:
         """The whole history of one object, as one record of `registry`."""
         subject = f"{kind}:{name}"
         event = Event(REGISTERED, SOURCE, subject, revision, self.now(), {"kind": kind, "id": name, **facts})
-        self.outbox.say(session, REGISTRY, subject, event, wall_now=self.clock.wall_now())
+        self.outbox.publish(session, REGISTRY, subject, event, wall_now=self.clock.wall_now())
 
 
 def must_hold_scope(caller: Caller) -> None:

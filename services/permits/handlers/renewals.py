@@ -117,7 +117,7 @@ def say_risks(registrar: Registrar, session: Session, risks: Sequence[Risk]) -> 
         )
         for risk in risks
     ]
-    registrar.outbox.say_all(session, RISKS, said, wall_now=registrar.clock.wall_now())
+    registrar.outbox.publish_all(session, RISKS, said, wall_now=registrar.clock.wall_now())
 
 
 def sweep_renewals(registrar: Registrar, database: Database, now: datetime) -> int:

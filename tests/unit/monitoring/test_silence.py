@@ -79,7 +79,7 @@ def test_a_silent_point_is_told_step_by_step_and_cleared_when_heard(scene: Scene
     sign_of_life(scene)
     later(scene, 0)
     (risk,) = scene.risks("data.offline")
-    assert (risk.state, risk.cleared, risk.mn, risk.outlet) == (RiskState.CLEARED, Cleared.HEARD, MN, "DA001")
+    assert (risk.state, risk.cleared, risk.mn, risk.outlet) == (RiskState.CLEARED, Cleared.RESUMED, MN, "DA001")
 
 
 def test_a_county_silent_together_is_one_outage_and_mutes_its_points(scene: Scene) -> None:
