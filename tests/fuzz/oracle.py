@@ -11,7 +11,7 @@ import httpx
 
 from shared.domain.clock import parse_rfc3339
 from tests.fuzz.inputs import Broken
-from tests.fuzz.site import GOOD, LISTED, Site
+from tests.fuzz.site import GOOD, Site, official_list, row
 from tests.support.product import Logger, Process, eventually, last_hour
 from tests.support.whole import packet
 
@@ -19,9 +19,12 @@ PROBLEM = "application/problem+json"
 FIELDS = {"type", "title", "status", "detail", "code"}
 MOST_GROWTH = 200 * 1024 * 1024
 WITHIN_S = 30.0  # a good input is through by then, whatever else is waiting
-COUNTED = re.compile(r"^(yujing_(?:worker_failures|job_failures|handler_poison)_total)(\{[^}]*\})? ([0-9.e+]+)$", re.M)
-LAG = re.compile(r"^yujing_log_consumer_lag_records(\{[^}]*\}) ([0-9.e+]+)$", re.M)
 POISON = "yujing_handler_poison_total"
+FAILURES = ("yujing_worker_failures_total", "yujing_job_failures_total", POISON)
+LAG = "yujing_log_consumer_lag_records"
+WATCHED = (*FAILURES, LAG)
+COUNTED = re.compile(rf"^({'|'.join(FAILURES)})(\{{[^}}]*\}})? ([0-9.e+]+)$", re.M)
+LAGGING = re.compile(rf"^{LAG}\{{[^}}]*\}} ([0-9.e+]+)$", re.M)
 
 
 class Oracle:
@@ -112,8 +115,8 @@ class Oracle:
 
     def _good_import(self) -> None:
         self._round += 1
-        row = f"{LISTED.permit},示例企业{self._round},2022-01-01至2028-12-31"
-        answer = self.site.client.post("/permits/v1/imports", content=f"许可证编号,单位名称,有效期限\n{row}\n".encode())
+        content = official_list(row(name=f"示例企业{self._round}"))
+        answer = self.site.client.post("/permits/v1/imports", content=content)
         if answer.status_code != 202:
             raise Broken(f"a good import was answered {answer.status_code} {answer.text[:300]}")
         path = f"/permits/v1/imports/{answer.json()['id']}"
@@ -123,8 +126,8 @@ class Oracle:
             raise Broken(f"a good import ended so: {shown}")
 
     def _caught_up(self) -> bool:
-        lags = [line for process in self.site.processes for line in LAG.findall(_ask(process, "/metrics").text)]
-        return not any(float(value) for _, value in lags)
+        lags = [line for process in self.site.processes for line in LAGGING.findall(_ask(process, "/metrics").text)]
+        return not any(float(value) for value in lags)
 
     def _nothing_failed(self, *, sets_aside: bool) -> None:
         found = self._counters()
@@ -139,7 +142,9 @@ class Oracle:
         """Failures of workers and jobs and records set aside, over all processes."""
         found: Counter[str] = Counter()
         for process in self.site.processes:
-            for name, labels, value in COUNTED.findall(_ask(process, "/metrics").text):
+            text = _ask(process, "/metrics").text
+            assert all(f"# TYPE {name} " in text for name in WATCHED), "a metric that is watched has another name now"
+            for name, labels, value in COUNTED.findall(text):
                 found[f"{name}{labels}"] += int(float(value))
         return found
 

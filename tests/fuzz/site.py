@@ -29,12 +29,14 @@ GOOD = Source(number=9102)  # what must go on working
 LISTED = Source(number=9103)  # comes by imports of the official list
 SERVICES = ("permits", "monitoring", "alerts")
 
-Append = Callable[[str, bytes, bytes | None, tuple[tuple[str, bytes], ...]], None]
+Headers = tuple[tuple[str, bytes], ...]
+Append = Callable[[str, bytes, bytes | None, Headers], Callable[[], object]]
 
 
 @dataclass
 class Site:
-    """`append(topic, key, value, headers)` writes to the log as another producer does, and comes back when it is there."""
+    """`append(topic, key, value, headers)` writes to the log as another producer does; what it returns waits until it is
+    there."""
 
     product: Process | Distributed
     append: Append
@@ -119,8 +121,9 @@ def embedded_site(folder: Path) -> Iterator[Site]:
     with running(folder) as process:
         log = EmbeddedLog(folder / "data" / "log.sqlite", wall_now=lambda: datetime.now(UTC), exclusive=False)
 
-        def append(topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> None:
-            log.append(topic, [NewRecord(key.decode(errors="replace"), value, dict(headers))]).result(20)
+        def append(topic: str, key: bytes, value: bytes | None, headers: Headers) -> Callable[[], object]:
+            written = log.append(topic, [NewRecord(key.decode(errors="replace"), value, dict(headers))])
+            return lambda: written.result(20)
 
         try:
             with _furnished(Site(process, append)) as site:
@@ -138,8 +141,9 @@ def distributed_site(folder: Path, kafka: KafkaServer, postgres: PostgresServer)
         )
         prefix = made.settings["YUJING_KAFKA_TOPIC_PREFIX"]
 
-        def append(topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> None:
-            producer.send(f"{prefix}{topic}", key=key, value=value, headers=list(headers)).get(timeout=20)
+        def append(topic: str, key: bytes, value: bytes | None, headers: Headers) -> Callable[[], object]:
+            written = producer.send(f"{prefix}{topic}", key=key, value=value, headers=list(headers))
+            return lambda: written.get(timeout=20)
 
         try:
             with _furnished(Site(made, append)) as site:
@@ -189,14 +193,26 @@ def _subscribed(site: Site) -> dict[str, str]:
 
 
 def _quarantined(site: Site) -> dict[str, str]:
-    site.append("packets", TARGET.mn.encode(), b'{"mn": "' + TARGET.mn.encode() + b'"}', ())
+    site.append("packets", TARGET.mn.encode(), b'{"mn": "' + TARGET.mn.encode() + b'"}', ())()
     (item, *_) = eventually(lambda: pages(site.client, "/monitoring/v1/quarantine", mn=TARGET.mn), what="quarantined")
     return {"quarantined": str(item["id"])}
 
 
 def _imported(site: Site) -> dict[str, str]:
-    content = f"许可证编号,单位名称,有效期限\n{LISTED.permit},企业,never\n{LISTED.permit},企业,2022-01-01至2028-12-31\n".encode()
+    content = official_list(row(name="甲", validity="never"), row(name="乙"))
     return {"import": site.client.post("/permits/v1/imports", content=content).json()["id"]}
+
+
+HEADER = "许可证编号,单位名称,行业类别,有效期限,管理类别,省/直辖市"
+
+
+def row(*, name: str, validity: str = "2022-01-01至2028-12-31", number: str = LISTED.permit) -> str:
+    """A row of the official list."""
+    return f"{number},{name},火力发电,{validity},简化管理,内蒙古自治区"
+
+
+def official_list(*rows: str) -> bytes:
+    return "\n".join([HEADER, *rows, ""]).encode()
 
 
 def unpadded(content: bytes) -> str:
