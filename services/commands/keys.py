@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from services.commands.terminal import AsJson, plain_errors, tell
+from shared.access import Caller, Role
 from shared.domain import identity
 from shared.domain.clock import rfc3339, system_clock
 from shared.domain.errors import Invalid
-from shared.runtime.auth import Caller, Role, claims, signing_key
+from shared.runtime.auth import claims, signing_key
 from shared.runtime.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True)

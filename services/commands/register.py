@@ -24,9 +24,9 @@ from services.permits.handlers.renewals import look_now
 from services.permits.service import NAME, importer_of, registrar_of
 from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry, State
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import Invalid
-from shared.runtime.auth import Caller, Role
 from shared.runtime.logs import set_up_logs
 from shared.runtime.settings import load_settings
 

@@ -27,6 +27,7 @@ from services.permits.handlers.publishing import SOURCE, Registrar
 from services.permits.handlers.renewals import take_discharges
 from services.permits.handlers.tokens import publish_key
 from services.permits.store.tables import PermitsLease, PermitsOutbox, PermitsProgress, PermitsTable
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.domain.events import ALERTS, HEARTBEAT, REGISTRY, RISKS, Event
@@ -34,7 +35,7 @@ from shared.eventlog.codec import encode_event
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.ports import NewRecord
-from shared.runtime.auth import ALGORITHM, Caller, Role, SigningKey, claims, signing_key
+from shared.runtime.auth import ALGORITHM, SigningKey, claims, signing_key
 from shared.runtime.consuming import Consumption
 from shared.runtime.secrets import write_private
 from shared.runtime.service import Context, Job, Service, ThreadWorker

@@ -1,4 +1,4 @@
-"""Who is calling: a bearer JWT (EdDSA) verified offline by keys that travel on `registry`; and what they may see.
+"""Who is calling: a bearer JWT (EdDSA) verified offline by keys that travel on `registry`; and which role may call what.
 
 Roles: enterprise (credit codes), officer (region prefix, scopes), device (MNs), ops, admin. Only permits signs.
 401 no valid token, 403 the role lacks the verb, 404 the object is outside its scope.
@@ -13,7 +13,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,52 +23,14 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.domain.errors import DomainError, Forbidden, NotFound, Unauthorized
+from shared.access import Caller, Role
+from shared.domain.errors import DomainError, Forbidden, Unauthorized
 from shared.runtime.secrets import write_private
 
 ALGORITHM = "EdDSA"
 DEFAULT_LIFE = timedelta(days=90)
 LAST_EXPIRY_S = 253_402_300_799  # the end of the year 9999: what lies behind it is no time
 CALLER = "yujing.caller"  # where the request's scope has its Caller, or why there is none
-
-
-class Role(StrEnum):
-    ENTERPRISE = "enterprise"
-    OFFICER = "officer"
-    DEVICE = "device"
-    OPS = "ops"
-    ADMIN = "admin"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls. `region` is a division prefix (15, 1501, 150102) for officers; empty tuples mean none."""
-
-    role: Role
-    subject: str
-    credit_codes: tuple[str, ...] = ()
-    region: str | None = None
-    scopes: tuple[str, ...] = ()
-    mns: tuple[str, ...] = ()
-
-    @property
-    def sees_all(self) -> bool:
-        return self.role in (Role.ADMIN, Role.OPS)
-
-    def sees(self, *, credit_code: str | None, region: str | None) -> bool:
-        """Whether an object of this enterprise and division lies inside the caller's scope."""
-        if self.sees_all:
-            return True
-        if self.role is Role.ENTERPRISE:
-            return credit_code is not None and credit_code in self.credit_codes
-        if self.role is Role.OFFICER:
-            return bool(self.region) and (region or "").startswith(self.region or "-")
-        return False
-
-    def must_see(self, what: str, *, credit_code: str | None, region: str | None) -> None:
-        """Raises NotFound when the object is outside the caller's scope."""
-        if not self.sees(credit_code=credit_code, region=region):
-            raise NotFound(f"no such {what}")
 
 
 def claims(caller: Caller, *, now: datetime, life: timedelta = DEFAULT_LIFE) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from services.permits.handlers.due_work import Sweep
 from services.permits.handlers.imports import Importer
 from services.permits.handlers.publishing import Registrar
 from services.permits.service import importer_of, registrar_of
+from shared.access import Caller, Role
 from shared.database import Database
-from shared.runtime.auth import Caller, Role
 from tests.bench.rows import Row
 from tests.support.product import credit_code
 from tests.support.register_office import Office, office

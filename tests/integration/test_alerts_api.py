@@ -20,7 +20,7 @@ from services.alerts.api import routes
 from services.alerts.channels.guard import Guard
 from services.alerts.delivery.event_stream import Feed
 from services.alerts.store.tables import ENDPOINT, OUTBOX
-from shared.runtime.auth import Caller, Role
+from shared.access import Caller, Role
 from shared.runtime.web import install_problems
 from tests.support.alerts_case import ENTERPRISE, LOOPBACK, Desk, a_desk, a_risk, cleared, longer
 

@@ -15,10 +15,10 @@ from standardwebhooks import Webhook
 from services.alerts.channels import TryLater, Why
 from services.alerts.delivery.sender import LONGEST_WAIT, Policy
 from services.alerts.store.tables import ENDPOINT, PUSH
+from shared.access import Caller, Role
 from shared.database import open_database
 from shared.domain.clock import monotonic_s, rfc3339
 from shared.domain.errors import Conflict
-from shared.runtime.auth import Caller, Role
 from tests.support.alerts_case import T0, Desk, a_desk, a_risk, longer
 from tests.support.receiver import Receiver
 

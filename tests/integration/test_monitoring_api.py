@@ -16,12 +16,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from services.monitoring.service import build
+from shared.access import Caller, Role
 from shared.domain.clock import Clock, rfc3339
 from shared.domain.errors import Unreachable
 from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
 from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import NewRecord, Record, TopicShape
-from shared.runtime.auth import Caller, Role, SigningKey, Verifier, claims, signing_key
+from shared.runtime.auth import SigningKey, Verifier, claims, signing_key
 from shared.runtime.directory import Directory
 from shared.runtime.metrics import Metrics
 from shared.runtime.migrating import migrate

@@ -16,8 +16,9 @@ from fastapi.testclient import TestClient
 
 from services.permits.service import ensure_admin_token
 from services.permits.store.tables import PermitsTable
+from shared.access import Role
 from shared.eventlog.relay import Relay
-from shared.runtime.auth import Role, Verifier
+from shared.runtime.auth import Verifier
 from shared.runtime.host import openapi
 from tests.support.product import Source
 from tests.support.register_office import Office, Ring, office

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from shared.access import Role
 from shared.register import read_enterprise, read_permit, read_point
-from shared.runtime.auth import Role
 from shared.runtime.directory import PASSWORD
 from tests.support.product import Source
 from tests.support.register_office import Office, office, put, refusal

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from services.permits.handlers import imports
 from services.permits.service import importer_of, registrar_of
-from shared.runtime.auth import Role
+from shared.access import Role
 from tests.support.product import Source
 from tests.support.register_office import Office, office, put
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from shared.access import Role
 from shared.domain.events import DISCHARGE_SEEN, RISKS, Event
 from shared.domain.risk import Risk
 from shared.eventlog.codec import encode_event
 from shared.ports import Record
-from shared.runtime.auth import Role
 from tests.support.product import Source
 from tests.support.register_office import Office, office, put
 

@@ -27,6 +27,7 @@ from services.alerts.store.alerts import AlertStore
 from services.alerts.store.endpoints import EndpointStore
 from services.alerts.store.pushes import PushStore
 from services.alerts.store.tables import OUTBOX, AlertsTable
+from shared.access import Caller, Role
 from shared.commit_signal import Hint
 from shared.database import Database, open_database
 from shared.domain.clock import Clock
@@ -34,7 +35,6 @@ from shared.domain.events import REGISTERED, REGISTRY, Event
 from shared.domain.risk import Risk
 from shared.eventlog.codec import encode_event
 from shared.ports import Record
-from shared.runtime.auth import Caller, Role
 from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
 from shared.runtime.web import install_problems

@@ -16,10 +16,11 @@ from sqlmodel import select
 
 from services.permits.service import build
 from services.permits.store.tables import PermitsOutbox
+from shared.access import Caller, Role
 from shared.domain.clock import Clock
 from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import TopicShape
-from shared.runtime.auth import Caller, Role, SigningKey, Verifier, claims, signing_key
+from shared.runtime.auth import SigningKey, Verifier, claims, signing_key
 from shared.runtime.directory import Directory
 from shared.runtime.metrics import Metrics
 from shared.runtime.migrating import migrate

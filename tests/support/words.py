@@ -20,9 +20,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = Path(__file__).with_name("words_allowed.txt")
-FOLDERS = ("shared/", "services/", "tests/", "deploy/", "docs/", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile")
+FOLDERS = (
+    "shared/",
+    "services/",
+    "tests/",
+    "deploy/",
+    "docs/",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "Makefile",
+)
 SUFFIXES = (".py", ".md", ".yaml", ".yml", ".json", ".toml", ".conf", ".example", ".html", ".sql", "Makefile")
-SKIPPED = ("tests/support/words.py", "tests/support/words_allowed.txt", "tests/contract/golden/", "migrations/versions/")
+SKIPPED = (
+    "tests/support/words.py",
+    "tests/support/words_allowed.txt",
+    "tests/contract/golden/",
+    "migrations/versions/",
+)
 
 # what stands in the code → what to write instead
 INSTEAD: Mapping[str, str] = {
@@ -66,9 +81,7 @@ class Allowance:
 
     def covers(self, place: Place) -> bool:
         return (
-            place.word == self.word
-            and fnmatch(place.file, self.file)
-            and (self.text == "*" or self.text in place.text)
+            place.word == self.word and fnmatch(place.file, self.file) and (self.text == "*" or self.text in place.text)
         )
 
 

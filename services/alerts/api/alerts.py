@@ -13,9 +13,10 @@ from services.alerts.domain.alert import Move, Status
 from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.handlers.alerts import Casework
 from services.alerts.store.alerts import Wanted
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.clock import parse_rfc3339, rfc3339
-from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.auth import allow
 from shared.runtime.web import Page, cursor, read_cursor
 
 READERS = allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)

@@ -12,12 +12,13 @@ from services.alerts.channels.guard import Guard
 from services.alerts.domain.audience import Owner, audience_of
 from services.alerts.handlers.alerts import Casework
 from services.alerts.store.endpoints import endpoint
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import Forbidden, Invalid
 from shared.domain.events import Event
 from shared.domain.identity import credit_code, new_id
 from shared.domain.region import prefix
-from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.auth import allow
 from shared.runtime.web import Page
 
 TAG = "推送端点 / Endpoints"

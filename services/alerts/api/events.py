@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from services.alerts.api.alerts import Reader
 from services.alerts.delivery.event_stream import PAGE, Feed
 from services.alerts.store.events import Said, last_said, said_after
+from shared.access import Caller
 from shared.database import Database
 from shared.domain.errors import Invalid
 from shared.eventlog.codec import decode
-from shared.runtime.auth import Caller
 
 TAG = "事件 / Events"
 HEARTBEAT_S = 15.0

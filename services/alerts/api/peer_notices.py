@@ -10,10 +10,11 @@ from services.alerts.api.alerts import Reader, page, read_place
 from services.alerts.domain.peer import Outcome
 from services.alerts.store.peer_notices import NoticeStore
 from services.alerts.store.statistics import counts
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import NotFound
 from shared.domain.region import full_name, prefix, region
-from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.auth import allow
 from shared.runtime.web import Page
 
 TAG = "同行提醒 / Peer notices"

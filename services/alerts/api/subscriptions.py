@@ -14,13 +14,14 @@ from services.alerts.domain.quiet import read_quiet
 from services.alerts.domain.subscription import Filter, check
 from services.alerts.handlers.alerts import Casework
 from services.alerts.store.subscriptions import Wish, subscription
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Forbidden, Invalid
 from shared.domain.identity import credit_code
 from shared.domain.industry import industry
 from shared.domain.region import prefix, region
-from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.auth import allow
 from shared.runtime.web import Page
 
 TAG = "订阅 / Subscriptions"

@@ -13,9 +13,9 @@ from collections.abc import AsyncGenerator
 import structlog
 
 from services.alerts.store.events import Said, last_said, said_after, sees
+from shared.access import Caller
 from shared.database import Database
 from shared.domain.errors import Unreachable
-from shared.runtime.auth import Caller
 from shared.runtime.worker_health import WorkerHealth
 
 log = structlog.get_logger(__name__)

@@ -14,12 +14,12 @@ from services.alerts.domain.alert import Alert, Change, Status, Step
 from services.alerts.domain.catalogue import Audience, Level, Stage
 from services.alerts.domain.decision import Decision
 from services.alerts.store.tables import ALERT, HISTORY, OUTBOX
+from shared.access import Caller, Role
 from shared.database import OUTBOX_WRITTEN
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS, Event
 from shared.domain.risk import Risk
 from shared.eventlog.codec import encode_event
-from shared.runtime.auth import Caller, Role
 
 IN_ONE_QUERY = 400  # bound parameters
 # built once: a statement with its values inside is taken apart anew for every row

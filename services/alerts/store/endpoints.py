@@ -16,9 +16,9 @@ from sqlmodel import Session
 from services.alerts.domain.audience import Owner, audience_of
 from services.alerts.store.pushes import owned
 from services.alerts.store.tables import ENDPOINT
+from shared.access import Caller
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.identity import new_id
-from shared.runtime.auth import Caller
 from shared.runtime.secrets import Sealer
 
 PURPOSE = "endpoint-secret"

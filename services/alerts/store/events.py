@@ -15,8 +15,8 @@ from services.alerts.store.alerts import scope
 from services.alerts.store.peer_notices import received
 from services.alerts.store.routing_tables import RECIPIENT
 from services.alerts.store.tables import OUTBOX
+from shared.access import Caller, Role
 from shared.domain.events import ALERTS
-from shared.runtime.auth import Caller, Role
 
 
 @dataclass(frozen=True, slots=True)

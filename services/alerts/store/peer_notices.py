@@ -12,10 +12,10 @@ from sqlmodel import Session
 from services.alerts.domain.peer import ONE_A_TOPIC, Decision, Former, Outcome, Topic
 from services.alerts.store.routing_tables import NOTICE, RECIPIENT
 from services.alerts.store.tables import ENDPOINT, OUTBOX
+from shared.access import Caller, Role
 from shared.database import OUTBOX_WRITTEN
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS
-from shared.runtime.auth import Caller, Role
 
 
 class NoticeStore:

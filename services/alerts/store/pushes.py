@@ -15,8 +15,8 @@ from sqlmodel import Session
 
 from services.alerts.store.alerts import scope
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
+from shared.access import Caller, Role
 from shared.domain.errors import Conflict, NotFound
-from shared.runtime.auth import Caller, Role
 
 
 class PushState(StrEnum):

@@ -14,9 +14,9 @@ from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.quiet import Quiet, read_quiet
 from services.alerts.domain.subscription import Facts, Filter, Subscription, matches
 from services.alerts.store.routing_tables import SUBSCRIPTION
+from shared.access import Caller, Role
 from shared.domain.errors import NotFound
 from shared.domain.identity import new_id
-from shared.runtime.auth import Caller, Role
 
 
 @dataclass(frozen=True, slots=True)

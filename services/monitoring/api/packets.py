@@ -23,11 +23,12 @@ from services.monitoring.packet_record import (
     packet_record,
     read_packet,
 )
+from shared.access import Caller, Role
 from shared.domain.errors import Invalid, Unreachable
 from shared.domain.events import PACKETS
 from shared.eventlog.codec import decode
 from shared.ports import NewRecord
-from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.auth import allow
 from shared.runtime.service import Context
 
 MAX_BYTES = 5 * 1024 * 1024

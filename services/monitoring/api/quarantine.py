@@ -15,10 +15,11 @@ from services.monitoring.domain.quarantine import QuarantineReason, QuarantineSt
 from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.store import quarantine
 from services.monitoring.store.tables import KEPT
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Conflict, NotFound
-from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.auth import allow
 from shared.runtime.web import Page, cursor, read_cursor
 
 Keeper = Annotated[Caller, allow(Role.OPS, Role.OFFICER)]

@@ -9,8 +9,8 @@ from sqlmodel import Session
 
 from services.monitoring.store.register import row_of
 from services.monitoring.store.tables import ENTERPRISE, POINT
+from shared.access import Caller, Role
 from shared.domain.errors import NotFound
-from shared.runtime.auth import Caller, Role
 
 
 def point_seen(session: Session, caller: Caller, mn: str) -> Any:

@@ -19,13 +19,14 @@ from services.monitoring.domain.windows import LENGTH_S, instant, seconds
 from services.monitoring.store.tables import DECISION, RISK
 from services.monitoring.store.values import latest, series
 from services.monitoring.store.verdicts import decisions_of, historical
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.clock import aware, rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.pollutant import pollutant
 from shared.domain.quantity import from_micro, plain
 from shared.eventlog.codec import decode
-from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.auth import allow
 from shared.runtime.web import Page, cursor, read_cursor
 
 Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)]

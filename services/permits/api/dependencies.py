@@ -11,9 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from services.permits.handlers.publishing import Written
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import Conflict
-from shared.runtime.auth import Caller, Role, allow
+from shared.runtime.auth import allow
 from shared.runtime.web import read_cursor
 
 Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)]

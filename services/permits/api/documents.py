@@ -14,8 +14,8 @@ from services.permits.handlers import enterprises, permits
 from services.permits.handlers.official_list import CHANGED, CREATED, UNCHANGED, Taken
 from services.permits.handlers.publishing import Registrar, Written
 from services.permits.importing.documents import Document
+from shared.access import Caller
 from shared.domain.errors import Invalid
-from shared.runtime.auth import Caller
 
 SECRETS = ("password", "secret", "key")
 

@@ -13,9 +13,10 @@ from services.permits.api.responses import KeyOut, PublicKeyOut, RevocationOut
 from services.permits.handlers import tokens
 from services.permits.handlers.publishing import Registrar
 from services.permits.store import tokens as store
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.clock import rfc3339
-from shared.runtime.auth import ALGORITHM, Caller, Role, SigningKey
+from shared.runtime.auth import ALGORITHM, SigningKey
 from shared.runtime.web import PROBLEMS, Page
 
 

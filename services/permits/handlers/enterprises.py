@@ -13,12 +13,12 @@ from services.permits.handlers.coverage_gaps import region_changed
 from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
 from services.permits.store.register import EnterpriseEntry, RegionEntry
+from shared.access import Caller
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid, NotFound
 from shared.domain.industry import industry
 from shared.domain.region import region
-from shared.runtime.auth import Caller
 
 
 def put_enterprise(

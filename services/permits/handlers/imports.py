@@ -22,10 +22,10 @@ from services.permits.importing.readers import Format, listed_rows, told_format
 from services.permits.store import imports as store
 from services.permits.store.batching import uncollected
 from services.permits.store.imports import ImportEntry, State
+from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import DomainError, Invalid, NotFound
 from shared.domain.identity import new_id
-from shared.runtime.auth import Caller, Role
 
 log = structlog.get_logger(__name__)
 LIST_BATCH, DOCUMENT_BATCH = 1000, 100  # rows a transaction: about a second for either

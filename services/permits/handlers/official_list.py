@@ -24,10 +24,10 @@ from services.permits.store import coverage_gaps as gaps
 from services.permits.store import official_list as listing
 from services.permits.store import renewals
 from services.permits.store.register import EnterpriseEntry
+from shared.access import Caller
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.events import REGISTERED, REGISTRY, Event
-from shared.runtime.auth import Caller
 
 CREATED, CHANGED, UNCHANGED, REFUSED = "created", "changed", "unchanged", "refused"
 

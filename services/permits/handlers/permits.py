@@ -19,10 +19,10 @@ from services.permits.handlers.points import keep_point, must_be_free, outlets
 from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
 from services.permits.handlers.renewals import look_at_permit
 from services.permits.store import register as store
+from shared.access import Caller
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid, NotFound
-from shared.runtime.auth import Caller
 
 SETTINGS = ("system", "strict", "interval_s", "units", "dialect")
 

@@ -15,10 +15,10 @@ from services.permits.domain.point import PointWish, Registration
 from services.permits.handlers.coverage_gaps import look_at_points
 from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
+from shared.access import Caller
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Conflict, Invalid, NotFound
-from shared.runtime.auth import Caller
 
 
 @dataclass(frozen=True, slots=True)

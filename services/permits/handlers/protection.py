@@ -17,7 +17,7 @@ from services.permits.store import endpoint_counts as reach
 from services.permits.store import register, renewals
 from services.permits.store.register import EnterpriseEntry
 from services.permits.store.renewals import FIRST, Place, RenewalEntry
-from shared.runtime.auth import Caller
+from shared.access import Caller
 
 ASKED_AT_ONCE = 500
 UNREACHED = "endpoint"  # nobody receives its warnings

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlmodel import Session
 
+from shared.access import Caller, Role
 from shared.domain.clock import Clock, shanghai_day
 from shared.domain.errors import Forbidden, NotFound
 from shared.domain.events import REGISTERED, REGISTRY, Event
 from shared.eventlog.outbox import Outbox
-from shared.runtime.auth import Caller, Role
 from shared.runtime.secrets import Sealer
 
 SCOPE = "register"

@@ -15,11 +15,12 @@ from services.permits.handlers.enterprises import enterprise_code
 from services.permits.handlers.publishing import Registrar
 from services.permits.store import tokens as store
 from services.permits.store.tokens import Issuance, PublicKey, Revocation
+from shared.access import Caller, Role
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.region import prefix, regions
-from shared.runtime.auth import Caller, Role, SigningKey, claims
+from shared.runtime.auth import SigningKey, claims
 
 LONGEST = timedelta(days=365)
 NEEDS = {Role.ENTERPRISE: "credit_codes", Role.OFFICER: "region", Role.DEVICE: "mns"}

@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 from services.permits.domain.permit import PermitHistory, Version
 from services.permits.domain.point import Registration
 from services.permits.store.tables import EnterpriseRow, PermitRow, PermitVersionRow, PointRow, RegionRow
-from shared.runtime.auth import Caller, Role
+from shared.access import Caller, Role
 from shared.runtime.directory import PASSWORD
 from shared.runtime.secrets import Sealer
 

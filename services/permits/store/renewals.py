@@ -15,7 +15,7 @@ from services.permits.domain.renewal import Filing, Timeline
 from services.permits.store.bulk import chunks, table_of, upsert
 from services.permits.store.register import in_scope
 from services.permits.store.tables import EnterpriseRow, RenewalRow
-from shared.runtime.auth import Caller
+from shared.access import Caller
 
 RENEWAL, ENTERPRISE = table_of(RenewalRow), table_of(EnterpriseRow)
 R, E = RENEWAL.c, ENTERPRISE.c

@@ -9,8 +9,9 @@ from pathlib import Path
 import jwt
 import pytest
 
+from shared.access import Caller, Role
 from shared.domain.errors import NotFound, Unauthorized
-from shared.runtime.auth import Caller, Role, SigningKey, Verifier, claims, signing_key
+from shared.runtime.auth import SigningKey, Verifier, claims, signing_key
 
 NOW = datetime(2026, 11, 20, 0, 0, tzinfo=UTC)
 

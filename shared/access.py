@@ -1,0 +1,150 @@
+"""Who calls, and the one rule of who may see what: as a predicate over one object, and as SQL over rows.
+
+An enterprise sees what is its own and not hidden from it; an officer what lies in the own division, and kinds of risk that
+are bound to a scope only with that scope; `ops` what is for operators; `admin` everything; a device nothing of this. What a
+role may *do* is said beside each route (`runtime/auth.allow`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, and_, false, or_, true
+
+from shared.domain.errors import NotFound
+
+INVESTIGATE = "investigate"
+# kinds of risk that name a suspicion: bound to a scope, and never shown to the enterprise (行政处罚法 Art. 41: only what was
+# reviewed is evidence)
+SCOPE_OF_KIND: Mapping[str, str] = {
+    "data.suspect": INVESTIGATE,
+    "operation.mismatch": INVESTIGATE,
+    "mark.shield": INVESTIGATE,
+}
+# kinds whose subject is the operators' own platform and network
+FOR_OPERATORS = frozenset({"data.outage", "gateway.guessing"})
+
+
+class Role(StrEnum):
+    ENTERPRISE = "enterprise"
+    OFFICER = "officer"
+    DEVICE = "device"
+    OPS = "ops"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. `region` is a division prefix (15, 1501, 150102) for officers; empty tuples mean none."""
+
+    role: Role
+    subject: str
+    credit_codes: tuple[str, ...] = ()
+    region: str | None = None
+    scopes: tuple[str, ...] = ()
+    mns: tuple[str, ...] = ()
+
+    @property
+    def sees_all(self) -> bool:
+        return self.role in (Role.ADMIN, Role.OPS)
+
+    def sees(self, *, credit_code: str | None, region: str | None) -> bool:
+        """Whether an object of this enterprise and division lies inside the caller's scope."""
+        if self.sees_all:
+            return True
+        if self.role is Role.ENTERPRISE:
+            return credit_code is not None and credit_code in self.credit_codes
+        if self.role is Role.OFFICER:
+            return bool(self.region) and (region or "").startswith(self.region or "-")
+        return False
+
+    def must_see(self, what: str, *, credit_code: str | None, region: str | None) -> None:
+        """Raises NotFound when the object is outside the caller's scope."""
+        if not self.sees(credit_code=credit_code, region=region):
+            raise NotFound(f"no such {what}")
+
+    @property
+    def hidden_kinds(self) -> frozenset[str]:
+        """Kinds of risk that the caller never sees, wherever they are."""
+        if self.role is Role.ADMIN:
+            return frozenset()
+        held = self.scopes if self.role is Role.OFFICER else ()
+        return frozenset(kind for kind, scope in SCOPE_OF_KIND.items() if scope not in held)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an object is about. `kind`: of risk, None when it is about none; `hidden`: not for the enterprise; `recipients`:
+    enterprises that it was sent to, whoever it is about."""
+
+    credit_code: str | None
+    region: str | None
+    kind: str | None = None
+    hidden: bool = False
+    recipients: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The same of a table's rows. Without `kind` the rows are about no risk. `received`: the row was sent to an enterprise of
+    the caller's. `state_only`: rows that show the state of the platform's work and nothing of an enterprise's data."""
+
+    credit_code: ColumnElement[str]
+    region: ColumnElement[str] | None
+    kind: ColumnElement[str] | None = None
+    hidden: ColumnElement[bool] | None = None
+    received: ColumnElement[bool] | None = None
+    state_only: bool = False
+
+
+def sees(caller: Caller, subject: Subject) -> bool:
+    """Whether the caller may see an object about `subject`."""
+    if caller.role is Role.ADMIN:
+        return True
+    if caller.role is Role.OPS:
+        return subject.kind in FOR_OPERATORS
+    if subject.kind in caller.hidden_kinds:
+        return False
+    if caller.role is Role.ENTERPRISE:
+        own = subject.credit_code is not None and subject.credit_code in caller.credit_codes and not subject.hidden
+        return own or not subject.recipients.isdisjoint(caller.credit_codes)
+    return caller.role is Role.OFFICER and in_region(caller, subject.region)
+
+
+def must_see(caller: Caller, what: str, subject: Subject) -> None:
+    """Raises NotFound when `what` is outside the caller's scope."""
+    if not sees(caller, subject):
+        raise NotFound(f"no such {what}")
+
+
+def in_region(caller: Caller, region: str | None) -> bool:
+    """Whether the division lies inside the officer's own."""
+    return bool(caller.region) and (region or "").startswith(caller.region or "-")
+
+
+def visible(caller: Caller, columns: Columns) -> ColumnElement[bool]:
+    """The condition that keeps rows inside the caller's scope: `sees` in SQL."""
+    if caller.role is Role.ADMIN:
+        return true()
+    if caller.role is Role.OPS:
+        if columns.state_only:
+            return true()
+        return columns.kind.in_(FOR_OPERATORS) if columns.kind is not None else false()
+    shown = _not_of(columns.kind, caller.hidden_kinds)
+    if caller.role is Role.ENTERPRISE:
+        own: ColumnElement[bool] = columns.credit_code.in_(caller.credit_codes)
+        if columns.hidden is not None:
+            own = and_(own, ~columns.hidden)
+        return and_(shown, own if columns.received is None else or_(own, columns.received))
+    if caller.role is Role.OFFICER and caller.region and columns.region is not None:
+        return and_(shown, columns.region.startswith(caller.region, autoescape=True))
+    return false()
+
+
+def _not_of(kind: ColumnElement[str] | None, hidden: Iterable[str]) -> ColumnElement[bool]:
+    names = sorted(hidden)
+    if kind is None or not names:
+        return true()
+    return or_(kind.is_(None), kind.not_in(names))
