@@ -1,0 +1,142 @@
+"""Packets to POST /monitoring/v1/packets: a JSON array or NDJSON, by a device and by the administrator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from shared.domain.clock import rfc3339
+from tests.fuzz.inputs import Input
+from tests.fuzz.mutations import Raw, bytes_mutated, dumped, json_mutated, nested
+from tests.fuzz.site import TARGET
+from tests.fuzz.web import WebEntrance
+from tests.support.product import last_hour
+
+ARRAY, NDJSON = "application/json", "application/x-ndjson"
+GOLDEN = Path(__file__).resolve().parents[1] / "contract" / "golden"
+FACTORS = {
+    "a21026": {"Avg": 12.5, "Min": 1.0, "Max": 20.1, "Cou": 3.3, "ZsAvg": 13.0, "Flag": "N"},
+    "a19001": {"Avg": 6.0, "Flag": "N"},
+    "a34013": {"Rtd": 3.2, "Flag": "D"},
+    "w01018": {"Avg": 40, "Flag": "N"},
+}
+
+
+class Packets(WebEntrance):
+    """What is taken is handled too: a handler that fails on it is found after the batch."""
+
+    name = "packets"
+
+    def known(self) -> Sequence[Input]:
+        return [to_packets(body) for body in _known()] + [to_packets(dumped(_packet()) + b"\n", NDJSON)]
+
+    def make(self, random: Random) -> Input:
+        count = random.choice((1, 1, 1, 2, 5, 40))
+        media = random.choice((ARRAY, ARRAY, NDJSON))
+        client = random.choice((b"admin", b"device"))
+        if media == NDJSON:
+            lines = [random.choice((_mutated, _good))(random) for _ in range(count)]
+            return to_packets(random.choice((b"\n", b"\n", b"\r\n", b"\n\n", b"\r")).join(lines), media, client)
+        if random.random() < 0.2:
+            return to_packets(json_mutated([_of(random) for _ in range(count)], random), media, client)
+        items = [random.choice((_mutated, _mutated, _good))(random) for _ in range(count)]
+        body = b"[" + b",".join(items) + b"]"
+        return to_packets(bytes_mutated(body, random) if random.random() < 0.1 else body, media, client)
+
+    def send(self, one: Input) -> str:
+        client = self.site.device if dict(one.headers).get("x-caller") == b"device" else self.site.client
+        answer = self.ask(one, client)
+        outcome = self.oracle.answer(answer)
+        if answer.status_code != 202:
+            return outcome
+        rejected = sorted({one["code"] for one in answer.json()["rejected"]})
+        return f"202 {rejected[0]}" if rejected else "202 accepted"
+
+
+def to_packets(body: bytes, media: str = ARRAY, caller: bytes = b"admin") -> Input:
+    return Input("POST /monitoring/v1/packets", body, (("content-type", media.encode()), ("x-caller", caller)))
+
+
+def _packet(hours: int = 3, **more: Any) -> dict[str, Any]:
+    start = last_hour(hours)
+    return {"mn": TARGET.mn, "command": "2061", "data_time": rfc3339(start), "factors": FACTORS, **more}
+
+
+def _of(random: Random) -> dict[str, Any]:
+    """A good packet of some command and time, or the one that is kept as golden."""
+    if random.random() < 0.1:
+        golden = json.loads((GOLDEN / "packet.http.data.v1.json").read_text(encoding="utf-8"))
+        return {**golden, "mn": TARGET.mn}
+    command = random.choice(("2061", "2051", "2011", "2031", "2041", "9015"))
+    at = last_hour(random.randrange(2, 2000)) + timedelta(minutes=random.choice((0, 0, 10, 59)))
+    more = random.choice(({}, {"qn": at.strftime("%Y%m%d%H%M%S") + "000"}, {"rf": True}))
+    return {**_packet(), "command": command, "data_time": rfc3339(at), **more}
+
+
+def _good(random: Random) -> bytes:
+    return dumped(_of(random), random)
+
+
+def _mutated(random: Random) -> bytes:
+    return json_mutated(_of(random), random)
+
+
+def _known() -> list[bytes]:
+    """Bodies that once did harm, or might."""
+    deep = [dumped([_packet(unknown=Raw(nested(depth, kind)))]) for depth in (900, 989, 995, 2000) for kind in "[{"]
+    digits = [
+        dumped([_packet(factors={"a21026": {"Avg": Raw(number), "Flag": "N"}})])
+        for number in (
+            "9" * 5000,
+            "-" + "9" * 5000,
+            "1e400",
+            "1e308",
+            "-1e308",
+            "NaN",
+            "1e-320",
+            "9" * 309,
+            "0." + "1" * 5000,
+        )
+    ]
+    texts = [
+        dumped([_packet(**{name: text})])
+        for name in ("mn", "command", "data_time", "qn")
+        for text in ("", "\x00", "\ud800", "x" * 100_000, "9" * 5000)
+    ]
+    odd_factors = [
+        dumped([_packet(factors=factors)])
+        for factors in (
+            {"": {}},
+            {"\x00": {"Avg": 1}},
+            {"a21026": {"\ud800": 1}},
+            {"a21026": {"Flag": "\x00", "Avg": 1}},
+        )
+    ]
+    many = [
+        dumped([_packet(factors={f"a{n:05d}": {"Avg": n, "Flag": "N"} for n in range(count)})]) for count in (256, 3000)
+    ]
+    times = (
+        "9999-12-31T23:59:59+08:00",
+        "0001-01-01T00:00:00+14:00",
+        "2026-11-20T08:00:00+23:59",
+        "2026-W47-5T08+08:00",
+    )
+    dated = [dumped([_packet(data_time=text)]) for text in times]
+    bare = [
+        b"",
+        b"[",
+        b"[]",
+        b"null",
+        b"0",
+        b'"x"',
+        b"\x00",
+        b"[\xff]",
+        nested(2000).encode(),
+        b"[" * 1_000_000,
+        b"9" * 100_000,
+    ]
+    return [*bare, *deep, *digits, *texts, *odd_factors, *many, *dated]
