@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_, false, or_, true
+from sqlalchemy.sql.elements import SQLCoreOperations
 
 from shared.domain.errors import NotFound
 
+Column = SQLCoreOperations[str]  # a column of a table, or of a mapped class
 INVESTIGATE = "investigate"
 # kinds of risk that name a suspicion: bound to a scope, and never shown to the enterprise (行政处罚法 Art. 41: only what was
 # reviewed is evidence)
@@ -91,9 +93,9 @@ class Columns:
     """The same of a table's rows. Without `kind` the rows are about no risk. `received`: the row was sent to an enterprise of
     the caller's. `state_only`: rows that show the state of the platform's work and nothing of an enterprise's data."""
 
-    credit_code: ColumnElement[str]
-    region: ColumnElement[str] | None
-    kind: ColumnElement[str] | None = None
+    credit_code: Column | None
+    region: Column | None
+    kind: Column | None = None
     hidden: ColumnElement[bool] | None = None
     received: ColumnElement[bool] | None = None
     state_only: bool = False
@@ -134,16 +136,21 @@ def visible(caller: Caller, columns: Columns) -> ColumnElement[bool]:
         return columns.kind.in_(FOR_OPERATORS) if columns.kind is not None else false()
     shown = _not_of(columns.kind, caller.hidden_kinds)
     if caller.role is Role.ENTERPRISE:
-        own: ColumnElement[bool] = columns.credit_code.in_(caller.credit_codes)
-        if columns.hidden is not None:
-            own = and_(own, ~columns.hidden)
-        return and_(shown, own if columns.received is None else or_(own, columns.received))
+        return and_(shown, _own(caller, columns))
     if caller.role is Role.OFFICER and caller.region and columns.region is not None:
         return and_(shown, columns.region.startswith(caller.region, autoescape=True))
     return false()
 
 
-def _not_of(kind: ColumnElement[str] | None, hidden: Iterable[str]) -> ColumnElement[bool]:
+def _own(caller: Caller, columns: Columns) -> ColumnElement[bool]:
+    """Rows of the caller's enterprises, and those that were sent to one of them."""
+    own: ColumnElement[bool] = false() if columns.credit_code is None else columns.credit_code.in_(caller.credit_codes)
+    if columns.hidden is not None:
+        own = and_(own, ~columns.hidden)
+    return own if columns.received is None else or_(own, columns.received)
+
+
+def _not_of(kind: Column | None, hidden: Iterable[str]) -> ColumnElement[bool]:
     names = sorted(hidden)
     if kind is None or not names:
         return true()

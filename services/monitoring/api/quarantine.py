@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import Session
 
-from services.monitoring.api.scope import points_seen
+from services.monitoring.api.scope import quarantine_seen
 from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
 from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.store import quarantine
@@ -56,7 +56,7 @@ def add_quarantine(router: APIRouter, database: Database, put_back: PutBack) -> 
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Page[KeptOut]:
         """Newest first."""
-        wanted = select(KEPT).where(points_seen(caller, KEPT.c.mn))
+        wanted = select(KEPT).where(quarantine_seen(caller, KEPT.c.mn))
         for column, value in (("mn", mn), ("reason", reason), ("state", state)):
             if value is not None:
                 wanted = wanted.where(KEPT.c[column] == str(value))
@@ -89,7 +89,7 @@ def add_quarantine(router: APIRouter, database: Database, put_back: PutBack) -> 
 def _seen(session: Session, caller: Caller, kept_id: int) -> Any:
     row = quarantine.find(session, kept_id)
     if row is not None:
-        inside = select(KEPT.c.id).where(KEPT.c.id == kept_id, points_seen(caller, KEPT.c.mn))
+        inside = select(KEPT.c.id).where(KEPT.c.id == kept_id, quarantine_seen(caller, KEPT.c.mn))
         if session.connection().execute(inside).first() is not None:
             return row
     raise NotFound(f"no such packet {kept_id} in quarantine")

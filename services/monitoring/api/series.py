@@ -29,8 +29,8 @@ from shared.eventlog.codec import decode
 from shared.runtime.auth import allow
 from shared.runtime.web import Page, cursor, read_cursor
 
-Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)]
-PointReader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS, Role.DEVICE)]
+Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER)]
+PointReader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.DEVICE)]
 Cursor = Annotated[str | None, Query(description="`next` of the former page")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 From = Annotated[datetime | None, Query(alias="from", description="RFC 3339 with offset, inclusive")]

@@ -17,8 +17,8 @@ from shared.domain.errors import Conflict
 from shared.runtime.auth import allow
 from shared.runtime.web import read_cursor
 
-Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)]
-Overseer = Annotated[Caller, allow(Role.OFFICER, Role.OPS)]
+Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER)]
+Overseer = Annotated[Caller, allow(Role.OFFICER)]
 Writer = Annotated[Caller, allow(Role.OFFICER)]
 Anyone = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.DEVICE, Role.OPS)]
 Admin = Annotated[Caller, allow()]

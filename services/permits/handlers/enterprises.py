@@ -13,7 +13,7 @@ from services.permits.handlers.coverage_gaps import region_changed
 from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
 from services.permits.store.register import EnterpriseEntry, RegionEntry
-from shared.access import Caller
+from shared.access import Caller, Subject, must_see, sees
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid, NotFound
@@ -69,7 +69,7 @@ def enterprise_code(text: str) -> str:
 def enterprise(session: Session, caller: Caller, credit_code: str) -> EnterpriseEntry:
     """The enterprise; raises NotFound, also outside the caller's scope."""
     entry = store.find_enterprise(session, credit_code)
-    caller.must_see("enterprise", credit_code=credit_code, region=entry.region if entry else None)
+    must_see(caller, "enterprise", Subject(credit_code, entry.region if entry else None))
     if entry is None:
         raise NotFound("no such enterprise")
     return entry
@@ -99,7 +99,7 @@ def put_region(
 def one_region(session: Session, caller: Caller, code: str) -> RegionEntry:
     """What is registered of a division; raises NotFound."""
     entry = store.find_region(session, code)
-    if entry is None or not caller.sees(credit_code=None, region=code):
+    if entry is None or not sees(caller, Subject(None, code)):
         raise NotFound("no such division")
     return entry
 

@@ -24,7 +24,7 @@ from services.permits.store import coverage_gaps as gaps
 from services.permits.store import official_list as listing
 from services.permits.store import renewals
 from services.permits.store.register import EnterpriseEntry
-from shared.access import Caller
+from shared.access import Caller, Subject, sees
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.events import REGISTERED, REGISTRY, Event
@@ -107,7 +107,7 @@ def _take_holder(registrar: Registrar, caller: Caller, entry: Entry, known: _Kno
     code = entry.credit_code
     former = known.enterprises.get(code)
     document = _named(former, entry, known.first) if former else _new_holder(entry)
-    if not caller.sees(credit_code=None, region=str(document["region"])):
+    if not sees(caller, Subject(None, str(document["region"]))):
         raise Invalid(
             f"{code} is outside the scope",
             field="region",

@@ -19,7 +19,7 @@ from services.permits.handlers.points import keep_point, must_be_free, outlets
 from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
 from services.permits.handlers.renewals import look_at_permit
 from services.permits.store import register as store
-from shared.access import Caller
+from shared.access import Caller, Subject, must_see
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid, NotFound
@@ -152,7 +152,7 @@ def permit(session: Session, caller: Caller, number: str) -> PermitHistory:
     owner = store.find_enterprise(session, history.credit_code) if history else None
     if history is None or owner is None:
         raise NotFound("no such permit")
-    caller.must_see("permit", credit_code=owner.credit_code, region=owner.region)
+    must_see(caller, "permit", Subject(owner.credit_code, owner.region))
     return history
 
 

@@ -15,7 +15,7 @@ from services.permits.domain.point import PointWish, Registration
 from services.permits.handlers.coverage_gaps import look_at_points
 from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
-from shared.access import Caller
+from shared.access import Caller, Subject, must_see
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Conflict, Invalid, NotFound
@@ -156,7 +156,7 @@ def point(registrar: Registrar, session: Session, caller: Caller, mn: str, *, lo
     owner = store.find_enterprise(session, found.credit_code) if found else None
     if found is None or owner is None:
         raise NotFound("no such point")
-    caller.must_see("point", credit_code=owner.credit_code, region=owner.region)
+    must_see(caller, "point", Subject(owner.credit_code, owner.region))
     return found
 
 

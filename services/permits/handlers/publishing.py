@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlmodel import Session
 
-from shared.access import Caller, Role
+from shared.access import Caller, Role, Subject, must_see
 from shared.domain.clock import Clock, shanghai_day
-from shared.domain.errors import Forbidden, NotFound
+from shared.domain.errors import Forbidden
 from shared.domain.events import REGISTERED, REGISTRY, Event
 from shared.eventlog.outbox import Outbox
 from shared.runtime.secrets import Sealer
@@ -58,5 +58,4 @@ def must_hold_scope(caller: Caller) -> None:
 
 def must_govern(caller: Caller, region: str, what: str) -> None:
     """Whether the caller may change an object of this division; raises NotFound outside an officer's region."""
-    if not caller.sees(credit_code=None, region=region):
-        raise NotFound(f"no such {what}")
+    must_see(caller, what, Subject(None, region))

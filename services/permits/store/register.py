@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
 
 from services.permits.domain.permit import PermitHistory, Version
 from services.permits.domain.point import Registration
 from services.permits.store.tables import EnterpriseRow, PermitRow, PermitVersionRow, PointRow, RegionRow
-from shared.access import Caller, Role
+from shared.access import Caller, Columns, visible
 from shared.runtime.directory import PASSWORD
 from shared.runtime.secrets import Sealer
 
@@ -85,13 +85,8 @@ def _enterprise(row: EnterpriseRow) -> EnterpriseEntry:
 
 
 def in_scope(caller: Caller) -> ColumnElement[bool]:
-    """Enterprises that the caller sees; the same rule as `Caller.sees`."""
-    if caller.sees_all:
-        return true()
-    if caller.role is Role.OFFICER and caller.region:
-        return col(EnterpriseRow.region).startswith(caller.region, autoescape=True)
-    codes = caller.credit_codes if caller.role is Role.ENTERPRISE else ()
-    return col(EnterpriseRow.credit_code).in_(codes)
+    """Enterprises that the caller sees."""
+    return visible(caller, Columns(col(EnterpriseRow.credit_code), col(EnterpriseRow.region)))
 
 
 # permits
@@ -286,7 +281,6 @@ def save_region(session: Session, entry: RegionEntry) -> None:
 
 def list_regions(session: Session, caller: Caller, *, after: str, limit: int) -> list[RegionEntry]:
     statement = select(RegionRow).where(col(RegionRow.code) > after)
-    if not caller.sees_all:
-        statement = statement.where(col(RegionRow.code).startswith(caller.region or "-", autoescape=True))
+    statement = statement.where(visible(caller, Columns(None, col(RegionRow.code))))
     rows = session.exec(statement.order_by(RegionRow.code).limit(limit))
     return [RegionEntry(row.code, row.register_complete, row.revision) for row in rows]
