@@ -7,7 +7,7 @@ role may *do* is said beside each route (`runtime/auth.allow`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,18 +15,9 @@ from sqlalchemy import ColumnElement, and_, false, or_, true
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from shared.domain.errors import NotFound
+from shared.domain.risk import FOR_OPERATORS, SCOPE_OF_KIND
 
 Column = SQLCoreOperations[str]  # a column of a table, or of a mapped class
-INVESTIGATE = "investigate"
-# kinds of risk that name a suspicion: bound to a scope, and never shown to the enterprise (行政处罚法 Art. 41: only what was
-# reviewed is evidence)
-SCOPE_OF_KIND: Mapping[str, str] = {
-    "data.suspect": INVESTIGATE,
-    "operation.mismatch": INVESTIGATE,
-    "mark.shield": INVESTIGATE,
-}
-# kinds whose subject is the operators' own platform and network
-FOR_OPERATORS = frozenset({"data.outage", "gateway.guessing"})
 
 
 class Role(StrEnum):
@@ -47,25 +38,6 @@ class Caller:
     region: str | None = None
     scopes: tuple[str, ...] = ()
     mns: tuple[str, ...] = ()
-
-    @property
-    def sees_all(self) -> bool:
-        return self.role in (Role.ADMIN, Role.OPS)
-
-    def sees(self, *, credit_code: str | None, region: str | None) -> bool:
-        """Whether an object of this enterprise and division lies inside the caller's scope."""
-        if self.sees_all:
-            return True
-        if self.role is Role.ENTERPRISE:
-            return credit_code is not None and credit_code in self.credit_codes
-        if self.role is Role.OFFICER:
-            return bool(self.region) and (region or "").startswith(self.region or "-")
-        return False
-
-    def must_see(self, what: str, *, credit_code: str | None, region: str | None) -> None:
-        """Raises NotFound when the object is outside the caller's scope."""
-        if not self.sees(credit_code=credit_code, region=region):
-            raise NotFound(f"no such {what}")
 
     @property
     def hidden_kinds(self) -> frozenset[str]:
@@ -124,6 +96,11 @@ def must_see(caller: Caller, what: str, subject: Subject) -> None:
 def in_region(caller: Caller, region: str | None) -> bool:
     """Whether the division lies inside the officer's own."""
     return bool(caller.region) and (region or "").startswith(caller.region or "-")
+
+
+def divisions_above(caller: Caller) -> tuple[str, ...]:
+    """The officer's own division and those that hold it: province, city, county."""
+    return tuple(dict.fromkeys((caller.region or "")[:digits] for digits in (2, 4, 6))) if caller.region else ()
 
 
 def visible(caller: Caller, columns: Columns) -> ColumnElement[bool]:

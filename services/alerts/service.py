@@ -29,7 +29,8 @@ NAME = "alerts"
 
 def build(context: Context, *, policy: Policy | None = None) -> Service:
     """The service, wired."""
-    database, guard = context.database(NAME), Guard(context.settings.allow_private_targets)
+    database, settings = context.database(NAME), context.settings
+    guard = Guard(settings.allow_private_targets, ports=settings.push_ports)
     casework = Casework(
         catalogue=load_catalogue(),
         alerts=AlertStore(),
@@ -38,7 +39,7 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
         clock=context.clock,
         metrics=context.metrics,
         hint=Hint(),
-        public_url=context.settings.public_url or "",
+        public_url=settings.public_url or "",
     )
     handlers = Handlers(casework)
     peers = Peers(database, context.clock, context.metrics, casework.hint)

@@ -14,6 +14,17 @@ from typing import Any, Self
 
 from shared.domain.clock import parse_rfc3339, rfc3339
 
+INVESTIGATE = "investigate"
+# kinds of risk that name a suspicion: bound to a scope, and never shown to the enterprise (行政处罚法 Art. 41: only what was
+# reviewed is evidence)
+SCOPE_OF_KIND: Mapping[str, str] = {
+    "data.suspect": INVESTIGATE,
+    "operation.mismatch": INVESTIGATE,
+    "mark.shield": INVESTIGATE,
+}
+# kinds whose subject is the operators' own platform and network
+FOR_OPERATORS = frozenset({"data.outage", "gateway.guessing"})
+
 
 class RiskState(StrEnum):
     """`cleared`: it ended. `withdrawn`: it turned out not to have been one. `merged`: it lives on in another."""

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Boolean, Column, MetaData, String, Table, insert, select
 
-from shared.access import FOR_OPERATORS, SCOPE_OF_KIND, Caller, Columns, Role, Subject, sees, visible
+from shared.access import Caller, Columns, Role, Subject, sees, visible
 from shared.database import Database
+from shared.domain.risk import FOR_OPERATORS, SCOPE_OF_KIND
 
 MINE, OTHER = "91150102MA0N0AAA1B", "91150102MA0N0BBB2C"
 ROW = Table(

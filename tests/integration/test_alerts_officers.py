@@ -242,7 +242,8 @@ def test_a_division_s_counts(district: District) -> None:
     )
     assert found["by_kind"] == {"emission.exceeded": 2}
     assert (found["by_level"]["yellow"], found["by_level"]["red"], found["by_status"]["open"]) == (1, 1, 2)
-    assert district.get("ops", "/regions/15/summary")["total"] == 3
+    assert district.get("admin", "/regions/15/summary")["total"] == 3
+    assert district.client("ops").get("/alerts/v1/regions/15/summary").status_code == 403
     assert district.client("officer:1502").get("/alerts/v1/regions/1501/summary").status_code == 404
     assert district.client("enterprise:E000").get("/alerts/v1/regions/1501/summary").status_code == 403
     assert len(district.get("officer:15", "/alerts", region="1501")["items"]) == 2

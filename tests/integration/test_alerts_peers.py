@@ -182,7 +182,7 @@ def test_a_small_crowd_gives_a_draft_that_only_its_officers_see(district: Distri
     assert not [push for push in district.pushes() if push.reason == "peer_notice"]
     district.happens(trouble(some[5], SLOT + minutes(10)))
     district.at(SLOT + timedelta(hours=1))
-    assert len(district.get("ops", "/peer-notices/drafts")["items"]) == 1
+    assert len(district.get("admin", "/peer-notices/drafts")["items"]) == 1
 
 
 def test_late_renewals_and_faults_are_told_too(district: District) -> None:

@@ -78,9 +78,9 @@ MAY = {
     "PUT /alerts/v1/subscriptions/{subscription_id}": "O",
     "DELETE /alerts/v1/subscriptions/{subscription_id}": "O",
     "GET /alerts/v1/peer-notices": "EOP",
-    "GET /alerts/v1/peer-notices/drafts": "OP",
+    "GET /alerts/v1/peer-notices/drafts": "O",
     "GET /alerts/v1/peer-notices/{notice_id}": "EOP",
-    "GET /alerts/v1/regions/{code}/summary": "OP",
+    "GET /alerts/v1/regions/{code}/summary": "O",
 }
 LETTER = {"enterprise": "E", "officer": "O", "device": "D", "ops": "P"}
 

@@ -25,7 +25,7 @@ def delivery_routes(database: Database, casework: Casework) -> APIRouter:
         state: PushState | None = None,
         alert: str | None = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        cursor: str | None = None,
+        cursor: Annotated[str | None, Query(max_length=MOST_CURSOR)] = None,
     ) -> Page[dict[str, Any]]:
         wanted = {"endpoint_id": endpoint, "state": state.value if state else None, "alert_id": alert}
         with database.read() as session:

@@ -64,7 +64,7 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
 
     @router.get("/endpoints", summary="推送端点 / Endpoints")
     def list_endpoints(
-        caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50, cursor: str | None = None
+        caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50, cursor: Annotated[str | None, Query(max_length=MOST_CURSOR)] = None
     ) -> Page[dict[str, Any]]:
         with database.read() as session:
             rows = endpoints.page(session, caller, after=read_place(cursor), limit=limit + 1)

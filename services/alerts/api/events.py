@@ -48,7 +48,8 @@ def event_routes(database: Database, feed: Feed) -> APIRouter:
             async with aclosing(feed.listen(caller, reached, idle_s=wait)) as listening:
                 found = await anext(listening, [])
         found = found[:limit]
-        return Events(items=[decode(one.value) for one in found], next=found[-1].stream_no if found else reached)
+        # a page without events names no later number: it would tell of events that the caller may not see
+        return Events(items=[decode(one.value) for one in found], next=found[-1].stream_no if found else after)
 
     @router.get(
         "/stream",

@@ -10,16 +10,15 @@ from services.alerts.api.alerts import Reader, page, read_place
 from services.alerts.domain.peer import Outcome
 from services.alerts.store.peer_notices import NoticeStore
 from services.alerts.store.statistics import counts
-from shared.access import Caller, Role
+from shared.access import Caller, Role, Subject, must_see
 from shared.database import Database
-from shared.domain.errors import NotFound
 from shared.domain.region import full_name, prefix, region
 from shared.runtime.auth import allow
 from shared.runtime.web import Page
 
 TAG = "同行提醒 / Peer notices"
 COUNTS_TAG = "区域 / Divisions"
-Officer = Annotated[Caller, allow(Role.OFFICER, Role.OPS)]
+Officer = Annotated[Caller, allow(Role.OFFICER)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(max_length=300)]
 
@@ -50,11 +49,10 @@ def peer_routes(database: Database) -> APIRouter:
     @router.get("/regions/{code}/summary", tags=[COUNTS_TAG], summary="区域预警统计 / Counts of a division's alerts")
     def summary(caller: Officer, code: Annotated[str, Path(pattern=r"^[0-9]{2}([0-9]{2}){0,2}$")]) -> dict[str, Any]:
         inside, whole = prefix(code), code.ljust(6, "0")
-        if not caller.sees(credit_code=None, region=inside):
-            raise NotFound("no such division")
+        must_see(caller, "division", Subject(None, inside))
         region(whole, "code")
         with database.read() as session:
-            found = counts(session, inside)
+            found = counts(session, caller, inside)
         return {"region": {"code": whole, "name": full_name(whole)}, **found}
 
     return router

@@ -21,6 +21,7 @@ from shared.domain.errors import Forbidden, Invalid
 from shared.domain.identity import credit_code
 from shared.domain.industry import industry
 from shared.domain.region import prefix, region
+from shared.domain.risk import INVESTIGATE
 from shared.runtime.auth import allow
 from shared.runtime.web import Page
 
@@ -116,7 +117,7 @@ def _wish(session: Session, casework: Casework, caller: Caller, asked: Subscript
     if caller.role is Role.OFFICER and not caller.region:
         raise Forbidden("the token names no division")
     endpoint_id, reach = _endpoint(session, casework, caller, asked.via)
-    scopes = ("investigate",) if caller.sees_all else caller.scopes
+    scopes = (INVESTIGATE,) if caller.role is Role.ADMIN else caller.scopes
     wanted = _filter(asked.filter)
     check(wanted, region=reach, scopes=scopes)
     return Wish(

@@ -1,5 +1,9 @@
-"""Which addresses a push may reach. A name is resolved once, all its addresses are checked, and the connection goes to a
+"""Which targets a push may reach. A name is resolved once, all its addresses are checked, and the connection goes to a
 checked one; Host, SNI and certificate stay the name's. So a resolver that changes its answer gains nothing.
+
+Public addresses are reached by https on port 443 and ports above 1023; what `YUJING_PUSH_PORTS` lists comes on top. Inside
+the networks of `YUJING_ALLOW_PRIVATE_TARGETS` every scheme and port is open. Registration resolves no names: a name whose
+scheme or port is not open to the public is refused there, and one that was registered earlier is decided by its addresses.
 """
 
 from __future__ import annotations
@@ -8,109 +12,130 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from urllib.parse import urlsplit
+from enum import StrEnum
+from ipaddress import IPv4Address, ip_address
 
 import httpcore
+import structlog
 
+from services.alerts.channels.addresses import (
+    SPECIAL_RANGES,
+    Address,
+    Network,
+    SpecialRange,
+    embedded_ipv4,
+    is_public,
+)
+from services.alerts.channels.target import Target, read_target, refused
 from shared.domain.errors import Invalid
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+log = structlog.get_logger(__name__)
+
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
-SETTING = "YUJING_ALLOW_PRIVATE_TARGETS"
-RESOLVING_THREADS = 32  # a slow name server holds up nobody else
-# Beyond what `is_global` says: shared address space and, in it, a cloud's metadata service; translated IPv4
-SHARED_SPACE = ip_network("100.64.0.0/10")
-NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
-LONGEST_URL = 2048
+NETWORKS_SETTING = "YUJING_ALLOW_PRIVATE_TARGETS"
+PORTS_SETTING = "YUJING_PUSH_PORTS"
+HTTPS_PORT = 443
+LAST_SYSTEM_PORT = 1023
+PORT_RULE = (
+    f"https on port {HTTPS_PORT} or above {LAST_SYSTEM_PORT}, a scheme and port that {PORTS_SETTING} lists, "
+    f"or an address inside {NETWORKS_SETTING}"
+)
+LOOPBACK = IPv4Address("127.0.0.1")
+RESOLVING_THREADS = 32  # a slow name server delays nobody else
 
 
 class Blocked(Exception):
-    """The target may not be reached from here."""
+    """The target may not be reached from here. The text names no address: it is shown to the endpoint's owner."""
+
+
+class Unresolved(httpcore.ConnectError):
+    """The host has no address."""
+
+
+class Reach(StrEnum):
+    """Why an address may be reached, if it may."""
+
+    PUBLIC = "public"
+    ALLOWED = "allowed"  # inside the operator's networks
+    DENIED = "denied"
 
 
 class Guard:
-    """`allowed`: networks that may be reached though they are private (tests, intranets)."""
+    """`allowed`: networks that may be reached though they are private (tests, intranets). `ports`: `scheme:port` that are
+    open to public addresses beside the ordinary ones. `special`: ranges that are not public."""
 
-    def __init__(self, allowed: Iterable[Network] = ()) -> None:
+    def __init__(
+        self,
+        allowed: Iterable[Network] = (),
+        *,
+        ports: Iterable[str] = (),
+        special: Sequence[SpecialRange] = SPECIAL_RANGES,
+    ) -> None:
         self._allowed = tuple(allowed)
+        self._ports = frozenset(ports)
+        self._special = special
 
-    def permits(self, text: str) -> bool:
-        """Whether this address may be reached."""
+    def reach(self, text: str) -> Reach:
+        """How the address that `text` is may be reached; what is no address is denied."""
         try:
             address = ip_address(text.partition("%")[0])
         except ValueError:
-            return False
-        return self._permits(address)
+            return Reach.DENIED
+        return self._reach(address)
 
-    def _permits(self, address: Address) -> bool:
+    def _reach(self, address: Address) -> Reach:
+        """Both the address and what it stands for count: a tunnel's end may lie inside."""
+        inner = {self._reach(embedded) for embedded in embedded_ipv4(address)}
+        if Reach.DENIED in inner:
+            return Reach.DENIED
         if any(address in network for network in self._allowed):
-            return True
-        inner = embedded_ipv4(address)
-        if inner is not None:
-            return self._permits(inner)
-        return public(address)
+            return Reach.ALLOWED
+        if Reach.ALLOWED in inner or not is_public(address, self._special):
+            return Reach.DENIED
+        return Reach.PUBLIC
 
-    def check_url(self, url: str) -> None:
-        """Raises Invalid for a target that can be told to be out of bounds without asking a name server."""
-        if not url.isascii() or len(url) > LONGEST_URL or any(character <= " " for character in url):
-            raise _refused(url, f"at most {LONGEST_URL} ASCII characters without spaces")
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-            raise _refused(url, "http:// or https:// with a host and without user or password")
-        try:
-            port = parts.port
-        except ValueError as wrong:
-            raise _refused(url, "a port from 1 to 65535") from wrong
-        if port == 0:
-            raise _refused(url, "a port from 1 to 65535")
-        literal = literal_address(parts.hostname)
-        if literal is None and f".{parts.hostname.rstrip('.').lower()}".endswith(".localhost"):
-            literal = ip_address("127.0.0.1")
-        if literal is not None and not self._permits(literal):
-            raise Invalid(
-                f"url {url!r} leads to {literal}, which may not be reached from here; {SETTING} allows networks",
-                field="url",
-                value=url,
-                rule=f"a public address, or one inside {SETTING}",
-                code="address-not-allowed",
+    def check_url(self, url: str) -> Target:
+        """The target of a URL that is to be registered.
+
+        Raises: Invalid, when it can be known to be out of bounds without a name server."""
+        target = read_target(url)
+        address = target.address or (LOOPBACK if _is_localhost(target.host) else None)
+        reach = Reach.PUBLIC if address is None else self._reach(address)
+        if reach is Reach.DENIED:
+            raise _denied(url, address)
+        if reach is Reach.PUBLIC and not self._open(target):
+            raise refused(url, PORT_RULE, code="port-not-allowed")
+        return target
+
+    def check(self, target: Target, text: str) -> None:
+        """Raises Blocked when the target may not be reached at this address."""
+        reach = self.reach(text)
+        if reach is Reach.DENIED:
+            raise Blocked(
+                f"{target.host} leads to an address that may not be reached; {NETWORKS_SETTING} allows networks"
             )
+        if reach is Reach.PUBLIC and not self._open(target):
+            raise Blocked(f"{target.scheme} on port {target.port} is not open: expected {PORT_RULE}")
+
+    def _open(self, target: Target) -> bool:
+        """Whether public addresses are reached by this scheme and port."""
+        ordinary = target.port == HTTPS_PORT or target.port > LAST_SYSTEM_PORT
+        return (target.scheme == "https" and ordinary) or f"{target.scheme}:{target.port}" in self._ports
 
 
-def public(address: Address) -> bool:
-    """Whether the address is an ordinary one of the public internet."""
-    if address.version == 4 and address in SHARED_SPACE:
-        return False
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+def _is_localhost(host: str) -> bool:
+    return f".{host}".endswith(".localhost")
 
 
-def embedded_ipv4(address: Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for: mapped, compatible, 6to4, Teredo's server side, NAT64."""
-    if isinstance(address, IPv4Address):
-        return None
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    if address.teredo is not None:
-        return address.teredo[1]
-    if any(address in network for network in NAT64) or (int(address) >> 32 == 0 and int(address) > 1):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return None
-
-
-def literal_address(host: str) -> Address | None:
-    """The address when `host` is one, also in the spellings that resolvers accept (2130706433, 0x7f.1); else None."""
-    try:
-        return ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        pass
-    try:
-        return IPv4Address(socket.inet_aton(host))
-    except (OSError, ValueError):
-        return None
+def _denied(url: str, address: Address | None) -> Invalid:
+    return Invalid(
+        f"url {url!r} leads to {address}, which may not be reached from here; {NETWORKS_SETTING} allows networks",
+        field="url",
+        value=url,
+        rule=f"a public address, or one inside {NETWORKS_SETTING}",
+        code="address-not-allowed",
+    )
 
 
 def system_resolver() -> Resolver:
@@ -128,11 +153,12 @@ def system_resolver() -> Resolver:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Dials only what the guard has checked."""
+    """Dials one target, and only at addresses that the guard has checked."""
 
-    def __init__(self, guard: Guard, resolve: Resolver) -> None:
+    def __init__(self, guard: Guard, resolve: Resolver, target: Target) -> None:
         self._guard = guard
         self._resolve = resolve
+        self._target = target
         self._dial = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -143,13 +169,15 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        if (host, port) != (self._target.host, self._target.port):
+            raise Blocked(f"{host} is not the target")
         failure: Exception | None = None
-        for address in await self._checked(host, port):
+        for address in await self._checked_addresses():
             try:
                 return await self._dial.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as wrong:
                 failure = wrong
-        raise failure or httpcore.ConnectError(f"{host} has no address")
+        raise failure or Unresolved(f"{host} has no address")
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
@@ -159,17 +187,25 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def _checked(self, host: str, port: int) -> Sequence[str]:
-        literal = literal_address(host)
-        try:
-            addresses = [str(literal)] if literal else await self._resolve(host, port)
-        except (OSError, UnicodeError) as wrong:
-            raise httpcore.ConnectError(f"{host} does not resolve") from wrong
+    async def _checked_addresses(self) -> Sequence[str]:
+        """All addresses of the target; raises Blocked when one of them may not be reached."""
+        target = self._target
+        addresses = await self._addresses()
         for address in addresses:
-            if not self._guard.permits(address):
-                raise Blocked(f"{host} leads to {address}")
+            try:
+                self._guard.check(target, address)
+            except Blocked as blocked:
+                log.warning(
+                    "a push was blocked", host=target.host, port=target.port, address=address, reason=str(blocked)
+                )
+                raise
         return addresses
 
-
-def _refused(url: str, rule: str) -> Invalid:
-    return Invalid(f"url {url!r} is not a target for pushes: expected {rule}", field="url", value=url, rule=rule)
+    async def _addresses(self) -> Sequence[str]:
+        target = self._target
+        if target.address is not None:
+            return [target.host]
+        try:
+            return await self._resolve(target.host, target.port)
+        except (OSError, UnicodeError) as wrong:
+            raise Unresolved(f"{target.host} does not resolve") from wrong

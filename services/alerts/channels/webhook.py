@@ -19,14 +19,14 @@ import httpcore
 import structlog
 
 from services.alerts.channels import Delivered, Letter, Outcome, Refused, TryLater, Why
-from services.alerts.channels.guard import Blocked, Guard, GuardedBackend, Resolver, system_resolver
+from services.alerts.channels.guard import Blocked, Guard, GuardedBackend, Resolver, Unresolved, system_resolver
+from services.alerts.channels.snippet import READ_S, read_snippet
+from services.alerts.channels.target import Target, read_target
+from shared.domain.errors import Invalid
 
 log = structlog.get_logger(__name__)
 
 TOTAL_S = 15.0  # connecting, sending and the answer's head together; Standard Webhooks says 15 to 30
-BODY_S = 1.0  # the answer is told by its status; its body is only looked at
-BODY_BYTES = 64 * 1024
-SNIPPET_BYTES = 2048
 POOLS = 256  # receivers whose connections are kept open
 CONNECTIONS = 8  # to one receiver; a lane sends fewer at once
 KEEP_ALIVE_S = 20.0
@@ -40,10 +40,11 @@ def signature(letter_id: str, timestamp: int, body: bytes, secrets: Sequence[str
     return " ".join("v1," + b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode() for key in keys)
 
 
-def headers(letter: Letter) -> list[tuple[bytes, bytes]]:
+def headers(letter: Letter, target: Target) -> list[tuple[bytes, bytes]]:
     """What goes with the body."""
     timestamp = int(letter.at.timestamp())
     return [
+        (b"host", target.authority.encode()),
         (b"content-type", b"application/cloudevents+json; charset=utf-8"),
         (b"content-length", str(len(letter.body)).encode()),
         (b"accept-encoding", b"identity"),
@@ -81,44 +82,52 @@ class Webhooks:
     ) -> None:
         self._total_s = total_s
         self._tls = tls or ssl.create_default_context()
-        self._backend = GuardedBackend(guard, resolve or system_resolver())
-        self._pools: OrderedDict[str, httpcore.AsyncConnectionPool] = OrderedDict()
+        self._guard = guard
+        self._resolve = resolve or system_resolver()
+        self._pools: OrderedDict[Target, httpcore.AsyncConnectionPool] = OrderedDict()
 
     async def send(self, letter: Letter) -> Outcome:
         """One attempt."""
         try:
+            target = read_target(letter.url)
             async with asyncio.timeout(self._total_s) as limit:
-                return await self._send(letter, limit)
+                return await self._send(letter, target, limit)
+        except Invalid as wrong:  # registered under older rules
+            return TryLater(Why.BLOCKED, snippet=wrong.detail)
         except Blocked as blocked:
             return TryLater(Why.BLOCKED, snippet=str(blocked))
         except (TimeoutError, httpcore.TimeoutException):
             return TryLater(Why.TIMEOUT)
+        except Unresolved as wrong:
+            return TryLater(Why.CONNECT, snippet=str(wrong))
         except httpcore.ConnectError as wrong:
-            return TryLater(_connecting(wrong), snippet=str(wrong)[:SNIPPET_BYTES])
+            return TryLater(_connecting(wrong))
         except (httpcore.NetworkError, ssl.SSLError, OSError):
             return TryLater(Why.RESET)
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as wrong:
             return TryLater(Why.RESET if "disconnected" in str(wrong) else Why.PROTOCOL)
 
-    async def _send(self, letter: Letter, limit: asyncio.Timeout) -> Outcome:
-        pool = await self._pool(letter.url)
-        async with pool.stream("POST", letter.url, headers=headers(letter), content=letter.body) as answer:
-            limit.reschedule(asyncio.get_running_loop().time() + BODY_S + 1)  # its status has come: it counts
+    async def _send(self, letter: Letter, target: Target, limit: asyncio.Timeout) -> Outcome:
+        pool = await self._pool(target)
+        url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.resource)
+        async with pool.stream("POST", url, headers=headers(letter, target), content=letter.body) as answer:
+            limit.reschedule(asyncio.get_running_loop().time() + READ_S + 1)  # its status has come: it counts
             after = next((v.decode("latin-1") for k, v in answer.headers if k.lower() == b"retry-after"), None)
-            return _outcome(answer.status, await _snippet(answer), retry_after(after, letter.at))
+            snippet = await read_snippet(answer, self._guard)
+            return _outcome(answer.status, snippet, retry_after(after, letter.at))
 
-    async def _pool(self, url: str) -> httpcore.AsyncConnectionPool:
+    async def _pool(self, target: Target) -> httpcore.AsyncConnectionPool:
         """The receiver's own pool: httpcore looks through all connections of a pool at every request, so that one for
         all receivers would slow down with their number."""
-        if url not in self._pools:
-            self._pools[url] = httpcore.AsyncConnectionPool(
+        if target not in self._pools:
+            self._pools[target] = httpcore.AsyncConnectionPool(
                 ssl_context=self._tls,
                 max_connections=CONNECTIONS,
                 keepalive_expiry=KEEP_ALIVE_S,
-                network_backend=self._backend,
+                network_backend=GuardedBackend(self._guard, self._resolve, target),
             )
-        self._pools.move_to_end(url)
-        pool = self._pools[url]
+        self._pools.move_to_end(target)
+        pool = self._pools[target]
         await self._forget()
         return pool
 
@@ -126,28 +135,14 @@ class Webhooks:
         """Close the pools that were not used for longest, if nothing is on its way through them."""
         if len(self._pools) <= POOLS:
             return
-        for url, pool in list(self._pools.items())[: len(self._pools) - POOLS]:
+        for target, pool in list(self._pools.items())[: len(self._pools) - POOLS]:
             if all(connection.is_idle() or connection.is_closed() for connection in pool.connections):
-                del self._pools[url]
+                del self._pools[target]
                 await pool.aclose()
 
     async def close(self) -> None:
         for pool in self._pools.values():
             await pool.aclose()
-
-
-async def _snippet(answer: httpcore.Response) -> str:
-    """The beginning of the answer's body, as it came: never decoded, never more than the cap."""
-    read = bytearray()
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for chunk in answer.aiter_stream():
-                read += chunk
-                if len(read) >= BODY_BYTES:
-                    break
-    except (TimeoutError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError):
-        pass  # the status has come; that is what counts
-    return bytes(read[:SNIPPET_BYTES]).decode("utf-8", "replace").replace("\x00", "�")
 
 
 def _outcome(status: int, snippet: str, after: timedelta | None) -> Outcome:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 
 import structlog
 
-from services.alerts.store.events import Said, last_said, said_after, sees
+from services.alerts.store.events import Said, last_said, said_after, seen
 from shared.access import Caller
 from shared.database import Database
 from shared.domain.errors import Unreachable
@@ -85,7 +85,7 @@ class Feed:
     async def _since(self, caller: Caller, position: int) -> tuple[int, list[Said]]:
         """What there is behind `position`, from memory when it reaches back so far, and how far that goes."""
         if self._seen_to is not None and position >= self._seen_from:
-            mine = [e for e in self._recent if e.stream_no > position and sees(caller, e)]
+            mine = [e for e in self._recent if e.stream_no > position and seen(caller, e)]
             return max(position, self._seen_to), mine
         return await asyncio.to_thread(self._read, caller, position)
 

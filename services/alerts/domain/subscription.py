@@ -6,7 +6,6 @@ to a scope only with the scope. Quiet hours and digests are `quiet`'s and `diges
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -14,12 +13,8 @@ from fnmatch import fnmatchcase
 from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.quiet import Quiet
 from shared.domain.errors import Forbidden, Invalid
+from shared.domain.risk import SCOPE_OF_KIND
 
-SCOPED: Mapping[str, str] = {  # kind → the scope that its readers need
-    "data.suspect": "investigate",
-    "operation.mismatch": "investigate",
-    "mark.shield": "investigate",
-}
 UNASKED = frozenset({Stage.DURING, Stage.AFTER})
 
 
@@ -81,7 +76,7 @@ class Subscription:
 def matches(subscription: Subscription, facts: Facts) -> Match:
     """Whether the subscription asks for it; the first reason why not."""
     asked = subscription.filter
-    scope = SCOPED.get(facts.kind)
+    scope = SCOPE_OF_KIND.get(facts.kind)
     checks = (
         (Match.OUTSIDE, facts.region.startswith(subscription.region)),
         (Match.NEEDS_SCOPE, scope is None or scope in subscription.scopes),
@@ -102,6 +97,6 @@ def check(asked: Filter, *, region: str, scopes: tuple[str, ...]) -> None:
             place, rule = f"filter.regions[{number}]", f"a division inside {region}"
             raise Invalid(f"{place} {one} lies outside {region}", field=place, value=one, rule=rule)
     for kind in asked.kinds:
-        scope = SCOPED.get(kind)
+        scope = SCOPE_OF_KIND.get(kind)
         if scope is not None and scope not in scopes:
             raise Forbidden(f"{kind} needs the scope {scope!r}", code="scope-missing")

@@ -34,7 +34,7 @@ from shared.commit_signal import Hint
 from shared.domain.clock import Clock, shanghai_day
 from shared.domain.events import Event
 from shared.domain.identity import derived_id
-from shared.domain.risk import Risk, RiskState
+from shared.domain.risk import SCOPE_OF_KIND, Risk, RiskState
 from shared.eventlog.codec import encode_event
 from shared.runtime.metrics import Metrics
 
@@ -184,6 +184,8 @@ class Casework:
         return self.routing.announced(session, alert, unasked)
 
     def _unasked(self, session: Session, alert: Alert) -> list[Recipient]:
+        if alert.risk.kind in SCOPE_OF_KIND:  # an endpoint's owner may lack the scope: only subscriptions prove it
+            return []
         return self._owned(session, alert, alert.audience)
 
     def _owned(self, session: Session, alert: Alert, audience: Sequence[Audience]) -> list[Recipient]:

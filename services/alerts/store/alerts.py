@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, and_, bindparam, false, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, insert, or_, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.alert import Alert, Change, Status, Step
 from services.alerts.domain.catalogue import Audience, Level, Stage
 from services.alerts.domain.decision import Decision
 from services.alerts.store.tables import ALERT, HISTORY, OUTBOX
-from shared.access import Caller, Role
+from shared.access import Caller, Columns, visible
 from shared.database import OUTBOX_WRITTEN
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS, Event
@@ -27,16 +27,7 @@ _NEW_ALERT, _NEW_STEP, _NEW_EVENT = insert(ALERT), insert(HISTORY), insert(OUTBO
 _OLD_ALERT = update(ALERT).where(ALERT.c.id == bindparam("which"))
 
 
-def scope(caller: Caller, table: Table, *, hidden: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
-    """Rows of `table` (credit_code, region) that the caller may see."""
-    if caller.sees_all:
-        return true()
-    if caller.role is Role.ENTERPRISE:
-        mine = table.c.credit_code.in_(caller.credit_codes)
-        return mine if hidden is None else and_(mine, ~hidden)
-    if caller.role is Role.OFFICER and caller.region:
-        return table.c.region.startswith(caller.region, autoescape=True)
-    return false()
+SEEN = Columns(ALERT.c.credit_code, ALERT.c.region, ALERT.c.kind, ALERT.c.hidden_from_enterprise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +112,15 @@ class AlertStore:
                 "created_at": wall_now,
                 "credit_code": None if alert.hidden_from_enterprise else risk.credit_code,
                 "region": risk.region,
+                "kind": risk.kind,
             },
         )
         session.info[OUTBOX_WRITTEN] = True
 
     def document(self, session: Session, alert_id: str, caller: Caller) -> dict[str, Any]:
         """The alert as its callers see it; raises NotFound outside the caller's scope."""
-        mine = scope(caller, ALERT, hidden=ALERT.c.hidden_from_enterprise)
-        found = session.connection().execute(select(ALERT.c.document).where(ALERT.c.id == alert_id, mine)).scalar()
+        asked = select(ALERT.c.document).where(ALERT.c.id == alert_id, visible(caller, SEEN))
+        found = session.connection().execute(asked).scalar()
         if found is None:
             raise NotFound("no such alert")
         return dict(found)
@@ -142,7 +134,7 @@ class AlertStore:
     ) -> list[Row[Any]]:
         """Newest first: (opened_at, id, document), standing behind `before`."""
         asked = select(ALERT.c.opened_at, ALERT.c.id, ALERT.c.document)
-        asked = asked.where(scope(caller, ALERT, hidden=ALERT.c.hidden_from_enterprise), *wanted.clauses())
+        asked = asked.where(visible(caller, SEEN), *wanted.clauses())
         if before is not None:
             at, last = before
             asked = asked.where(or_(ALERT.c.opened_at < at, and_(ALERT.c.opened_at == at, ALERT.c.id < last)))

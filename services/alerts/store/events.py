@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session
 
-from services.alerts.store.alerts import scope
 from services.alerts.store.peer_notices import received
 from services.alerts.store.routing_tables import RECIPIENT
 from services.alerts.store.tables import OUTBOX
-from shared.access import Caller, Role
+from shared.access import Caller, Columns, Subject, sees, visible
 from shared.domain.events import ALERTS
 
 
@@ -29,39 +28,38 @@ class Said:
     region: str | None
     value: bytes
     recipients: frozenset[str] = frozenset()
+    kind: str | None = None
 
 
 def said_after(
     session: Session, after: int, *, limit: int, caller: Caller | None = None, until: int | None = None
 ) -> list[Said]:
     """Events behind `after` in order; with a caller only those in its scope."""
-    asked = select(OUTBOX.c.stream_no, OUTBOX.c.credit_code, OUTBOX.c.region, OUTBOX.c.value, OUTBOX.c.notice_id)
+    asked = select(
+        OUTBOX.c.stream_no, OUTBOX.c.credit_code, OUTBOX.c.region, OUTBOX.c.value, OUTBOX.c.notice_id, OUTBOX.c.kind
+    )
     asked = asked.where(OUTBOX.c.topic == ALERTS, OUTBOX.c.stream_no > after, OUTBOX.c.value.is_not(None))
     asked = asked.where(OUTBOX.c.region.is_not(None))
     if until is not None:
         asked = asked.where(OUTBOX.c.stream_no <= until)
     if caller is not None:
-        asked = asked.where(_heard(caller))
+        asked = asked.where(_visible(caller))
     rows: Sequence[Any] = session.connection().execute(asked.order_by(OUTBOX.c.stream_no).limit(limit)).all()
     to = _recipients(session, [row.notice_id for row in rows if row.notice_id])
     return [
-        Said(row.stream_no, row.credit_code, row.region, bytes(row.value), to.get(row.notice_id, frozenset()))
+        Said(row.stream_no, row.credit_code, row.region, bytes(row.value), to.get(row.notice_id, frozenset()), row.kind)
         for row in rows
     ]
 
 
-def sees(caller: Caller, said: Said) -> bool:
-    """The same scope as `_heard` has in SQL."""
-    if caller.role is Role.ENTERPRISE and not said.recipients.isdisjoint(caller.credit_codes):
-        return True
-    return caller.sees(credit_code=said.credit_code, region=said.region)
+def seen(caller: Caller, said: Said) -> bool:
+    """The same rule as `_visible` has in SQL."""
+    return sees(caller, Subject(said.credit_code, said.region, said.kind, recipients=said.recipients))
 
 
-def _heard(caller: Caller) -> ColumnElement[bool]:
-    mine = scope(caller, OUTBOX)
-    if caller.role is Role.ENTERPRISE:
-        return or_(mine, OUTBOX.c.notice_id.in_(received(caller.credit_codes)))
-    return mine
+def _visible(caller: Caller) -> ColumnElement[bool]:
+    mine = OUTBOX.c.notice_id.in_(received(caller.credit_codes))
+    return visible(caller, Columns(OUTBOX.c.credit_code, OUTBOX.c.region, OUTBOX.c.kind, received=mine))
 
 
 def _recipients(session: Session, notice_ids: Sequence[str]) -> dict[str, frozenset[str]]:

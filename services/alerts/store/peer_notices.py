@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, false, insert, or_, select, true
+from sqlalchemy import ColumnElement, Row, and_, insert, or_, select
 from sqlmodel import Session
 
 from services.alerts.domain.peer import ONE_A_TOPIC, Decision, Former, Outcome, Topic
 from services.alerts.store.routing_tables import NOTICE, RECIPIENT
 from services.alerts.store.tables import ENDPOINT, OUTBOX
-from shared.access import Caller, Role
+from shared.access import Caller, Columns, Role, divisions_above, visible
 from shared.database import OUTBOX_WRITTEN
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS
@@ -116,13 +116,8 @@ def received(codes: Sequence[str]) -> Any:
 
 def _visible(caller: Caller, outcome: Outcome) -> ColumnElement[bool]:
     """A notice: its recipients, and officers whose division meets its area. A draft: officers whose division holds it."""
-    if caller.sees_all:
-        return true()
-    if caller.role is Role.ENTERPRISE and outcome is Outcome.NOTICE:
-        return NOTICE.c.id.in_(received(caller.credit_codes))
-    if caller.role is Role.OFFICER and caller.region:
-        inside = NOTICE.c.area.startswith(caller.region, autoescape=True)
-        if outcome is Outcome.DRAFT:
-            return inside
-        return or_(inside, NOTICE.c.area.in_([caller.region[:digits] for digits in (2, 4, 6)]))
-    return false()
+    mine = NOTICE.c.id.in_(received(caller.credit_codes)) if outcome is Outcome.NOTICE else None
+    inside = visible(caller, Columns(None, NOTICE.c.area, received=mine))
+    if caller.role is Role.OFFICER and outcome is Outcome.NOTICE:
+        return or_(inside, NOTICE.c.area.in_(divisions_above(caller)))
+    return inside

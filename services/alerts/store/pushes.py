@@ -8,14 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
-from services.alerts.store.alerts import scope
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
-from shared.access import Caller, Role
+from shared.access import Caller, Columns, visible
 from shared.domain.errors import Conflict, NotFound
 
 
@@ -188,11 +187,7 @@ class PushStore:
 
 def owned(caller: Caller) -> ColumnElement[bool]:
     """Endpoints (and deliveries joined to them) of the caller. An officer's are those of divisions inside the own."""
-    if caller.sees_all:
-        return true()
-    if caller.role in (Role.ENTERPRISE, Role.OFFICER):
-        return scope(caller, ENDPOINT)
-    return false()
+    return visible(caller, Columns(ENDPOINT.c.credit_code, ENDPOINT.c.region, state_only=True))
 
 
 def delivery(row: Row[Any], attempts: Sequence[Row[Any]]) -> dict[str, Any]:

@@ -10,13 +10,16 @@ from sqlmodel import Session
 
 from services.alerts.domain.alert import ENDED, Status
 from services.alerts.domain.catalogue import Level, Stage
+from services.alerts.store.alerts import SEEN
 from services.alerts.store.tables import ALERT
+from shared.access import Caller, visible
 
 
-def counts(session: Session, inside: str) -> dict[str, Any]:
-    """Alerts of a division prefix: in all, not ended, and by what they are."""
+def counts(session: Session, caller: Caller, inside: str) -> dict[str, Any]:
+    """Alerts of a division prefix that the caller sees: in all, not ended, and by what they are."""
     columns = (ALERT.c.kind, ALERT.c.stage, ALERT.c.level, ALERT.c.status)
-    asked = select(*columns, func.count().label("n")).where(ALERT.c.region.startswith(inside, autoescape=True))
+    asked = select(*columns, func.count().label("n")).where(visible(caller, SEEN))
+    asked = asked.where(ALERT.c.region.startswith(inside, autoescape=True))
     rows = session.connection().execute(asked.group_by(*columns)).all()
     by: dict[str, Counter[str]] = {name: Counter() for name in ("kind", "stage", "level", "status")}
     for row in rows:

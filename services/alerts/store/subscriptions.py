@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, false, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.quiet import Quiet, read_quiet
 from services.alerts.domain.subscription import Facts, Filter, Subscription, matches
 from services.alerts.store.routing_tables import SUBSCRIPTION
-from shared.access import Caller, Role
+from shared.access import Caller, Columns, visible
 from shared.domain.errors import NotFound
 from shared.domain.identity import new_id
 
@@ -100,11 +100,7 @@ def subscription(row: Row[Any]) -> dict[str, Any]:
 
 
 def _visible(caller: Caller) -> ColumnElement[bool]:
-    if caller.sees_all:
-        return true()
-    if caller.role is Role.OFFICER and caller.region:
-        return SUBSCRIPTION.c.region.startswith(caller.region, autoescape=True)
-    return false()
+    return visible(caller, Columns(None, SUBSCRIPTION.c.region, state_only=True))
 
 
 def _values(wish: Wish) -> dict[str, Any]:

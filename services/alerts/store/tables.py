@@ -18,13 +18,14 @@ class AlertsTable(SQLModel):
 
 
 class AlertsOutbox(OutboxColumns, AlertsTable, table=True):
-    """`credit_code` and `region`: whose event it is, so that event lists filter in SQL. A hidden one has no code; a peer
-    notice has recipients instead (`peer_notice_recipient`); one without region is for services only."""
+    """`credit_code`, `region`, `kind`: whose event it is and of which risk, so that event lists filter in SQL. A hidden one
+    has no code; a peer notice has recipients instead (`peer_notice_recipient`); one without region is for services only."""
 
     __tablename__ = "outbox"
     credit_code: str | None = Field(default=None, index=True)
     region: str | None = Field(default=None, index=True)
     notice_id: str | None = Field(default=None, index=True)
+    kind: str | None = None
 
 
 class AlertsProgress(ProgressColumns, AlertsTable, table=True):

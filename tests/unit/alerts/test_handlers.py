@@ -84,13 +84,21 @@ def test_what_is_historical_or_muted_or_unknown_is_kept_and_pushed_only_to_whom_
     desk.take(
         a_risk(id="rsk_h", historical=True),
         a_risk(id="rsk_m", kind="data.offline", condition="short", muted="area_outage"),
-        a_risk(id="rsk_u", kind="data.suspect", condition="flat"),
+        a_risk(id="rsk_u", kind="data.mystery", condition="flat"),
     )
     assert [(p.endpoint_id, p.reason) for p in desk.pushes()] == [(county, "first")]
     assert desk.alert("rsk_h").level == "yellow" and desk.alert("rsk_m").level == "blue"
-    assert desk.alert("rsk_u").rule == "unknown@1" and desk.alert("rsk_u").risk.kind == "data.suspect"
+    assert desk.alert("rsk_u").rule == "unknown@1" and desk.alert("rsk_u").risk.kind == "data.mystery"
     hidden = {json.loads(row.value)["data"]["kind"]: row.credit_code for row in desk.said()}
-    assert hidden == {"emission.exceeded": ENTERPRISE, "data.offline": ENTERPRISE, "data.suspect": None}
+    assert hidden == {"emission.exceeded": ENTERPRISE, "data.offline": ENTERPRISE, "data.mystery": None}
+
+
+def test_a_suspicion_is_pushed_to_no_endpoint_unasked(desk: Desk) -> None:
+    """The owner of an endpoint may lack the scope; a subscription is made with it."""
+    desk.endpoint("https://county.example/", region="150102")
+    desk.take(a_risk(id="rsk_s", kind="data.suspect", condition="flat"))
+    assert desk.alert("rsk_s").hidden_from_enterprise
+    assert desk.pushes() == []
 
 
 def test_acknowledging_stops_what_is_pending_but_not_a_later_raise(desk: Desk) -> None:
