@@ -26,6 +26,12 @@ class Metrics:
         self.gateway_closed = Counter(
             "yujing_gateway_closed", "Connections that the gateway closed", ["reason"], registry=r
         )
+        self.gateway_refused = Counter(
+            "yujing_gateway_refused", "Frames not taken, kept in quarantine or not", ["reason"], registry=r
+        )
+        self.gateway_brakes = Counter(
+            "yujing_gateway_brakes", "Addresses and points slowed down for wrong passwords", ["scope"], registry=r
+        )
         self.gateway_frames = Counter("yujing_gateway_frames", "Frames cut, by fault", ["fault"], registry=r)
         self.stage_last = Gauge(
             "yujing_pipeline_last_event_timestamp_seconds", "When a stage last handled something", ["stage"], registry=r

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 from shared.hj212.frame import Cut, Fault, Framer
 
+from .brake import network_of
 from .limits import Limits
 
 STOPPING = "stopping"
@@ -60,7 +61,13 @@ class Connection(asyncio.Protocol):
         self._begun_at: float | None = None  # when the unfinished frame began
         self._settled = True
         self.heard_at = owner.now()
-        self.address = ""
+        self.address = self.network = ""
+        self.proven: dict[str, str] = {}  # point → seal of the password that was right here
+        self.guessing = False
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
 
     @property
     def unanswered(self) -> int:
@@ -71,6 +78,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else "unknown"
+        self.network = network_of(self.address)
         if not self._owner.welcome(self):
             self._ended = True
             self._transport.abort()

@@ -1,13 +1,14 @@
 """What one cut of the stream is: a packet of a registered point, a notice, an answer, or something for quarantine.
 
-Decides from the frame and the look-up alone; appending and answering are others' work (DOMAIN §1.5). Before the password
-fits nothing is acknowledged; after it what cannot be used is acknowledged too, once its quarantine record is durable.
+Decides from the frame, the look-up and the check of its password; appending and answering are others' work (DOMAIN
+§1.5). Before the password fits nothing is acknowledged; after it what cannot be used is acknowledged too, once its
+quarantine record is durable.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -22,6 +23,7 @@ from shared.hj212.packet import MN_LONGEST, Malformed, Packet, Wrong, parse
 from shared.register import Point
 from shared.runtime.directory import Directory
 
+from .brake import Scope
 from .documents import Document, of_data, of_notice
 
 REASONS = {
@@ -58,8 +60,27 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A password that was checked. Not `compared`: too many were wrong before, and whether it is right stays unknown.
+    `braked`: what is slowed down by that."""
+
+    right: bool
+    compared: bool = True
+    braked: Scope | None = None
+
+
+Check = Callable[[str, str | None, str, str], Checked]  # point, password given, password registered and its seal
+
+
+def compared(_mn: str, given: str | None, password: str, _seal: str) -> Checked:
+    """A check that counts nothing."""
+    return Checked(given is not None and compare_digest(given.encode(), password.encode()))
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
-    """For quarantine. `packet` only when it is a registered point's own and may be acknowledged."""
+    """For quarantine. `packet` only when it is a registered point's own and may be acknowledged. `checked`: of a refusal
+    by its password."""
 
     reason: QuarantineReason
     detail: str
@@ -67,12 +88,13 @@ class Refused:
     password: str | None = None
     registered: bool = False
     packet: Packet | None = None
+    checked: Checked | None = None
 
 
 Verdict = Data | Notice | Refused
 
 
-def judge(cut: Cut, directory: Directory, field_now: datetime) -> Verdict:
+def judge(cut: Cut, directory: Directory, field_now: datetime, check_password: Check = compared) -> Verdict:
     """The verdict on one cut; raises Invalid when the point's password cannot be unsealed here."""
     fault = cut.fault
     if fault is not None and fault is not Fault.CRC_MODBUS:
@@ -93,14 +115,23 @@ def judge(cut: Cut, directory: Directory, field_now: datetime) -> Verdict:
     refusal = cut.refusal(strict=point.strict, dialect=_dialect(point))
     if refusal is not None:
         return _damaged(cut, refusal, directory)
+    password = directory.password(packet.mn)
+    if password is not None:
+        checked = check_password(packet.mn, packet.pw, password, point.sealed_password or "")
+        if not checked.right:
+            return _wrong_password(packet, checked)
     return _of_point(packet, directory, field_now)
 
 
-def _of_point(packet: Packet, directory: Directory, field_now: datetime) -> Verdict:
-    password = directory.password(packet.mn)
-    if password is not None and not _same(packet.pw, password):
+def _wrong_password(packet: Packet, checked: Checked) -> Refused:
+    if not checked.compared:
+        detail = "the password was not compared: too many were wrong before"
+    else:
         detail = "no password" if packet.pw is None else "another password than registered"
-        return Refused(QuarantineReason.PASSWORD, detail, packet.mn, packet.pw, registered=True)
+    return Refused(QuarantineReason.PASSWORD, detail, packet.mn, packet.pw, registered=True, checked=checked)
+
+
+def _of_point(packet: Packet, directory: Directory, field_now: datetime) -> Verdict:
     if packet.upload is None:
         return Notice(packet, of_notice(packet))
     found = Data(packet, of_data(packet))
@@ -128,10 +159,6 @@ def _said(pattern: re.Pattern[bytes], raw: bytes) -> str | None:
     found = pattern.search(raw[:512])
     text = found[1].decode("ascii", "replace").strip() if found else ""
     return text if text and text.isascii() and text.isprintable() else None
-
-
-def _same(given: str | None, password: str) -> bool:
-    return given is not None and compare_digest(given.encode(), password.encode())
 
 
 @cache

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.hj212.frame import MAX_FRAME
+
+from .brake import Budget
 
 ADDRESSES_KEPT = 10_000  # buckets of addresses that were quiet for an hour are forgotten beyond this
 
@@ -27,6 +29,9 @@ class Limits:
     strangers_in_all: int = 2_000
     claimed_an_hour: int = 1_000  # the same for frames that name a registered MN but do not prove it
     claimed_in_all: int = 20_000
+    passwords: Budget = field(default_factory=Budget)
+    reports_an_hour: int = 60  # of guessed passwords to operators, and log lines about them; all are counted
+    report_every_s: float = 600.0  # of one address or point
     notice_every_s: float = 60.0  # field time; logins and heartbeats of one point are logged no oftener
     alive_every_s: float = 15.0
     stop_s: float = 1.5  # for the answers that are under way

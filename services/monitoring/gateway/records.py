@@ -31,10 +31,18 @@ def packet(document: Document, raw: bytes | None, *, received_at: datetime, regi
     return NewRecord(document["mn"], encode(document), headers)
 
 
-def quarantine(refused: Refused, raw: bytes, *, address: str, received_at: datetime, sealer: Sealer) -> NewRecord:
-    """What could not be used, as it came."""
+def quarantine(
+    refused: Refused,
+    raw: bytes,
+    *,
+    address: str,
+    received_at: datetime,
+    sealer: Sealer,
+    guessing: Document | None = None,
+) -> NewRecord:
+    """What could not be used, as it came. `guessing`: what operators are to be warned of, in the words of the detector."""
     sealed = sealer.seal(refused.password, SEALED_FOR) if refused.password else None
-    document = {
+    document: Document = {
         "reason": refused.reason.value,
         "mn": refused.mn,
         "received_at": rfc3339(received_at),
@@ -45,4 +53,6 @@ def quarantine(refused: Refused, raw: bytes, *, address: str, received_at: datet
         "detail": refused.detail,
         "put_back_of": None,
     }
+    if guessing is not None:
+        document["guessing"] = guessing
     return NewRecord(refused.mn or address, encode(document))

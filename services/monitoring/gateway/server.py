@@ -13,6 +13,7 @@ from functools import partial
 
 import structlog
 
+from services.monitoring.domain.quarantine import QuarantineReason
 from shared.domain.clock import monotonic_s
 from shared.domain.errors import Invalid
 from shared.domain.events import PACKETS, QUARANTINE
@@ -24,6 +25,8 @@ from shared.runtime.service import Context
 from . import records
 from .appending import Appender
 from .connection import STOPPING, Connection, Slot
+from .documents import Document
+from .guarding import Guard
 from .judging import Data, Notice, Refused, judge
 from .limits import Cap, Limits
 
@@ -51,6 +54,9 @@ class Gateway:
         self._strangers = Cap(self.limits.strangers_an_hour, self.limits.strangers_in_all, monotonic)
         self._claimed = Cap(self.limits.claimed_an_hour, self.limits.claimed_in_all, monotonic)
         metrics = context.metrics
+        self._guard = Guard(metrics, self.limits, monotonic)
+        self._refused = {reason: metrics.gateway_refused.labels(reason.value) for reason in QuarantineReason}
+        self._not_compared = metrics.gateway_refused.labels("not-compared")
         self._open = metrics.gateway_connections
         self._frames = {fault: metrics.gateway_frames.labels(fault.value) for fault in Fault}
         self._good = metrics.gateway_frames.labels("none")
@@ -105,11 +111,11 @@ class Gateway:
 
     def take(self, connection: Connection, cuts: Sequence[Cut]) -> None:
         """What a connection cut, in its order."""
-        now = self._context.clock.field_now()
+        now, check = self._context.clock.field_now(), partial(self._guard.check, connection)
         for cut in cuts:
             (self._good if cut.fault is None else self._frames[cut.fault]).inc()
             try:
-                verdict = judge(cut, self._context.directory, now)
+                verdict = judge(cut, self._context.directory, now, check)
             except Invalid as wrong:
                 self._unopened(wrong)
                 continue
@@ -119,6 +125,8 @@ class Gateway:
                 self._notice(connection, verdict, now)
             else:
                 self._refuse(connection, verdict, cut, now)
+        if self._guard.must_close(connection) and not connection.ended:
+            connection.drop("guessing")
 
     # what becomes of a cut
     def _data(self, connection: Connection, found: Data, cut: Cut, now: datetime) -> None:
@@ -143,16 +151,37 @@ class Gateway:
         self._put(PACKETS, record, partial(self._notice_landed, slot, mn, now))
 
     def _refuse(self, connection: Connection, verdict: Refused, cut: Cut, now: datetime) -> None:
+        self._count(verdict)
         proven = verdict.packet is not None
         cap = self._claimed if verdict.registered else self._strangers
         if not proven and not cap.admits(connection.address):
             self._outcome["capped"].inc()
             return
         record = records.quarantine(
-            verdict, cut.raw, address=connection.address, received_at=now, sealer=self._context.sealer
+            verdict,
+            cut.raw,
+            address=connection.address,
+            received_at=now,
+            sealer=self._context.sealer,
+            guessing=self._guessing(connection, verdict),
         )
         answer = reply(verdict.packet) if verdict.packet is not None else None
         self._put(QUARANTINE, record, partial(self._landed, connection.expect(answer), "quarantined"))
+
+    def _count(self, verdict: Refused) -> None:
+        """Every refusal, also those of which nothing is kept."""
+        if verdict.checked is not None and not verdict.checked.compared:
+            self._not_compared.inc()
+        else:
+            self._refused[verdict.reason].inc()
+
+    def _guessing(self, connection: Connection, verdict: Refused) -> Document | None:
+        """The report that this refusal carries to operators, if one is due."""
+        scope = verdict.checked.braked if verdict.checked else None
+        if scope is None or verdict.mn is None:
+            return None
+        subject = self._guard.report_due(connection, verdict.mn, scope)
+        return None if subject is None else {"scope": scope.value, "subject": subject}
 
     def _unopened(self, wrong: Invalid) -> None:
         """The secret key here is not the one that sealed the register: no packet can be checked, none is answered."""
