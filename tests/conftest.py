@@ -11,7 +11,7 @@ import structlog
 
 from tests.support.servers import KafkaServer, PostgresServer, find_kafka, find_postgres, kafka_broker, postgres_server
 
-TIERS = ("unit", "contract", "integration", "e2e")
+TIERS = ("unit", "contract", "integration", "e2e", "fuzz")
 # as the product prints them: structlog's own default draws every local of every frame, a minute for a deep document
 structlog.configure(
     processors=[

@@ -153,4 +153,4 @@ def _known(good: Any) -> list[bytes]:
         if isinstance(good, dict)
         else []
     )
-    return [*bare, *found, *more, dumped({text: 1 for text in ODD_TEXTS[:10]})]
+    return [*bare, *found, *more, dumped(dict.fromkeys(ODD_TEXTS[:10], 1))]

@@ -98,7 +98,7 @@ class Requests(WebEntrance):
             raise Broken(f"no answer from the stream: {wrong!r}") from wrong
 
     def _exchanged(self, request: bytes) -> str:
-        path = (request.split(b" ", 2) + [b"", b""])[1].decode("latin-1")
+        path = [*request.split(b" ", 2), b"", b""][1].decode("latin-1")
         try:
             with socket.create_connection(("127.0.0.1", self.site.process_of(path).http_port), ANSWER_S) as line:
                 answers = _sent(line, request)

@@ -1,0 +1,159 @@
+"""One entrance fuzzed for a while: known inputs first, then made ones, the oracle after every batch; on a failure the
+smallest input that still fails is looked for, shown, and written to a file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from time import monotonic
+
+from tests.fuzz.inputs import Broken, Entrance, Input
+from tests.fuzz.mutations import smaller
+from tests.fuzz.oracle import Oracle
+from tests.fuzz.site import Site
+from tests.fuzz.web import Unsendable
+
+SLICE_S = 2.0  # of made inputs, between two questions to the oracle
+MOST_KNOWN = 100  # of known inputs between two questions
+SHRINK_S = 20.0
+TRIALS = 24  # products started anew to find the one input of a batch that did it
+
+Make = Callable[[Site, Oracle], Entrance]
+Fresh = Callable[[], AbstractContextManager[Site]]
+
+
+@dataclass
+class Tally:
+    """What one entrance was given and what became of it."""
+
+    entrance: str
+    shape: str
+    seed: int
+    outcomes: Counter[str] = field(default_factory=Counter)
+    tried: int = 0
+    seconds: float = 0.0
+    grown: int = 0
+
+    def line(self) -> str:
+        rate = self.tried / self.seconds if self.seconds else 0.0
+        shown = ", ".join(f"{outcome} {count}" for outcome, count in self.outcomes.most_common(12))
+        grown = f"{self.grown / 2**20:+.0f} MB"
+        return f"{self.shape:11} {self.entrance:9} {self.tried:6} inputs {rate:6.0f}/s {grown:>8}  {shown}"
+
+
+class Fuzzer:
+    """Fuzzes one entrance of one product."""
+
+    def __init__(self, make: Make, site: Site, oracle: Oracle, *, tally: Tally, folder: Path, fresh: Fresh) -> None:
+        self._make = make
+        self._entrance = make(site, oracle)
+        self._oracle = oracle
+        self._tally = tally
+        self._folder = folder
+        self._fresh = fresh
+
+    def run(self, seconds: float) -> None:
+        """Fails with the smallest input found that breaks the product."""
+        began = monotonic()
+        try:
+            for batch in self._batches(began + seconds):
+                self._try(batch)
+        finally:
+            self._tally.seconds += monotonic() - began
+            self._tally.grown = self._oracle.growth()
+
+    def _batches(self, until: float) -> Iterator[Iterator[Input]]:
+        known = list(self._entrance.known())
+        for start in range(0, len(known), MOST_KNOWN):
+            yield iter(known[start : start + MOST_KNOWN])
+        random = Random(f"{self._tally.seed}:{self._entrance.name}")
+        while monotonic() < until:
+            yield self._made(random, min(until, monotonic() + SLICE_S))
+
+    def _made(self, random: Random, until: float) -> Iterator[Input]:
+        while monotonic() < until:
+            yield self._entrance.make(random)
+
+    def _try(self, batch: Iterator[Input]) -> None:
+        sent: list[Input] = []
+        try:
+            for one in batch:
+                sent.append(one)
+                self._tally.tried += 1
+                self._tally.outcomes[outcome(self._entrance, one)] += 1
+        except Broken as wrong:
+            self._fail(self._shrunk(sent[-1], self._breaks_here, SHRINK_S), sent, str(wrong))
+        try:
+            self._tally.outcomes.update(self._entrance.settle())
+            self._oracle.healthy(sets_aside=self._entrance.sets_aside)
+        except Broken as wrong:
+            self._fail(self._blamed(sent), sent, str(wrong))
+
+    def _breaks_here(self, one: Input) -> bool:
+        """Whether this input alone is answered wrongly now."""
+        try:
+            outcome(self._entrance, one)
+        except Broken:
+            return True
+        return False
+
+    def _breaks_anew(self, inputs: Sequence[Input]) -> bool:
+        """Whether these inputs break a product that was started for them."""
+        try:
+            with self._fresh() as site:
+                oracle = Oracle(site)
+                entrance = self._make(site, oracle)
+                for one in inputs:
+                    outcome(entrance, one)
+                list(entrance.settle())
+                oracle.healthy(sets_aside=entrance.sets_aside)
+        except Broken:
+            return True
+        return False
+
+    def _blamed(self, sent: Sequence[Input]) -> Input | None:
+        """The one input of the batch that does it, found by halves; None when it takes more than one, or chance."""
+        suspects, trials = list(sent), TRIALS
+        while len(suspects) > 1 and trials > 0:
+            half = len(suspects) // 2
+            trials -= 2
+            if self._breaks_anew(suspects[:half]):
+                suspects = suspects[:half]
+            elif self._breaks_anew(suspects[half:]):
+                suspects = suspects[half:]
+            else:
+                return None
+        return suspects[0] if len(suspects) == 1 else None
+
+    def _shrunk(self, one: Input, breaks: Callable[[Input], bool], seconds: float) -> Input:
+        """The same with as little payload as still breaks."""
+        until, found = monotonic() + seconds, True
+        while found and monotonic() < until:
+            found = False
+            for payload in smaller(one.payload or b""):
+                if monotonic() > until:
+                    break
+                if breaks(one.holding(payload)):
+                    one, found = one.holding(payload), True
+                    break
+        return one
+
+    def _fail(self, one: Input | None, batch: Sequence[Input], why: str) -> None:
+        """Fails; the input (or, when no single one does it, the batch) stands in a file."""
+        name = f"{self._tally.shape}-{self._tally.entrance}-seed-{self._tally.seed}"
+        path = self._folder / f"{name}.txt"
+        path.write_text("\n".join(map(repr, [one] if one else batch)), encoding="utf-8", errors="backslashreplace")
+        shown = one.shown() if one else f"no single one of these {len(batch)} does it alone on a new product"
+        raise AssertionError(f"{why}\ninput: {shown}\nwhole: {path}\nagain: make fuzz SEED={self._tally.seed}")
+
+
+def outcome(entrance: Entrance, one: Input) -> str:
+    try:
+        return entrance.send(one)
+    except Unsendable:
+        return "not sendable"
