@@ -33,7 +33,6 @@ from services.monitoring.store.register import Site, lock_points
 from services.monitoring.store.risks import open_risks_of_point
 from services.monitoring.store.values import (
     Key,
-    chunks,
     first_window,
     forget_instants,
     has_instants_before,
@@ -44,6 +43,7 @@ from services.monitoring.store.verdicts import OutletKey, windows_decided_betwee
 from shared.database import Database
 from shared.domain.clock import Clock
 from shared.domain.errors import Conflict
+from shared.sql import chunks
 
 AT_ONCE = 200  # due rows in one transaction
 MOST_PASSES = 5_000  # a tick ends some day even if work begets work

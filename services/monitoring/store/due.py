@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, tuple_
 from sqlmodel import Session
 
 from services.monitoring.store.tables import ALIVE, DOWNTIME, DUE
-from services.monitoring.store.upsert import upsert, write_many
+from shared.sql import upsert, write_many
 
 HOUR, DAY, RUNNING, RUNNING_DAY, REDO, UNKNOWN = "hour", "day", "running", "running-day", "redo", "unknown"
 DueKey = tuple[str, str, int]  # MN, kind, start

@@ -13,8 +13,8 @@ from sqlmodel import Session
 
 from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
 from services.monitoring.store.tables import KEPT
-from services.monitoring.store.upsert import embedded
 from shared.ports import Record
+from shared.sql import embedded
 
 COMES_BACK = timedelta(days=7)  # a stranger's packets wait this long for their point to be registered
 

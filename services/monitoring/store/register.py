@@ -16,8 +16,6 @@ from sqlmodel import Session
 from services.monitoring.domain.verdict import Bound
 from services.monitoring.domain.windows import DAY_S, day_start_s, shanghai_date
 from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT, STATE
-from services.monitoring.store.upsert import embedded, insert_new, upsert
-from services.monitoring.store.values import chunks
 from shared.domain.identity import MN
 from shared.domain.pollutant import pollutant
 from shared.domain.quantity import scale
@@ -32,6 +30,7 @@ from shared.register import (
     read_permit,
     read_point,
 )
+from shared.sql import chunks, embedded, insert_new, upsert
 
 STATE_NAME = "register"
 KEPT_AT_MOST = 50_000  # points decoded and kept; beyond it we begin anew

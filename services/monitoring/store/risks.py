@@ -14,12 +14,11 @@ from sqlmodel import Session
 from services.monitoring.domain.episode import Known
 from services.monitoring.domain.windows import instant, seconds
 from services.monitoring.store.tables import RISK
-from services.monitoring.store.upsert import upsert
-from services.monitoring.store.values import chunks
 from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED, RISKS, Event
 from shared.domain.risk import Cleared, Risk, RiskState
 from shared.eventlog.outbox import Outbox
 from shared.runtime.metrics import Metrics
+from shared.sql import chunks, upsert
 
 SOURCE = "/monitoring"
 _NOT_STATE = ("revision", "changed_at", "why")

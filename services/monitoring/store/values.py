@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import delete, func, select, tuple_
 from sqlmodel import Session
@@ -13,10 +13,8 @@ from services.monitoring.domain.validity import Sample
 from services.monitoring.domain.verdict import Value
 from services.monitoring.domain.windows import HOUR_S
 from services.monitoring.store.tables import HEARD, VALUE
-from services.monitoring.store.upsert import write_many
+from shared.sql import chunks, write_many
 
-CHUNK = 400  # keys in one IN list
-T = TypeVar("T")
 Key = tuple[str, str, int]  # MN, period or averaging, start
 ValueTuple = tuple[str, str, int, str, int | None, int | None, str, str, str, int, str | None]
 
@@ -41,12 +39,6 @@ def write_heard(session: Session, heard: Mapping[str, int]) -> None:
     """Move each point's last-heard time on, never back."""
     arrays = _HEARD.format("SELECT * FROM unnest(%s::text[], %s::bigint[])")
     write_many(session, _HEARD.format("VALUES (?,?)"), arrays, list(heard.items()))
-
-
-def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
-    listed = list(items)
-    for at in range(0, len(listed), size):
-        yield listed[at : at + size]
 
 
 def values_of(session: Session, keys: Collection[Key]) -> dict[Key, dict[str, Value]]:

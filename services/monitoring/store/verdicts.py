@@ -15,8 +15,8 @@ from services.monitoring.domain.fault import tells
 from services.monitoring.domain.verdict import Status, multiple
 from services.monitoring.domain.windows import HOUR_S, LENGTH_S
 from services.monitoring.store.tables import DECISION, DISCHARGE
-from services.monitoring.store.upsert import insert_new, upsert
-from services.monitoring.store.values import Key, chunks
+from services.monitoring.store.values import Key
+from shared.sql import chunks, insert_new, upsert
 
 AVERAGINGS = ("hour", "day")
 HISTORICAL_S = 72 * HOUR_S  # seen so long after its end, a window is recorded, not warned of
