@@ -7,7 +7,7 @@ what is loaded to be changed is loaded with `.with_for_update()`. A database tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +20,6 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Integer,
-    LargeBinary,
-    Table,
     create_engine,
     event,
     text,
@@ -149,33 +147,6 @@ class Database:
 def _beyond_limits(wrong: DBAPIError) -> bool:
     """PostgreSQL's class 54: a value larger than an index or a statement holds. It comes again however long one waits."""
     return str(getattr(wrong.orig, "sqlstate", None) or "").startswith("54")
-
-
-def insert_all(session: Session, table: Table, rows: Sequence[Mapping[str, Any]], *, into: str | None = None) -> None:
-    """Many rows of the same columns at once: COPY on PostgreSQL, where single inserts take three times as long. `into`:
-    another table of the same columns."""
-    connection = session.connection()
-    if not rows:
-        return
-    if connection.dialect.name == "sqlite":
-        connection.execute(table.insert(), rows)
-        return
-    names = list(rows[0])
-    kept = [(name, _to_wire(table.c[name].type, connection.dialect)) for name in names]
-    statement = f'COPY "{into or table.name}" ({", ".join(_quoted(names))}) FROM STDIN'
-    with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
-        for row in rows:
-            copy.write_row([wire(row[name]) for name, wire in kept])
-
-
-def _quoted(names: Iterable[str]) -> list[str]:
-    return [f'"{name}"' for name in names]
-
-
-def _to_wire(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any]:
-    """How a value of this type goes over; bytes and texts as they are."""
-    process = kind.dialect_impl(dialect).bind_processor(dialect)
-    return process if process is not None and not isinstance(kind, LargeBinary) else lambda value: value
 
 
 def open_database(url: str | None, folder: Path, service: str) -> Database:

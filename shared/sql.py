@@ -1,4 +1,7 @@
-"""Many rows at once on both databases: SQLite and PostgreSQL share ON CONFLICT, SQLAlchemy has one of it for each."""
+"""Many keys and many rows, on both databases: chunks for IN lists, upserts, bulk copies.
+
+SQLite and PostgreSQL share ON CONFLICT, but SQLAlchemy has one of it for each; only PostgreSQL has COPY.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,19 @@ import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Dialect, LargeBinary, Table, text
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 
+T = TypeVar("T")
+Rows = Sequence[Mapping[str, object]]  # all of the same columns
 CHUNK = 400  # keys in one IN list
 WORTH_COPYING = 50  # rows; below, a staging table costs more than it saves
-T = TypeVar("T")
-Rows = Sequence[Mapping[str, object]]
 
 
 def embedded(session: Session) -> bool:
@@ -35,9 +37,9 @@ def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def upsert(session: Session, table: Table, rows: Rows) -> None:
-    """Insert, or replace all other columns of the row with this primary key."""
+    """Insert, or replace the columns that the rows name of the row with this primary key."""
     if rows:
-        session.connection().execute(_upsert(table, embedded(session)), rows)
+        session.connection().execute(_upsert(table, tuple(rows[0]), embedded(session)), rows)
 
 
 def insert_new(session: Session, table: Table, rows: Rows) -> None:
@@ -46,7 +48,32 @@ def insert_new(session: Session, table: Table, rows: Rows) -> None:
         session.connection().execute(_insert_new(table, embedded(session)), rows)
 
 
-def write_many(session: Session, sqlite: str, postgres: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def bulk_upsert(session: Session, table: Table, rows: Rows) -> None:
+    """`upsert` of thousands of rows; no key may occur twice among them."""
+    if len(rows) < WORTH_COPYING or embedded(session):
+        upsert(session, table, rows)
+    else:
+        _upsert_by_copy(session, table, rows)
+
+
+def bulk_insert(session: Session, table: Table, rows: Rows, *, into: str | None = None) -> None:
+    """Insert many rows: COPY on PostgreSQL, where single inserts take three times as long. `into`: another table of the
+    same columns."""
+    if not rows:
+        return
+    connection = session.connection()
+    if embedded(session):
+        connection.execute(table.insert(), rows)
+        return
+    names = list(rows[0])
+    columns = [(name, _to_wire(table, name, connection.dialect)) for name in names]
+    statement = f'COPY "{into or table.name}" ({", ".join(_quoted(names))}) FROM STDIN'
+    with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+        for row in rows:
+            copy.write_row([to_wire(row[name]) for name, to_wire in columns])
+
+
+def write_many(session: Session, sqlite: str, postgres: str, rows: Sequence[tuple[object, ...]]) -> None:
     """The hot path: one prepared statement; PostgreSQL gets its columns as arrays (`unnest`)."""
     if not rows:
         return
@@ -57,15 +84,30 @@ def write_many(session: Session, sqlite: str, postgres: str, rows: Sequence[tupl
         connection.exec_driver_sql(postgres, tuple(list(column) for column in zip(*rows, strict=True)))
 
 
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """A batch of thousands of rows without the search for reference cycles, which would take half of its time.
+
+    For about a second at most: what a batch allocates is freed by reference counts alone; collection goes on after it.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _insert(table: Table, sqlite: bool) -> SqliteInsert | PostgresInsert:
     return sqlite_insert(table) if sqlite else postgres_insert(table)
 
 
 @cache
-def _upsert(table: Table, sqlite: bool) -> SqliteInsert | PostgresInsert:
+def _upsert(table: Table, names: tuple[str, ...], sqlite: bool) -> SqliteInsert | PostgresInsert:
     statement = _insert(table, sqlite)
     keys = [column.name for column in table.primary_key.columns]
-    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    changed = {name: statement.excluded[name] for name in names if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
@@ -74,43 +116,15 @@ def _insert_new(table: Table, sqlite: bool) -> SqliteInsert | PostgresInsert:
     return _insert(table, sqlite).on_conflict_do_nothing()
 
 
-def bulk_insert(session: Session, table: Table, rows: Rows, *, into: str | None = None) -> None:
-    """Many rows of the same columns at once: COPY on PostgreSQL, where single inserts take three times as long. `into`:
-    another table of the same columns."""
-    if not rows:
-        return
-    connection = session.connection()
-    if embedded(session):
-        connection.execute(table.insert(), rows)
-        return
-    columns = [(name, _to_wire(table.c[name].type, connection.dialect)) for name in rows[0]]
-    statement = f'COPY "{into or table.name}" ({_quoted(rows[0])}) FROM STDIN'
-    with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
-        for row in rows:
-            copy.write_row([to_wire(row[name]) for name, to_wire in columns])
-
-
-def bulk_upsert(session: Session, table: Table, rows: Rows) -> None:
-    """Insert, or replace the columns that the rows name; many rows go through a staging table on PostgreSQL."""
-    if not rows:
-        return
-    if len(rows) >= WORTH_COPYING and not embedded(session):
-        _copy_over(session, table, rows)
-        return
-    statement = _insert(table, embedded(session))
-    keys = [column.name for column in table.primary_key.columns]
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
-
-
-def _copy_over(session: Session, table: Table, rows: Rows) -> None:
+def _upsert_by_copy(session: Session, table: Table, rows: Rows) -> None:
     """PostgreSQL: into a staging table by COPY, and from there in one statement."""
     connection, staging = session.connection(), f"staging_{table.name}"
     connection.execute(text(f'CREATE TEMP TABLE IF NOT EXISTS {staging} (LIKE "{table.name}") ON COMMIT DELETE ROWS'))
     connection.execute(text(f"TRUNCATE {staging}"))
     bulk_insert(session, table, rows, into=staging)
-    columns, keys = _quoted(rows[0]), _quoted(column.name for column in table.primary_key.columns)
-    changed = ", ".join(f'"{name}" = excluded."{name}"' for name in rows[0])
+    columns = ", ".join(_quoted(rows[0]))
+    keys = ", ".join(_quoted(column.name for column in table.primary_key.columns))
+    changed = ", ".join(f"{name} = excluded.{name}" for name in _quoted(rows[0]))
     connection.execute(
         text(
             f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} FROM {staging} '
@@ -119,23 +133,12 @@ def _copy_over(session: Session, table: Table, rows: Rows) -> None:
     )
 
 
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
+def _quoted(names: Iterable[str]) -> list[str]:
+    return [f'"{name}"' for name in names]
 
 
-def _to_wire(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any]:
-    """How a value of this type is written; bytes and texts as they are."""
+def _to_wire(table: Table, name: str, dialect: Dialect) -> Callable[[object], object]:
+    """How a value of this column is written; bytes and texts as they are."""
+    kind = table.c[name].type
     process = kind.dialect_impl(dialect).bind_processor(dialect)
     return process if process is not None and not isinstance(kind, LargeBinary) else lambda value: value
-
-
-@contextmanager
-def gc_paused() -> Iterator[None]:
-    """No search for reference cycles while a batch of thousands of rows is made (half of its time): a second at most."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()

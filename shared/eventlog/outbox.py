@@ -14,11 +14,12 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, Table, insert
 from sqlmodel import Field, Session, SQLModel
 
-from shared.database import OUTBOX_WRITTEN, UtcDateTime, WideInteger, insert_all
+from shared.database import OUTBOX_WRITTEN, UtcDateTime, WideInteger
 from shared.domain.errors import Invalid
 from shared.domain.events import Event
 from shared.eventlog.codec import encode_event
 from shared.ports import LARGEST_BYTES
+from shared.sql import bulk_insert
 
 LARGEST_VALUE = LARGEST_BYTES - 64 * 1024  # key, headers and the log's own frame beside it
 
@@ -67,7 +68,7 @@ class Outbox:
                 {**shared, "key": key, "event_id": event.id, "value": _sendable(encode_event(event))}
                 for key, event in events
             ]
-            insert_all(session, self._table, rows)
+            bulk_insert(session, self._table, rows)
             session.info[OUTBOX_WRITTEN] = True
 
     def put(

@@ -20,12 +20,12 @@ from services.permits.importing.documents import Document, documents
 from services.permits.importing.official_list import Entry, read_row
 from services.permits.importing.readers import Format, listed_rows, told_format
 from services.permits.store import imports as store
-from services.permits.store.batching import uncollected
 from services.permits.store.imports import ImportEntry, State
 from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import DomainError, Invalid, NotFound
 from shared.domain.identity import new_id
+from shared.sql import gc_paused
 
 log = structlog.get_logger(__name__)
 LIST_BATCH, DOCUMENT_BATCH = 1000, 100  # rows a transaction: about a second for either
@@ -98,7 +98,7 @@ class Importer:
 
     def _batch(self, name: str, rows: Sequence[Row], size: int) -> ImportEntry | None:
         """The next rows and how far it is then; None when the import is over."""
-        with self.database.transaction() as session, uncollected():
+        with self.database.transaction() as session, gc_paused():
             entry = store.find(session, name, lock=True)
             if entry is None or entry.state.value not in store.UNFINISHED:
                 return None

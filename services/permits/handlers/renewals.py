@@ -20,7 +20,6 @@ from services.permits.domain.risks import event_type, holder, permit_risk
 from services.permits.handlers import calendar as calendars
 from services.permits.handlers.publishing import SOURCE, Registrar
 from services.permits.store import register, renewals
-from services.permits.store.batching import uncollected
 from services.permits.store.renewals import FIRST, RenewalEntry
 from shared.database import Database
 from shared.domain.clock import shanghai_day
@@ -29,6 +28,7 @@ from shared.domain.events import DISCHARGE_SEEN, RISKS, Event
 from shared.domain.risk import Risk
 from shared.eventlog.codec import decode_event
 from shared.ports import Record
+from shared.sql import gc_paused
 
 log = structlog.get_logger(__name__)
 BATCH = 2000  # permits a transaction: about a second of work, so nobody waits long for the rows
@@ -131,7 +131,7 @@ def sweep_renewals(registrar: Registrar, database: Database, now: datetime) -> i
         look = Look(now.replace(microsecond=0), calendars.calendar(session))
     looked, place = 0, FIRST
     while True:
-        with database.transaction() as session, uncollected():
+        with database.transaction() as session, gc_paused():
             entries = renewals.due(session, today, limit=BATCH, after=place)
             if not entries:
                 break

@@ -10,8 +10,8 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from services.permits.domain.coverage_gap import GapAccount
-from services.permits.store.bulk import chunks, table_of, upsert
-from services.permits.store.tables import EnterpriseRow, GapRow
+from services.permits.store.tables import EnterpriseRow, GapRow, table_of
+from shared.sql import bulk_upsert, chunks
 
 GAP = table_of(GapRow)
 
@@ -44,7 +44,7 @@ def of_enterprise(session: Session, credit_code: str) -> list[str]:
 
 
 def save(session: Session, entries: Sequence[GapEntry]) -> None:
-    upsert(session, GapRow, [_row(entry) for entry in entries])
+    bulk_upsert(session, GAP, [_row(entry) for entry in entries])
 
 
 def look_again_in(session: Session, region: str, today: date) -> None:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 from sqlmodel import Session, col, select
 
-from services.permits.store.bulk import chunks, upsert
-from services.permits.store.tables import ReachRow
+from services.permits.store.tables import ReachRow, table_of
+from shared.sql import bulk_upsert, chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +28,4 @@ def find(session: Session, credit_codes: Iterable[str]) -> dict[str, Reach]:
 
 
 def save(session: Session, reaches: Sequence[Reach]) -> None:
-    upsert(session, ReachRow, [asdict(one) for one in reaches])
+    bulk_upsert(session, table_of(ReachRow), [asdict(one) for one in reaches])

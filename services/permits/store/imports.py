@@ -13,8 +13,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from services.permits.domain.import_report import Finding, Outcome
-from services.permits.store.bulk import table_of
-from services.permits.store.tables import ImportFindingRow, ImportRow
+from services.permits.store.tables import ImportFindingRow, ImportRow, table_of
 
 
 class State(StrEnum):

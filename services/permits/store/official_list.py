@@ -8,10 +8,9 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from services.permits.domain.permit import PermitHistory
-from services.permits.store.bulk import chunks, table_of, upsert
 from services.permits.store.register import EnterpriseEntry, find_permits
-from services.permits.store.tables import EnterpriseRow, PermitRow, PermitVersionRow
-from shared.database import insert_all
+from services.permits.store.tables import EnterpriseRow, PermitRow, PermitVersionRow, table_of
+from shared.sql import bulk_insert, bulk_upsert, chunks
 
 
 def enterprises(session: Session, codes: Iterable[str]) -> dict[str, EnterpriseEntry]:
@@ -55,7 +54,7 @@ def save_enterprises(session: Session, entries: Sequence[EnterpriseEntry]) -> No
         }
         for one in entries
     ]
-    upsert(session, EnterpriseRow, rows)
+    bulk_upsert(session, table_of(EnterpriseRow), rows)
 
 
 def save_permits(session: Session, changed: Sequence[tuple[PermitHistory, PermitHistory]]) -> None:
@@ -85,6 +84,5 @@ def save_permits(session: Session, changed: Sequence[tuple[PermitHistory, Permit
             for one in history.versions
             if one not in former.versions
         ]
-    upsert(session, PermitRow, rows)
-    if versions:
-        insert_all(session, table_of(PermitVersionRow), versions)
+    bulk_upsert(session, table_of(PermitRow), rows)
+    bulk_insert(session, table_of(PermitVersionRow), versions)

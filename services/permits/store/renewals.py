@@ -12,10 +12,10 @@ from sqlmodel import Session, col
 
 from services.permits.domain.obligation import Account, Book
 from services.permits.domain.renewal import Filing, Timeline
-from services.permits.store.bulk import chunks, table_of, upsert
 from services.permits.store.register import in_scope
-from services.permits.store.tables import EnterpriseRow, RenewalRow
+from services.permits.store.tables import EnterpriseRow, RenewalRow, table_of
 from shared.access import Caller
+from shared.sql import bulk_upsert, chunks
 
 RENEWAL, ENTERPRISE = table_of(RenewalRow), table_of(EnterpriseRow)
 R, E = RENEWAL.c, ENTERPRISE.c
@@ -65,7 +65,7 @@ def ending_by(session: Session, caller: Caller, last: date, *, limit: int, after
 
 
 def save(session: Session, entries: Sequence[RenewalEntry]) -> None:
-    upsert(session, RenewalRow, [_row(entry) for entry in entries])
+    bulk_upsert(session, RENEWAL, [_row(entry) for entry in entries])
 
 
 def look_again_at_ends(session: Session, first: date, last: date, today: date) -> int:

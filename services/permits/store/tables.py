@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Integer, LargeBinary, MetaData
+from sqlalchemy import JSON, BigInteger, Integer, LargeBinary, MetaData, Table
 from sqlmodel import Field, SQLModel
 
 from shared.database import UtcDateTime
@@ -19,6 +19,11 @@ class PermitsTable(SQLModel):
     """The tables of this service, apart from every other's."""
 
     metadata = MetaData()
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The table of a row class."""
+    return PermitsTable.metadata.tables[str(model.__tablename__)]
 
 
 class EnterpriseRow(PermitsTable, table=True):
