@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     kafka_topic_prefix: str = ""
     kafka_session_timeout_ms: int = Field(45_000, ge=1_000)
     allow_private_targets: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    push_ports: Annotated[frozenset[str], NoDecode] = frozenset()  # `scheme:port`, beside the ordinary ones
     field_clock: str | None = None
     max_batch: int = Field(500, ge=1, le=10_000)  # records a handler is given at once
     log_format: str = Field("auto", pattern="^(auto|json|text)$")
@@ -52,6 +53,12 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("push_ports", mode="before")
+    @classmethod
+    def _ports(cls, value: Any) -> Any:
+        entries = value.split(",") if isinstance(value, str) else value
+        return frozenset(_scheme_and_port(str(entry).strip()) for entry in entries if str(entry).strip())
 
     @model_validator(mode="before")
     @classmethod
@@ -105,6 +112,14 @@ class Settings(BaseSettings):
         if self.kafka_ca_file:
             arguments["ssl_cafile"] = str(self.kafka_ca_file)
         return arguments
+
+
+def _scheme_and_port(entry: str) -> str:
+    scheme, _, port = entry.partition(":")
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0
+    if scheme not in ("http", "https") or not 1 <= number <= 65535:
+        raise ValueError(f"{entry!r}: expected a scheme and a port such as http:80")
+    return f"{scheme}:{number}"
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -1,7 +1,8 @@
 """A webhook receiver with good and bad manners, on a thread of its own. Each path of it has its own mode and its own ledger.
 
 Modes: ok · hang-accept (takes the connection, never answers) · drip-head · drip-body · huge-body · gzip-bomb · redirect ·
-gone · limited:<Retry-After> · unavailable:<Retry-After> · fail-then-ok:<times> · bad-request · reset · garbage.
+gone · limited:<Retry-After> · unavailable:<Retry-After> · fail-then-ok:<times> · bad-request · reset · garbage ·
+typed:<Content-Type> (with the path's body in `bodies`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Receiver:
 
     tls: ssl.SSLContext | None = None
     modes: dict[str, str] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
     taken: list[Taken] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -118,7 +120,11 @@ class Receiver:
             before = sum(one.path == path for one in self.taken)
             self.taken.append(Taken(path, headers, body))
             self._changed.notify_all()
-        return await self._answer(self.modes.get(path, "ok"), before, writer)
+        mode = self.modes.get(path, "ok")
+        if mode.startswith("typed:"):
+            head = f"Content-Type: {mode.removeprefix('typed:')}\r\n"
+            return await _say(writer, 200, self.bodies[path], head)
+        return await self._answer(mode, before, writer)
 
     async def _answer(self, mode: str, before: int, writer: asyncio.StreamWriter) -> bool:
         name, _, argument = mode.partition(":")

@@ -30,12 +30,14 @@ def test_the_defaults_run_the_embedded_product() -> None:
         ({"YUJING_KAFKA_BOOTSTRAP": "k:9092", "YUJING_DATABASE_URL": "postgresql://x"}, "YUJING_SECRET_KEY"),
         ({"YUJING_HTTP_PORT": "eighty"}, "YUJING_HTTP_PORT"),
         ({"YUJING_ALLOW_PRIVATE_TARGETS": "10.0.0.0/99"}, "YUJING_ALLOW_PRIVATE_TARGETS"),
+        ({"YUJING_PUSH_PORTS": "https:444,80"}, "YUJING_PUSH_PORTS.*'80'"),
     ],
     ids=[
         "Kafka without PostgreSQL",
         "Kafka without a secret key",
         "a port that is no number",
         "a network that is none",
+        "a port without a scheme",
     ],
 )
 def test_what_contradicts_is_named(monkeypatch: pytest.MonkeyPatch, env: dict[str, str], named: str) -> None:
