@@ -8,26 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import pytest
 
-from tests.fuzz.oracle import Oracle
-from tests.fuzz.run import Fresh, Tally
+from tests.fuzz.run import Fuzzed, Tally
 from tests.fuzz.site import Site, distributed_site, embedded_site
 
 DEFAULT_SECONDS, DEFAULT_SEED = 32.0, 1
 TALLIES = pytest.StashKey[list[Tally]]()
-
-
-@dataclass(frozen=True)
-class Fuzzed:
-    """One product that runs, and how to start another like it."""
-
-    shape: str
-    site: Site
-    oracle: Oracle
-    fresh: Fresh
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +39,9 @@ def fuzzed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         folder = tmp_path_factory.mktemp(shape)
         return distributed_site(folder, kafka, postgres) if kafka and postgres else embedded_site(folder)
 
-    with fresh() as site:
-        yield Fuzzed(shape, site, Oracle(site), fresh)
+    made = Fuzzed(shape, fresh)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -77,9 +77,9 @@ class Frames:
             with socket.create_connection(address, ANSWER_S, source_address=(source, 0)) as line:
                 return _outcome(_exchange(line, payload, cut))
         except TimeoutError as late:
-            raise Broken(f"the gateway did not end the connection within {ANSWER_S} s\n{self._site.tail()}") from late
+            raise Broken(f"the gateway did not end the connection within {ANSWER_S} s\n{self._site.errors()}") from late
         except ConnectionRefusedError as refused:
-            raise Broken(f"the gateway takes no connections\n{self._site.tail()}") from refused
+            raise Broken(f"the gateway takes no connections\n{self._site.errors()}") from refused
         except (ConnectionResetError, BrokenPipeError):
             return "reset"
 

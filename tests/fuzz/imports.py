@@ -63,7 +63,7 @@ class Imports(WebEntrance):
         try:
             ended = eventually(shown, within_s=WITHIN_S, what="the import's end")
         except AssertionError as late:
-            raise Broken(f"{late}\n{self.site.tail()}") from late
+            raise Broken(f"{late}\n{self.site.errors()}") from late
         report = self.site.client.get(f"{path}/report")
         if report.status_code != 200:
             raise Broken(f"an import's report is answered {report.status_code} {report.text[:300]}")

@@ -53,7 +53,7 @@ class Oracle:
         if status == 503:
             self._excused(path, body)
         elif status >= 500:
-            raise Broken(f"{status} from {path}: {body[:300]!r}")
+            raise Broken(f"{status} from {path}: {body[:300]!r}\n{self.site.errors(1)}")
         if status < 400:
             return str(status)
         return f"{status} {_code(path, status, media, body)}"
@@ -80,7 +80,7 @@ class Oracle:
         try:
             eventually(ask, within_s=WITHIN_S, what=lambda: f"{what} ({self._why()})")  # type: ignore[arg-type]
         except AssertionError as late:
-            raise Broken(f"{late}\n{self.site.tail()}") from late
+            raise Broken(f"{late}\n{self.site.errors()}") from late
 
     def _ready(self) -> bool:
         return all(_ask(process, "/readyz").status_code == 200 for process in self.site.processes)
@@ -134,7 +134,7 @@ class Oracle:
         if sets_aside:
             self._counted |= Counter({name: count for name, count in found.items() if name.startswith(POISON)})
         if grown := found - self._counted:
-            raise Broken(f"failures were counted: {dict(grown)}\n{self._errors()}")
+            raise Broken(f"failures were counted: {dict(grown)}\n{self.site.errors()}")
         if self.growth() > MOST_GROWTH:
             raise Broken(f"memory grew by {self.growth() >> 20} MB")
 
@@ -147,11 +147,6 @@ class Oracle:
             for name, labels, value in COUNTED.findall(text):
                 found[f"{name}{labels}"] += int(float(value))
         return found
-
-    def _errors(self) -> str:
-        """The last errors that the processes logged."""
-        lines = [line for process in self.site.processes for line in process.tail(400).splitlines()]
-        return "\n".join([line[:3000] for line in lines if '"error"' in line][-3:])
 
 
 def _code(path: str, status: int, media: str, body: bytes) -> str:

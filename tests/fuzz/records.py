@@ -86,7 +86,7 @@ class Records:
                     lambda t=topic, k=known_by: self._effect(t, k), within_s=WITHIN_S, what=f"{topic} {known_by}"
                 )  # type: ignore[misc]
             except AssertionError as late:
-                raise Broken(f"a good record between bad ones had no effect: {late}\n{self._site.tail()}") from late
+                raise Broken(f"a good record between bad ones had no effect: {late}\n{self._site.errors()}") from late
             yield f"{topic} effect seen"
         self._awaited.clear()
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import monotonic
+from typing import NoReturn
+
+import pytest
 
 from tests.fuzz.inputs import Broken, Entrance, Input
 from tests.fuzz.mutations import smaller
@@ -25,6 +28,28 @@ TRIALS = 24  # products started anew to find the one input of a batch that did i
 
 Make = Callable[[Site, Oracle], Entrance]
 Fresh = Callable[[], AbstractContextManager[Site]]
+
+
+class Fuzzed:
+    """One product that runs, in one shape; a new one once it was broken."""
+
+    def __init__(self, shape: str, fresh: Fresh) -> None:
+        self.shape = shape
+        self.fresh = fresh
+        self._open = ExitStack()
+        self._start()
+
+    def _start(self) -> None:
+        self.site = self._open.enter_context(self.fresh())
+        self.oracle = Oracle(self.site)
+
+    def renew(self) -> None:
+        """Another in its place."""
+        self.close()
+        self._start()
+
+    def close(self) -> None:
+        self._open.close()
 
 
 @dataclass
@@ -49,13 +74,12 @@ class Tally:
 class Fuzzer:
     """Fuzzes one entrance of one product."""
 
-    def __init__(self, make: Make, site: Site, oracle: Oracle, *, tally: Tally, folder: Path, fresh: Fresh) -> None:
+    def __init__(self, make: Make, fuzzed: Fuzzed, *, tally: Tally, folder: Path) -> None:
         self._make = make
-        self._entrance = make(site, oracle)
-        self._oracle = oracle
+        self._fuzzed = fuzzed
+        self._entrance = make(fuzzed.site, fuzzed.oracle)
         self._tally = tally
         self._folder = folder
-        self._fresh = fresh
 
     def run(self, seconds: float) -> None:
         """Fails with the smallest input found that breaks the product."""
@@ -65,7 +89,7 @@ class Fuzzer:
                 self._try(batch)
         finally:
             self._tally.seconds += monotonic() - began
-            self._tally.grown = self._oracle.growth()
+        self._tally.grown = self._fuzzed.oracle.growth()
 
     def _batches(self, until: float) -> Iterator[Iterator[Input]]:
         known = list(self._entrance.known())
@@ -87,25 +111,29 @@ class Fuzzer:
                 self._tally.tried += 1
                 self._tally.outcomes[outcome(self._entrance, one)] += 1
         except Broken as wrong:
-            self._fail(self._shrunk(sent[-1], self._breaks_here, SHRINK_S), sent, str(wrong))
+            self._fail(self._shrunk_here(sent[-1], wrong), sent, str(wrong))
         try:
             self._tally.outcomes.update(self._entrance.settle())
-            self._oracle.healthy(sets_aside=self._entrance.sets_aside)
+            self._fuzzed.oracle.healthy(sets_aside=self._entrance.sets_aside)
         except Broken as wrong:
             self._fail(self._blamed(sent), sent, str(wrong))
 
-    def _breaks_here(self, one: Input) -> bool:
-        """Whether this input alone is answered wrongly now."""
-        try:
-            outcome(self._entrance, one)
-        except Broken:
-            return True
-        return False
+    def _shrunk_here(self, one: Input, why: Broken) -> Input:
+        """The same with as little payload as is still answered as wrongly, for the same reason."""
+
+        def breaks(smaller: Input) -> bool:
+            try:
+                outcome(self._entrance, smaller)
+            except Broken as wrong:
+                return kind_of(wrong) == kind_of(why)
+            return False
+
+        return shrunk(one, breaks)
 
     def _breaks_anew(self, inputs: Sequence[Input]) -> bool:
         """Whether these inputs break a product that was started for them."""
         try:
-            with self._fresh() as site:
+            with self._fuzzed.fresh() as site:
                 oracle = Oracle(site)
                 entrance = self._make(site, oracle)
                 for one in inputs:
@@ -130,26 +158,14 @@ class Fuzzer:
                 return None
         return suspects[0] if len(suspects) == 1 else None
 
-    def _shrunk(self, one: Input, breaks: Callable[[Input], bool], seconds: float) -> Input:
-        """The same with as little payload as still breaks."""
-        until, found = monotonic() + seconds, True
-        while found and monotonic() < until:
-            found = False
-            for payload in smaller(one.payload or b""):
-                if monotonic() > until:
-                    break
-                if breaks(one.holding(payload)):
-                    one, found = one.holding(payload), True
-                    break
-        return one
-
-    def _fail(self, one: Input | None, batch: Sequence[Input], why: str) -> None:
+    def _fail(self, one: Input | None, batch: Sequence[Input], why: str) -> NoReturn:
         """Fails; the input (or, when no single one does it, the batch) stands in a file."""
         name = f"{self._tally.shape}-{self._tally.entrance}-seed-{self._tally.seed}"
         path = self._folder / f"{name}.txt"
         path.write_text("\n".join(map(repr, [one] if one else batch)), encoding="utf-8", errors="backslashreplace")
         shown = one.shown() if one else f"no single one of these {len(batch)} does it alone on a new product"
-        raise AssertionError(f"{why}\ninput: {shown}\nwhole: {path}\nagain: make fuzz SEED={self._tally.seed}")
+        self._fuzzed.renew()
+        pytest.fail(f"{why}\ninput: {shown}\nwhole: {path}\nagain: make fuzz SEED={self._tally.seed}", pytrace=False)
 
 
 def outcome(entrance: Entrance, one: Input) -> str:
@@ -157,3 +173,23 @@ def outcome(entrance: Entrance, one: Input) -> str:
         return entrance.send(one)
     except Unsendable:
         return "not sendable"
+
+
+def kind_of(wrong: Broken) -> tuple[str, str]:
+    """What tells one failure from another: how it begins, and the error at the end of its trace."""
+    lines = str(wrong).splitlines()
+    return lines[0][:40], lines[-1].partition(":")[0]
+
+
+def shrunk(one: Input, breaks: Callable[[Input], bool]) -> Input:
+    """The input with as little payload as still breaks, found within a while."""
+    until, found = monotonic() + SHRINK_S, True
+    while found:
+        found = False
+        for payload in smaller(one.payload or b""):
+            if monotonic() > until:
+                return one
+            if breaks(one.holding(payload)):
+                one, found = one.holding(payload), True
+                break
+    return one

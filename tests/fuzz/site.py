@@ -4,6 +4,7 @@ registered there. Names in braces (`{alert}`) stand for identities that differ f
 
 from __future__ import annotations
 
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,8 +88,15 @@ class Site:
             text = text.replace("{" + name + "}", value)
         return text
 
-    def tail(self) -> str:
-        return self.product.tail()
+    def errors(self, most: int = 3) -> str:
+        """The last different errors that the processes logged, each with the end of its trace."""
+        logged = [line for one in self.processes for line in one.tail(600).splitlines() if '"level": "error"' in line]
+        found = {}
+        for line in logged:
+            entry = json.loads(line)
+            trace = "\n".join(entry.get("exception", "").splitlines()[-12:])
+            found[entry["event"], trace] = f"{entry['event']}: {entry.get('error', '')}\n{trace[-1500:]}"
+        return "\n".join([*found.values()][-most:])
 
     def close(self) -> None:
         for name in ("client", "device"):

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.bodies import Bodies
-from tests.fuzz.conftest import Fuzzed
 from tests.fuzz.cursors import Cursors
 from tests.fuzz.frames import Frames
 from tests.fuzz.imports import Imports
 from tests.fuzz.packets import Packets
 from tests.fuzz.records import Records
 from tests.fuzz.requests import Requests
-from tests.fuzz.run import Fuzzer, Make, Tally
+from tests.fuzz.run import Fuzzed, Fuzzer, Make, Tally
 from tests.fuzz.tokens import Tokens
 
 ENTRANCES: dict[str, Make] = {
@@ -26,5 +25,4 @@ ENTRANCES: dict[str, Make] = {
 def test_whatever_comes_in_the_product_stays_well(
     fuzzed: Fuzzed, entrance: str, tally: Tally, seconds: float, tmp_path: Path
 ) -> None:
-    fuzzer = Fuzzer(ENTRANCES[entrance], fuzzed.site, fuzzed.oracle, tally=tally, folder=tmp_path, fresh=fuzzed.fresh)
-    fuzzer.run(seconds / len(ENTRANCES))
+    Fuzzer(ENTRANCES[entrance], fuzzed, tally=tally, folder=tmp_path).run(seconds / len(ENTRANCES))

@@ -43,7 +43,7 @@ class WebEntrance:
         except httpx.LocalProtocolError as unsendable:
             raise Unsendable(str(unsendable)) from unsendable
         except httpx.TransportError as wrong:
-            raise Broken(f"no answer from {verb} {path}: {wrong!r}\n{self.site.tail()}") from wrong
+            raise Broken(f"no answer from {verb} {path}: {wrong!r}\n{self.site.errors()}") from wrong
 
 
 class Unsendable(Exception):
