@@ -1,6 +1,6 @@
-"""The one check of a packet and the record it becomes: HTTP door, gateway and records of other producers alike.
+"""The one builder and reader of a packet's record: HTTP API, gateway, put-back and records of other producers alike.
 
-A packet is a JSON document (DESIGN §8). Who may send it is the door's question; whether it makes sense is answered here.
+A packet is a JSON document (DESIGN §8). Who may send it is decided where it comes in; whether it is valid is decided here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Protocol
 
 import msgspec
@@ -19,24 +20,28 @@ from services.monitoring.domain.windows import seconds
 from shared.domain.clock import rfc3339
 from shared.domain.pollutant import aliases_2005, pollutants
 from shared.eventlog.codec import encode
+from shared.hj212.packet import Packet as DevicePacket
 from shared.hj212.packet import uploads
+from shared.hj212.reply import to_masked
 from shared.ports import NewRecord
 from shared.register import Point
 
 AHEAD = timedelta(minutes=10)  # of field time; a packet further ahead waits in quarantine
 EARLIEST_YEAR = 2000
 FACTOR = re.compile(r"[A-Za-z0-9_]{1,32}")
+HEARTBEAT_COMMAND = "9015"
 TIMELESS = frozenset({"1013", "9021", "9015", "9011", "9012", "9013", "9014", "1014", "1001"})
+Document = dict[str, Any]  # a packet as JSON
 
 
 class PointLookup(Protocol):
-    """Who is registered: the directory at the doors, the register's rows in the handler."""
+    """Who is registered: the directory where packets come in, the register's rows in the handler."""
 
     def point(self, mn: str) -> Point | None: ...
 
 
 class Packet(msgspec.Struct):
-    """A packet's document; what else it may hold is not looked at."""
+    """A packet's document; other fields that it may hold are not read."""
 
     mn: str
     command: str
@@ -84,16 +89,58 @@ def read_packet(document: bytes | Mapping[str, Any]) -> Packet | Rejection:
         return Rejection(QuarantineReason.BAD_JSON, "nested too deep, or too large to be decoded")
 
 
-def known_fields(packet: Packet) -> dict[str, Any]:
-    """The packet's document without what nobody reads: an unknown field may be of any depth and size."""
+def known_fields(packet: Packet) -> Document:
+    """The packet's document without what nobody reads, its factors under 2017 codes: an unknown field may be of any depth
+    and size."""
     return {
         "mn": packet.mn,
         "command": packet.command,
         "data_time": packet.data_time,
         "qn": packet.qn,
         "rf": packet.rf,
-        "factors": packet.factors,
+        "factors": aliased(packet.factors),
     }
+
+
+def device_document(packet: DevicePacket) -> Document:
+    """The document of a device's packet. Of a packet without readings its items are left out: they may hold a new key."""
+    return _upload(packet) if packet.upload is not None else _notice(packet)
+
+
+def _upload(packet: DevicePacket) -> Document:
+    document: Document = {
+        "mn": packet.mn,
+        "command": packet.cn,
+        "data_time": rfc3339(packet.data_time) if packet.data_time else None,
+        "qn": packet.qn,
+        "rf": packet.rf,
+        "factors": packet.factors,
+        "st": packet.st,
+    }
+    if packet.pnum is not None:
+        document["pnum"], document["pno"] = packet.pnum, packet.pno
+    params = {name: value for name, value in packet.params.items() if name != "DataTime"}
+    if params:
+        document["params"] = params
+    if packet.notes:
+        document["notes"] = list(packet.notes)
+    return document
+
+
+def _notice(packet: DevicePacket) -> Document:
+    """A sign of life; a command that no device is meant to send counts as a heartbeat."""
+    known = packet.cn in TIMELESS
+    document: Document = {
+        "mn": packet.mn,
+        "command": packet.cn if known else HEARTBEAT_COMMAND,
+        "data_time": None,
+        "qn": packet.qn,
+        "rf": False,
+        "factors": {},
+    }
+    if not known:
+        document["notes"] = [f"CN {packet.cn}, kept as a sign of life"]
+    return document
 
 
 def check(document: Mapping[str, Any] | Packet, directory: PointLookup, field_now: datetime) -> Rejection | None:
@@ -156,15 +203,44 @@ def data_time(text: str | None) -> datetime | None:
 
 
 def packet_record(
-    document: Mapping[str, Any], *, received_at: datetime, source: str, directory: Any, raw: bytes | None = None
+    document: Document,
+    *,
+    received_at: datetime,
+    source: str,
+    register_offset: int | None = None,
+    raw: bytes | None = None,
 ) -> NewRecord:
-    """The record of `packets`: 2017 codes, when and where it came in; headers say what register the writer knew."""
-    value = {**document, "received_at": rfc3339(received_at), "source": source}
-    value["factors"] = aliased(document.get("factors") or {})
-    headers = {"registry": str(directory.offset).encode()}
+    """The record of `packets`. `document` has 2017 codes; its time and source of receipt are set here.
+
+    `register_offset`: how far the writer had read the register, None when that does not matter. `raw`: the device's bytes,
+    None where they may hold a key; the password in them is masked.
+    """
+    document["received_at"] = rfc3339(received_at)
+    document["source"] = source
+    headers = {} if register_offset is None else {"registry": b"%d" % register_offset}
     if raw is not None:
-        headers["raw"] = raw
-    return NewRecord(str(document["mn"]), encode(value), headers)
+        headers["raw"] = to_masked(raw)
+    return NewRecord(document["mn"], encode(document), headers)
+
+
+@cache
+def aliases_of_medium(prefix: str) -> Mapping[str, str]:
+    """2005 code → 2017 code among the factors of one medium: the same old code may stand in air and in water."""
+    found: dict[str, list[str]] = {}
+    for factor in pollutants().values():
+        if factor.code.startswith(prefix) and factor.code_2005.strip():
+            found.setdefault(factor.code_2005.strip(), []).append(factor.code)
+    return {old: new[0] for old, new in found.items() if len(new) == 1}
+
+
+def aliases_of_segment(segment: bytes) -> Mapping[str, str]:
+    """By the system that the packet names: 31 is stack air, 32 waste water."""
+    head = segment[:64]
+    if b"ST=31;" in head:
+        return aliases_of_medium("a")
+    if b"ST=32;" in head:
+        return aliases_of_medium("w")
+    return aliases_2005()
 
 
 def aliased(factors: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from services.monitoring.detectors.silence import SilenceSweep
 from services.monitoring.domain.windows import seconds
 from services.monitoring.gateway import gateway_worker
 from services.monitoring.handlers.due_work import Jobs
-from services.monitoring.handlers.packets import REGISTER_GROUP, PacketHandler, QuarantineHandler
-from services.monitoring.handlers.quarantine import PutBack
+from services.monitoring.handlers.packets import REGISTER_GROUP, PacketHandler
+from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
 from services.monitoring.store.due import note_alive
 from services.monitoring.store.register import Register

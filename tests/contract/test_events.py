@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
-from services.monitoring.handlers.packets import QuarantineHandler
+from services.monitoring.handlers.quarantine import QuarantineHandler
 from services.monitoring.packet_record import Accepted, examine, packet_record, read_packet
 from services.monitoring.packet_record import Packet as ReadPacket
 from services.monitoring.store.tables import KEPT, MonitoringTable
@@ -191,7 +191,7 @@ def test_a_golden_packet_is_taken_and_written_again_as_it_was(name: str) -> None
     found = examine(packet, Known(), at)
     assert isinstance(found, Accepted)
     assert set(found.readings) == set(document["factors"])
-    again = packet_record(document, received_at=at, source=document["source"], directory=Known())
+    again = packet_record(dict(document), received_at=at, source=document["source"], register_offset=Known.offset)
     assert decode(again.value or b"") == document
 
 

@@ -153,8 +153,8 @@ class _Door:
 
     def _record(self, packet: Packet, now: datetime) -> NewRecord | Rejection:
         """The packet's record, of what we know of it only; refused when it is larger than any packet is."""
-        document = known_fields(packet)
-        record = packet_record(document, received_at=now, source="http", directory=self.context.directory)
+        offset = self.context.directory.offset
+        record = packet_record(known_fields(packet), received_at=now, source="http", register_offset=offset)
         size = len(record.value or b"")
         if size > MOST_RECORD_BYTES:
             return Rejection(QuarantineReason.TOO_LONG, f"a packet of {size} bytes, at most {MOST_RECORD_BYTES}")

@@ -15,8 +15,7 @@ from functools import cache
 from hmac import compare_digest
 
 from services.monitoring.domain.quarantine import QuarantineReason
-from services.monitoring.packet_record import check
-from shared.domain.pollutant import aliases_2005, pollutants
+from services.monitoring.packet_record import Document, aliases_of_segment, check, device_document
 from shared.hj212.crc import Dialect
 from shared.hj212.frame import Cut, Fault
 from shared.hj212.packet import MN_LONGEST, Malformed, Packet, Wrong, parse
@@ -24,7 +23,6 @@ from shared.register import Point
 from shared.runtime.directory import Directory
 
 from .brake import Scope
-from .documents import Document, of_data, of_notice
 
 REASONS = {
     Fault.NOISE: QuarantineReason.NOISE,
@@ -100,7 +98,7 @@ def judge(cut: Cut, directory: Directory, field_now: datetime, check_password: C
     if fault is not None and fault is not Fault.CRC_MODBUS:
         return _damaged(cut, fault, directory)
     try:
-        packet = parse(cut.segment, _alias(cut.segment))
+        packet = parse(cut.segment, aliases_of_segment(cut.segment))
     except Malformed as wrong:
         if fault is not None:
             return _damaged(cut, fault, directory)
@@ -133,8 +131,8 @@ def _wrong_password(packet: Packet, checked: Checked) -> Refused:
 
 def _of_point(packet: Packet, directory: Directory, field_now: datetime) -> Verdict:
     if packet.upload is None:
-        return Notice(packet, of_notice(packet))
-    found = Data(packet, of_data(packet))
+        return Notice(packet, device_document(packet))
+    found = Data(packet, device_document(packet))
     rejection = check(found.document, directory, field_now)
     if rejection is None or rejection.code is QuarantineReason.FUTURE:  # the handler keeps it until its time has come
         return found
@@ -168,23 +166,3 @@ def _dialects() -> Mapping[str, Dialect]:
 
 def _dialect(point: Point) -> Dialect:
     return _dialects().get(point.dialect, Dialect.HJ212)
-
-
-@cache
-def aliases_of(prefix: str) -> Mapping[str, str]:
-    """2005 code → 2017 code among the factors of one medium: the same old code may stand in air and in water."""
-    found: dict[str, list[str]] = {}
-    for factor in pollutants().values():
-        if factor.code.startswith(prefix) and factor.code_2005.strip():
-            found.setdefault(factor.code_2005.strip(), []).append(factor.code)
-    return {old: new[0] for old, new in found.items() if len(new) == 1}
-
-
-def _alias(segment: bytes) -> Mapping[str, str]:
-    """By the system that the packet names: 31 is stack air, 32 waste water."""
-    head = segment[:64]
-    if b"ST=31;" in head:
-        return aliases_of("a")
-    if b"ST=32;" in head:
-        return aliases_of("w")
-    return aliases_2005()

@@ -1,37 +1,24 @@
-"""The records that the gateway writes: packets and notices to `packets`, what cannot be used to `quarantine`.
-
-Passwords leave the frame here: masked in raw bytes, sealed where a put-back must compare them.
-"""
+"""The gateway's record of `quarantine`: what cannot be used, its password masked in the bytes and sealed for a put-back."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from datetime import datetime
 
+from services.monitoring.packet_record import Document
 from shared.domain.clock import rfc3339
 from shared.eventlog.codec import encode
 from shared.hj212.reply import to_masked
 from shared.ports import NewRecord
 from shared.runtime.secrets import Sealer
 
-from .documents import Document
 from .judging import Refused
 
 SOURCE = "gateway"
 SEALED_FOR = "quarantine-password"
 
 
-def packet(document: Document, raw: bytes | None, *, received_at: datetime, register_offset: int) -> NewRecord:
-    """A record of `packets`; `raw` None where the bytes may hold a key."""
-    document["received_at"] = rfc3339(received_at)
-    document["source"] = SOURCE
-    headers = {"registry": b"%d" % register_offset}
-    if raw is not None:
-        headers["raw"] = to_masked(raw)
-    return NewRecord(document["mn"], encode(document), headers)
-
-
-def quarantine(
+def quarantine_record(
     refused: Refused,
     raw: bytes,
     *,

@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 
 from services.monitoring.domain.quarantine import QuarantineReason
+from services.monitoring.packet_record import Document, packet_record
 from shared.domain.clock import monotonic_s
 from shared.domain.errors import Invalid
 from shared.domain.events import PACKETS, QUARANTINE
@@ -22,13 +23,12 @@ from shared.hj212.reply import reply
 from shared.ports import NewRecord
 from shared.runtime.service import Context
 
-from . import records
 from .appending import Appender
 from .connection import STOPPING, Connection, Slot
-from .documents import Document
 from .guarding import Guard
 from .judging import Data, Notice, Refused, judge
 from .limits import Cap, Limits
+from .records import SOURCE, quarantine_record
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +131,7 @@ class Gateway:
     # what becomes of a cut
     def _data(self, connection: Connection, found: Data, cut: Cut, now: datetime) -> None:
         offset = self._context.directory.offset
-        record = records.packet(found.document, cut.raw, received_at=now, register_offset=offset)
+        record = packet_record(found.document, received_at=now, source=SOURCE, register_offset=offset, raw=cut.raw)
         if found.packet.data_time is not None:
             self._lag.observe((now - found.packet.data_time).total_seconds())
         slot = connection.expect(reply(found.packet))
@@ -147,7 +147,7 @@ class Gateway:
             connection.flush()
             return
         offset = self._context.directory.offset
-        record = records.packet(found.document, None, received_at=now, register_offset=offset)
+        record = packet_record(found.document, received_at=now, source=SOURCE, register_offset=offset)
         self._put(PACKETS, record, partial(self._notice_landed, slot, mn, now))
 
     def _refuse(self, connection: Connection, verdict: Refused, cut: Cut, now: datetime) -> None:
@@ -157,7 +157,7 @@ class Gateway:
         if not proven and not cap.admits(connection.address):
             self._outcome["capped"].inc()
             return
-        record = records.quarantine(
+        record = quarantine_record(
             verdict,
             cut.raw,
             address=connection.address,

@@ -5,7 +5,6 @@ Handlers run inside the caller's transaction and never commit; the same records 
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,7 +28,7 @@ from services.monitoring.store.values import Key, ValueTuple, write_heard, write
 from services.monitoring.store.verdicts import new_discharges
 from shared.domain.clock import SHANGHAI, Clock
 from shared.domain.events import DISCHARGE_SEEN, REGISTRY, RISKS, Event
-from shared.eventlog.codec import decode, encode
+from shared.eventlog.codec import encode
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.ports import Record
@@ -206,39 +205,4 @@ def _refused(record: Record, packet: Packet | Rejection, why: Rejection, receive
         "headers": {name: value.decode("latin-1") for name, value in record.headers.items() if name != "registry"},
         "sealed_password": None,
         "comes_back_s": back,
-    }
-
-
-class QuarantineHandler:
-    """Records of `quarantine` become rows."""
-
-    def __init__(self, *, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def take(self, session: Session, records: Sequence[Record]) -> None:
-        rows = [_kept(record) for record in records if record.value is not None]
-        quarantine.keep(session, rows)
-        for row in rows:
-            self._metrics.quarantined.labels(row["reason"]).inc()
-
-
-def _kept(record: Record) -> dict[str, Any]:
-    document = decode(record.value or b"{}")
-    received = data_time(document.get("received_at")) or record.appended_at
-    reasons = {reason.value for reason in QuarantineReason}
-    said = str(document.get("reason"))
-    return {
-        "origin": quarantine.origin(record),
-        "mn": document.get("mn"),
-        "reason": said if said in reasons else QuarantineReason.MALFORMED.value,
-        "detail": str(document.get("detail") or ""),
-        "state": QuarantineState.KEPT.value,
-        "form": "packet" if document.get("form") == "packet" else "frame",
-        "source": str(document.get("source") or "unknown"),
-        "address": document.get("address"),
-        "received_at": received,
-        "raw": b64decode(document.get("raw") or ""),
-        "headers": {},
-        "sealed_password": document.get("sealed_password"),
-        "comes_back_s": None,
     }

@@ -1,36 +1,41 @@
-"""Brings quarantined packets back to `packets`: when their point was registered, their time came, or an officer says so."""
+"""Quarantine: records become rows; packets go back to `packets` when their point is registered, their time has come, or
+an officer decides so."""
 
 from __future__ import annotations
 
+from base64 import b64decode
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import structlog
 from sqlmodel import Session
 
-from services.monitoring.domain.quarantine import QuarantineState
-from services.monitoring.packet_record import Packet, packet_record, read_packet
+from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
+from services.monitoring.packet_record import (
+    Packet,
+    aliases_of_segment,
+    data_time,
+    device_document,
+    packet_record,
+    read_packet,
+)
 from services.monitoring.store import quarantine
-from shared.domain.clock import Clock, rfc3339
+from shared.domain.clock import Clock
 from shared.domain.errors import Conflict, Invalid
 from shared.domain.events import PACKETS
-from shared.domain.pollutant import aliases_2005
+from shared.eventlog.codec import decode
 from shared.eventlog.outbox import Outbox
 from shared.hj212.frame import Framer
 from shared.hj212.packet import Malformed, parse
-from shared.ports import NewRecord
+from shared.ports import NewRecord, Record
 from shared.register import Point
 from shared.runtime.directory import PASSWORD
+from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
 
 log = structlog.get_logger(__name__)
 KEPT_PASSWORD = "quarantine-password"  # purpose under which the gateway seals what a stranger sent
-
-
-class _NoOffset:
-    """What was put back knows no register of its own."""
-
-    offset = 0
 
 
 class PutBack:
@@ -90,24 +95,51 @@ def _record(kept: Any) -> NewRecord:
 
 
 def _from_frame(raw: bytes, received_at: datetime, headers: dict[str, bytes]) -> NewRecord:
+    """The record that the gateway makes of this frame."""
     framer = Framer()
     cuts = [*framer.feed(raw), *framer.settle()]
     segment = next((cut.segment for cut in cuts if cut.segment), None)
     if segment is None:
         raise Conflict("it makes no frame", code="no-packet")
     try:
-        packet = parse(segment, aliases_2005())
+        packet = parse(segment, aliases_of_segment(segment))
     except Malformed as wrong:
         raise Conflict(f"it makes no packet: {wrong}", code="no-packet") from wrong
-    document = {
-        "mn": packet.mn,
-        "command": packet.cn,
-        "data_time": rfc3339(packet.data_time) if packet.data_time else None,
-        "qn": packet.qn,
-        "rf": packet.rf,
-        "st": packet.st,
-        "factors": packet.factors,
-        "params": packet.params,
-    }
-    made = packet_record(document, received_at=received_at, source="gateway", directory=_NoOffset())
+    upload = raw if packet.upload is not None else None
+    made = packet_record(device_document(packet), received_at=received_at, source="gateway", raw=upload)
     return NewRecord(made.key, made.value, {**made.headers, **headers})
+
+
+class QuarantineHandler:
+    """Records of `quarantine` become rows."""
+
+    def __init__(self, *, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def take(self, session: Session, records: Sequence[Record]) -> None:
+        rows = [_row(record) for record in records if record.value is not None]
+        quarantine.keep(session, rows)
+        for row in rows:
+            self._metrics.quarantined.labels(row["reason"]).inc()
+
+
+def _row(record: Record) -> dict[str, Any]:
+    document = decode(record.value or b"{}")
+    received = data_time(document.get("received_at")) or record.appended_at
+    reasons = {reason.value for reason in QuarantineReason}
+    reason = str(document.get("reason"))
+    return {
+        "origin": quarantine.origin(record),
+        "mn": document.get("mn"),
+        "reason": reason if reason in reasons else QuarantineReason.MALFORMED.value,
+        "detail": str(document.get("detail") or ""),
+        "state": QuarantineState.KEPT.value,
+        "form": "packet" if document.get("form") == "packet" else "frame",
+        "source": str(document.get("source") or "unknown"),
+        "address": document.get("address"),
+        "received_at": received,
+        "raw": b64decode(document.get("raw") or ""),
+        "headers": {},
+        "sealed_password": document.get("sealed_password"),
+        "comes_back_s": None,
+    }

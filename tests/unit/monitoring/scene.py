@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from services.monitoring.detectors.silence import SilenceSweep
 from services.monitoring.handlers.due_work import Jobs
-from services.monitoring.handlers.packets import PacketHandler, QuarantineHandler
-from services.monitoring.handlers.quarantine import PutBack
+from services.monitoring.handlers.packets import PacketHandler
+from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
 from services.monitoring.store.register import Register
 from services.monitoring.store.risks import RiskBook

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.monitoring.domain.quarantine import QuarantineReason
-from services.monitoring.gateway.judging import Data, Notice, Refused, aliases_of, judge
-from services.monitoring.gateway.records import quarantine
+from services.monitoring.gateway.judging import Data, Notice, Refused, judge
+from services.monitoring.gateway.records import quarantine_record
+from services.monitoring.packet_record import aliases_of_medium
 from shared.domain.events import REGISTERED, REGISTRY, Event
 from shared.eventlog.codec import encode_event
 from shared.hj212.crc import modbus
@@ -84,7 +85,7 @@ def test_without_the_right_password_a_point_has_proven_nothing(pw: str | None) -
 
 
 def test_one_old_code_may_mean_one_thing_in_air_and_another_in_water() -> None:
-    air, water = aliases_of("a"), aliases_of("w")
+    air, water = aliases_of_medium("a"), aliases_of_medium("w")
     assert all(code.startswith("a") for code in air.values())
     assert all(code.startswith("w") for code in water.values())
     assert (air["02"], water["011"], water["B01"]) == ("a21026", "w01018", "w00000")
@@ -111,6 +112,6 @@ def test_whatever_comes_down_the_line_gets_a_verdict_and_shows_no_password(piece
     for cut in [cut for piece in pieces for cut in framer.feed(piece)] + framer.end():
         verdict = judge(cut, register, NOW)
         if isinstance(verdict, Refused):
-            record = quarantine(verdict, cut.raw, address="192.0.2.1", received_at=NOW, sealer=SEALER)
+            record = quarantine_record(verdict, cut.raw, address="192.0.2.1", received_at=NOW, sealer=SEALER)
             assert b"123456" not in (record.value or b"")
             assert record.key in (verdict.mn, "192.0.2.1")
