@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from sqlmodel import Session
 
 from services.monitoring.api import monitoring_router
+from services.monitoring.detectors.guessing import GuessingWatch
 from services.monitoring.detectors.silence import SilenceSweep
 from services.monitoring.domain.windows import seconds
 from services.monitoring.gateway import gateway_worker
@@ -24,6 +27,7 @@ from shared.domain.errors import Unreachable
 from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
+from shared.ports import Record
 from shared.runtime.consuming import Consumption
 from shared.runtime.service import Context, Job, Service
 
@@ -53,6 +57,13 @@ def build(context: Context) -> Service:
         book=RiskBook(outbox, context.metrics),
         behind=Backlog(context, database, progress).more_than_a_tick,
     )
+    quarantined = QuarantineHandler(metrics=context.metrics)
+    guessing = GuessingWatch(database, clock=clock, register=Register(), book=RiskBook(outbox, context.metrics))
+
+    def take_quarantined(session: Session, records: Sequence[Record]) -> None:
+        quarantined.take(session, records)
+        guessing.take(session, records)
+
     return Service(
         name=NAME,
         router=monitoring_router(context, database, put_back),
@@ -64,12 +75,13 @@ def build(context: Context) -> Service:
         consumptions=[
             Consumption(REGISTER_GROUP, {REGISTRY: RegisterHandler(clock=clock, put_back=put_back).take}),
             Consumption(PACKETS_GROUP, {PACKETS: packet_handler().take}),
-            Consumption(QUARANTINE_GROUP, {QUARANTINE: QuarantineHandler(metrics=context.metrics).take}),
+            Consumption(QUARANTINE_GROUP, {QUARANTINE: take_quarantined}),
         ],
         jobs=[
             Job("decide-due", jobs.decide_due),
             Job("put-back", jobs.put_back),
             Job("silence", sweep.sweep),
+            Job("guessing", guessing.sweep),
             Job("prune", jobs.prune),
         ],
         workers=[gateway_worker(context, note_alive=AliveNotes(context, database).note)],

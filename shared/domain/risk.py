@@ -49,6 +49,7 @@ class Cleared(StrEnum):
     DECIDED = "decided"  # the authority decided on it
     COVERED = "covered"  # a permit covers the point now
     UNREGISTERED = "unregistered"
+    QUIET = "quiet"  # nobody guessed a password for an hour
 
     @classmethod
     def _missing_(cls, value: object) -> Cleared | None:

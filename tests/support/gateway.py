@@ -216,6 +216,12 @@ class Room:
     def frames(self, fault: str) -> float:
         return self.metric("yujing_gateway_frames_total", fault=fault)
 
+    def refused(self, reason: str) -> float:
+        return self.metric("yujing_gateway_refused_total", reason=reason)
+
+    def brakes(self, scope: str) -> float:
+        return self.metric("yujing_gateway_brakes_total", scope=scope)
+
     def closed(self, reason: str) -> float:
         return self.metric("yujing_gateway_closed_total", reason=reason)
 

@@ -19,6 +19,7 @@ _CLEARED = {
     Cleared.EXCEEDED: ("已超过限值", "the limit was passed"),
     Cleared.TAKEN_BACK: ("数据更正后不再超标", "no excess after correction"),
     Cleared.MERGED: ("与相邻超标合并", "merged with the adjoining excess"),
+    Cleared.QUIET: ("一小时内再无错误口令", "no wrong password for an hour"),
 }
 _CONDITIONS = {
     Condition.FIRST: ("", ""),
@@ -74,6 +75,20 @@ def area_silent(silent_points: int, points: int) -> Why:
     return {
         "zh": f"本区县 {points} 个监测点中 {silent_points} 个同时中断",
         "en": f"{silent_points} of {points} points of the county are silent together",
+    }
+
+
+def guessed(condition: str, mn: str, address: str) -> Why:
+    """`condition`: one `address` guesses, or a `point` is guessed from many."""
+    if condition == "point":
+        return {
+            "zh": f"多个未知地址对监测点 {mn} 给出错误口令,最近为 {address};对未知地址已放慢比对",
+            "en": f"unknown addresses gave wrong passwords for point {mn}, the last of them {address}; "
+            "theirs are compared slowly now",
+        }
+    return {
+        "zh": f"地址 {address} 连续给出错误口令,最近针对监测点 {mn};已暂停比对",
+        "en": f"address {address} gave wrong passwords, the last for point {mn}; its next ones are not compared for a while",
     }
 
 

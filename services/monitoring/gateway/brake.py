@@ -41,8 +41,9 @@ class Budget:
     address_every_s: float = 720.0  # ten wrong ones within ten minutes are too many, however they are spread
     wait_s: float = 60.0
     longest_wait_s: float = 3_600.0
-    unknown_tries: int = 10  # at a point by all unknown addresses: so many first ones and as many further ones
+    first_tries: int = 10  # at a point, one each of unknown addresses
     first_every_s: float = 300.0
+    further_tries: int = 30  # at a point, of all unknown addresses; more than one of them alone can use
     further_every_s: float = 600.0
     forgotten_after_s: float = 86_400.0  # since a pair's last wrong one; its next is a first try again
     known_for_s: float = 30 * 86_400.0
@@ -224,8 +225,8 @@ class Brake:
         """One try of the unknown addresses; whether it was the last."""
         budget = self.budget
         if point.first is None or point.further is None:
-            point.first = Tries(budget.unknown_tries, budget.first_every_s, now)
-            point.further = Tries(budget.unknown_tries, budget.further_every_s, now)
+            point.first = Tries(budget.first_tries, budget.first_every_s, now)
+            point.further = Tries(budget.further_tries, budget.further_every_s, now)
         tries = point.first if first else point.further
         tries.spend(now)
         return tries.left(now) < 1.0

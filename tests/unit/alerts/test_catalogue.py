@@ -26,6 +26,8 @@ WANTED = [
     ("data.offline", "day", Stage.DURING, Level.YELLOW, {ENTERPRISE, COUNTY}),
     ("data.fault", "fault", Stage.BEFORE, Level.BLUE, {ENTERPRISE}),
     ("data.outage", "area", Stage.DURING, Level.ORANGE, {OPERATORS}),
+    ("gateway.guessing", "address", Stage.DURING, Level.YELLOW, {OPERATORS}),
+    ("gateway.guessing", "point", Stage.DURING, Level.ORANGE, {OPERATORS}),
 ]
 
 

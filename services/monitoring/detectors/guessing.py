@@ -1,0 +1,148 @@
+"""Passwords guessed at the gateway: a risk for operators while it goes on, ended after an hour of quiet by wall clock.
+
+The gateways report it in records of `quarantine`, every ten minutes at most from one address or at one point; the time at
+which the log took the record counts. A report that is read again, or late, reopens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from services.monitoring.detectors.exceedance import Now
+from services.monitoring.domain import wording
+from services.monitoring.domain.windows import HOUR_S, seconds
+from services.monitoring.store.register import Register, lock_points
+from services.monitoring.store.risks import RiskBook, minted, open_risks, risks_of
+from shared.database import Database
+from shared.domain.clock import Clock
+from shared.domain.identity import derived_id
+from shared.domain.risk import Cleared, Risk, RiskState
+from shared.eventlog.codec import decode
+from shared.ports import Record
+
+KIND = "gateway.guessing"
+CONDITIONS = ("address", "point")  # one address guesses; a point is guessed from many
+QUIET_S = HOUR_S
+EVER_S = 2**40
+LONGEST = 64  # characters of a point or an address
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """From a gateway. `of`: what guesses or is guessed at; `mn` and `address` are those of the frame at hand."""
+
+    condition: str
+    of: str
+    mn: str
+    address: str
+    at_s: int
+
+    @property
+    def subject(self) -> str:
+        return f"{self.condition} {self.of}"
+
+
+class GuessingWatch:
+    """Takes the gateways' reports; its job ends what went quiet."""
+
+    def __init__(self, database: Database, *, clock: Clock, register: Register, book: RiskBook) -> None:
+        self._database = database
+        self._clock = clock
+        self._register = register
+        self._book = book
+
+    def take(self, session: Session, records: Sequence[Record]) -> None:
+        """The reports among records of `quarantine`, in the caller's transaction."""
+        reports = [report for record in records if (report := read_report(record)) is not None]
+        if not reports:
+            return
+        now = Now(self._clock.field_now(), self._clock.wall_now())
+        lock_points(session, {report.mn for report in reports})
+        for report in _latest(reports):
+            self._note(session, report, now)
+
+    def sweep(self, field_now: datetime) -> None:
+        """End the risks of which nothing was reported for an hour."""
+        now = Now(field_now, self._clock.wall_now())
+        with self._database.read() as session:
+            quiet = _quiet(session, now)
+        if not quiet:
+            return
+        with self._database.transaction() as session:
+            lock_points(session, {row.mn for row in quiet})
+            for row in _quiet(session, now):
+                self._end(session, row, now)
+
+    def _note(self, session: Session, report: Report, now: Now) -> None:
+        if risks_of(session, KIND, report.subject, report.at_s, EVER_S):
+            return  # known as late as this
+        row = open_risks(session, KIND, [report.subject]).get(report.subject)
+        risk = self._risk(session, report, now) if row is None else Risk.read(row.document)
+        first = report.at_s if row is None else row.first_window_s
+        self._book.tell(session, row, risk, subject=report.subject, span=(first, first, report.at_s), wall_now=now.wall)
+
+    def _risk(self, session: Session, report: Report, now: Now) -> Risk:
+        site = self._register.sites(session, [report.mn]).get(report.mn)
+        enterprise = site.enterprise if site else None
+        return Risk(
+            id=derived_id("rsk", KIND, report.subject, str(minted(session, KIND, report.subject))),
+            revision=1,
+            kind=KIND,
+            condition=report.condition,
+            state=RiskState.OPEN,
+            credit_code=None,  # the platform's matter, not the enterprise's
+            enterprise_name=None,
+            region=enterprise.region if enterprise else "000000",
+            industry=None,
+            opened_at=now.field,
+            changed_at=now.field,
+            why=wording.guessed(report.condition, report.mn, report.address),
+            mn=report.mn,
+            facts={"address": report.address},
+        )
+
+    def _end(self, session: Session, row: Any, now: Now) -> None:
+        risk = replace(
+            Risk.read(row.document),
+            state=RiskState.CLEARED,
+            cleared=Cleared.QUIET,
+            cleared_at=now.field,
+            changed_at=now.field,
+            why=wording.cleared(Cleared.QUIET),
+        )
+        span = (row.first_window_s, row.start_s, row.last_s)
+        self._book.tell(session, row, risk, subject=row.subject, span=span, wall_now=now.wall)
+
+
+def read_report(record: Record) -> Report | None:
+    """The report that a record of `quarantine` carries; None for one without, or with one that is none."""
+    if record.value is None or b'"guessing"' not in record.value:
+        return None
+    document = decode(record.value)
+    said = document.get("guessing") if isinstance(document, dict) else None
+    if not isinstance(said, dict) or said.get("scope") not in CONDITIONS:
+        return None
+    of, mn, address = (_name(value) for value in (said.get("subject"), document.get("mn"), document.get("address")))
+    if of is None or mn is None or address is None:
+        return None
+    return Report(said["scope"], of, mn, address, seconds(record.appended_at))
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= LONGEST else None
+
+
+def _latest(reports: Iterable[Report]) -> list[Report]:
+    """The last report of each subject."""
+    last = {report.subject: report for report in sorted(reports, key=lambda report: report.at_s)}
+    return list(last.values())
+
+
+def _quiet(session: Session, now: Now) -> list[Any]:
+    until_s = seconds(now.wall) - QUIET_S
+    return [row for row in open_risks(session, KIND).values() if row.last_s <= until_s]
