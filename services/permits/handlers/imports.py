@@ -18,7 +18,7 @@ from services.permits.handlers.official_list import Taken, take_list
 from services.permits.handlers.publishing import Registrar, must_hold_scope
 from services.permits.importing.documents import Document, documents
 from services.permits.importing.official_list import Entry, read_row
-from services.permits.importing.readers import Format, listed_rows, told_format
+from services.permits.importing.readers import Format, format_of, listed_rows
 from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry, State
 from shared.access import Caller, Role
@@ -47,7 +47,7 @@ class Importer:
     def accept(self, caller: Caller, filename: str, content: bytes, *, dry_run: bool) -> ImportEntry:
         """Keep the file to be taken in; raises Invalid for one that is nothing we read."""
         must_hold_scope(caller)
-        told_format(content)
+        format_of(content)
         entry = ImportEntry(
             id=new_id("imp"),
             filename=filename,
@@ -160,7 +160,7 @@ class Importer:
 
 def read_rows(content: bytes) -> tuple[Sequence[Row], int]:
     """All rows of a file, and how many to take in at once; raises Invalid."""
-    told = told_format(content)
+    told = format_of(content)
     if told is Format.JSON:
         return list(documents(content)), DOCUMENT_BATCH
     return [read_row(row) for row in listed_rows(content, told)], LIST_BATCH

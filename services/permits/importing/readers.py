@@ -1,21 +1,23 @@
-"""Rows of the official list, with the line each came from: CSV, HTML, XLSX. What the cells mean is `listing`'s to say.
+"""Rows of the official list, with the line each came from: CSV, HTML, XLSX. What the cells mean is `official_list`'s affair.
 
-A file is told by its content, not by its name. JSON documents are `documents`' work.
+What a file is, its content decides, not its name. JSON documents are `documents`' work.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-
-from lxml import html
+from typing import TextIO
 
 from services.permits.importing.cleaning import INVISIBLE
-from services.permits.importing.workbook import rows as workbook_rows
+from services.permits.importing.encoding import LIST_ENCODINGS, beginning, open_text
+from services.permits.importing.limits import CELL_CHARACTERS, ROW_CHARACTERS, ROWS, exceeded
+from services.permits.importing.page import page_rows
+from services.permits.importing.row import Row, whole_row
+from services.permits.importing.workbook import workbook_rows
 from shared.domain.errors import Invalid
 
 HEADERS: Mapping[str, str] = {
@@ -33,7 +35,6 @@ HEADERS: Mapping[str, str] = {
 }  # fmt: skip
 OFFICIAL_ORDER = ("province", "city", "number", "name", "industry", "validity", "issued_on", "category")
 NEEDED = "number"
-TAGS = re.compile(rb"<tr[\s>]", re.IGNORECASE)
 
 
 class Format(StrEnum):
@@ -51,9 +52,9 @@ class Listed:
     cells: Mapping[str, str]
 
 
-def told_format(content: bytes) -> Format:
+def format_of(content: bytes) -> Format:
     """What the file is, by how it begins; raises Invalid for an empty one."""
-    head = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    head = beginning(content)
     if not head:
         raise Invalid("the file is empty", field="file", value="", rule="CSV, HTML, XLSX or JSON")
     if head.startswith(b"PK\x03\x04"):
@@ -63,29 +64,28 @@ def told_format(content: bytes) -> Format:
     return Format.JSON if head[:1] in b"[{" else Format.CSV
 
 
-def listed_rows(content: bytes, told: Format) -> Iterator[Listed]:
-    """The rows of a list; raises Invalid when its columns cannot be told."""
-    if told is Format.XLSX:
-        yield from _named(workbook_rows(content))
-    elif told is Format.HTML:
-        yield from _named(_html_rows(content))
-    else:
-        yield from _named(_csv_rows(content))
+def listed_rows(content: bytes, format: Format) -> Iterator[Listed]:
+    """The rows of a list; raises Invalid when its columns are not known, or it exceeds a limit."""
+    if format is Format.XLSX:
+        return _named(workbook_rows(content))
+    if format is Format.HTML:
+        return _named(page_rows(content))
+    return _named(_csv_rows(content))
 
 
-def _named(numbered: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Listed]:
+def _named(rows: Iterable[Row]) -> Iterator[Listed]:
     """Cells by column: by a header row when there is one, else by the order of the official page."""
     columns: Sequence[str | None] | None = None
-    for line, cells in numbered:
-        if not any(cell.strip() for cell in cells):
+    for row in rows:
+        if not any(cell.strip() for cell in row.cells):
             continue
-        header = _header(cells)
+        header = _header(row.cells)
         if header is not None:
             columns = header
             continue
         if columns is None:
-            columns = _by_order(cells)
-        yield Listed(line, {name: cell for name, cell in zip(columns, cells, strict=False) if name})
+            columns = _by_order(row)
+        yield Listed(row.line, {name: cell for name, cell in zip(columns, row.cells, strict=False) if name})
 
 
 def _header(cells: Sequence[str]) -> Sequence[str | None] | None:
@@ -93,56 +93,49 @@ def _header(cells: Sequence[str]) -> Sequence[str | None] | None:
     return names if NEEDED in names else None
 
 
-def _by_order(cells: Sequence[str]) -> Sequence[str]:
-    if len(cells) not in (len(OFFICIAL_ORDER), len(OFFICIAL_ORDER) + 1):  # the page's last cell may be a button
+def _by_order(row: Row) -> Sequence[str]:
+    """The official page's order. The refusal repeats no cell: a file that is no list may hold anything, also passwords."""
+    count = len(row.cells)
+    if count not in (len(OFFICIAL_ORDER), len(OFFICIAL_ORDER) + 1):  # the page's last cell may be a button
         raise Invalid(
-            "the columns cannot be told",
+            f"line {row.line} is no header and has {count} cells, so the columns are not known",
             field="file",
-            value=", ".join(cells)[:200],
+            value=f"{count} cells",
             rule="a header row with 许可证编号 or Permit_ID, or the eight columns of the official page",
         )
     return OFFICIAL_ORDER
 
 
-def _csv_rows(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
-    reader = csv.reader(io.StringIO(_text(content), newline=""))
+class _Lines:
+    """The lines of a text, of which only so many characters may be read for one row."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.room = ROW_CHARACTERS
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(self.room + 1)
+        if not line:
+            raise StopIteration
+        self.room -= len(line)
+        if self.room < 0:
+            raise exceeded("a row is too long", ROW_CHARACTERS, "characters a row")
+        return line
+
+
+def _csv_rows(content: bytes) -> Iterator[Row]:
+    lines = _Lines(open_text(content, LIST_ENCODINGS))
+    reader = csv.reader(lines)
     last = 0
     try:
-        for cells in reader:
-            yield last + 1, cells  # a row that spans lines is told by its first
-            last = reader.line_num
+        for count, cells in enumerate(reader, start=1):
+            if count > ROWS:
+                raise exceeded("the list is too long", ROWS, "rows")
+            yield whole_row(last + 1, cells)  # a row that spans lines is known by its first
+            last, lines.room = reader.line_num, ROW_CHARACTERS
     except csv.Error as wrong:
-        raise Invalid(f"line {last + 1}: {wrong}", field="file", value="", rule="CSV, RFC 4180") from wrong
-
-
-def _text(content: bytes) -> str:
-    """UTF-8, or the GB 18030 that spreadsheets of this country save."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Invalid("the text cannot be read", field="file", value="", rule="UTF-8 or GB 18030")
-
-
-def _html_rows(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
-    text = _text(content)
-    rows = html.fromstring(f"<table>{text}</table>" if text.lstrip().lower().startswith("<tr") else text).iter("tr")
-    for line, row in zip(_lines(text.encode()), rows, strict=False):
-        cells = [_cell(cell) for cell in row if cell.tag in ("td", "th")]
-        if cells:
-            yield line, cells
-
-
-def _lines(content: bytes) -> Iterator[int]:
-    """The line of each row's tag; a parser's own count of lines stops at 65,535."""
-    line, past = 1, 0
-    for tag in TAGS.finditer(content):
-        line += content.count(b"\n", past, tag.start())
-        past = tag.start()
-        yield line
-
-
-def _cell(cell: html.HtmlElement) -> str:
-    """The title holds the whole text where the page shows a shortened one."""
-    return str(cell.get("title") or cell.text_content()).strip()
+        rule = f"CSV (RFC 4180), at most {CELL_CHARACTERS:,} characters a cell"
+        raise Invalid(f"line {last + 1}: {wrong}", field="file", value=f"line {last + 1}", rule=rule) from wrong

@@ -5,114 +5,132 @@ Only what a list needs: no formulas are computed (the saved value counts), nothi
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
 
-from lxml import etree
-
+from services.permits.importing.archive import RULE, Archive
+from services.permits.importing.limits import SHARED_TEXTS, STYLES, exceeded
+from services.permits.importing.markup import XmlTarget, read_xml
+from services.permits.importing.row import Row
+from services.permits.importing.sheet import MAIN, Sheet, SheetRows, whole_number
 from shared.domain.errors import Invalid
 
-MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+BOOK, LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+TEXTS, FORMATS = "xl/sharedStrings.xml", "xl/styles.xml"
 DAY_ZERO, DAY_ZERO_1904 = date(1899, 12, 30), date(1904, 1, 1)  # serial 0 of the two date systems
 BUILT_IN_DAYS = frozenset({14, 15, 16, 17, 22, *range(27, 32), 36, *range(50, 59)})  # ECMA-376 18.8.30, zh-cn included
 LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
-MOST_BYTES = 512 * 1024 * 1024  # of one part, unpacked
-PARSER: Mapping[str, Any] = {"resolve_entities": False, "no_network": True, "huge_tree": True}
 
 
-def rows(content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
-    """Row number and cells, empty cells as empty text; raises Invalid when it is no workbook."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            yield from _sheet(archive)
-    except (zipfile.BadZipFile, KeyError, etree.XMLSyntaxError, ValueError, IndexError, RuntimeError) as wrong:
-        rule = "an XLSX workbook whose first sheet is the list"
-        raise Invalid(f"the workbook cannot be read: {wrong}", field="file", value="", rule=rule) from wrong
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element that begins, the tag of the one around it, and its attributes."""
+
+    tag: str
+    parent: str
+    attributes: Mapping[str, str]
 
 
-def _sheet(archive: zipfile.ZipFile) -> Iterator[tuple[int, Sequence[str]]]:
-    book = _tree(archive, "xl/workbook.xml")
-    properties = book.find(f"{MAIN}workbookPr")
-    zero = DAY_ZERO_1904 if properties is not None and properties.get("date1904") in ("1", "true") else DAY_ZERO
-    texts, days = _shared(archive), _day_styles(archive)
-    number = 0
-    with archive.open(_checked(archive, _first_sheet(archive, book))) as part:
-        for _, row in etree.iterparse(part, tag=f"{MAIN}row", **PARSER):
-            number = int(row.get("r") or number + 1)
-            yield number, _cells(row, texts, days, zero)
-            row.clear()
+class _Elements(XmlTarget[Element]):
+    def __init__(self) -> None:
+        super().__init__()
+        self._open = [""]
+
+    def opened(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self.ready.append(Element(tag, self._open[-1], attributes))
+        self._open.append(tag)
+
+    def closed(self, tag: str) -> None:
+        self._open.pop()
 
 
-def _first_sheet(archive: zipfile.ZipFile, book: Any) -> str:
-    first = book.find(f"{MAIN}sheets")[0].get(LINK)
-    links = _tree(archive, "xl/_rels/workbook.xml.rels")
-    target = next(link.get("Target") for link in links if link.get("Id") == first)
-    return str(target).lstrip("/") if str(target).startswith("/") else f"xl/{target}"
+class _Texts(XmlTarget[str]):
+    """The shared texts: all runs of each, phonetic hints left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._item = Row(0)
+        self._taking = self._phonetic = False
+        self.count = 0
+
+    def opened(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if tag == f"{MAIN}rPh":
+            self._phonetic = True
+        self._taking = tag == f"{MAIN}t" and not self._phonetic
+
+    def text(self, text: str) -> None:
+        if self._taking:
+            self._item.add(text)
+
+    def closed(self, tag: str) -> None:
+        self._taking = False
+        if tag == f"{MAIN}rPh":
+            self._phonetic = False
+        elif tag == f"{MAIN}si":
+            self.count += 1
+            if self.count > SHARED_TEXTS:
+                raise exceeded("the workbook has too many texts", SHARED_TEXTS, "shared texts")
+            self.ready.append(self._item.cell_text())
+            self._item = Row(self.count)
 
 
-def _checked(archive: zipfile.ZipFile, name: str) -> str:
-    if archive.getinfo(name).file_size > MOST_BYTES:
-        raise ValueError(f"{name} unpacks to more than {MOST_BYTES >> 20} MB")
-    return name
+def workbook_rows(content: bytes) -> Iterator[Row]:
+    """The rows of the first sheet, empty cells as empty text; raises Invalid when it is no workbook."""
+    archive = Archive(content)
+    zero, link = _book(archive)
+    sheet = Sheet(tuple(_texts(archive)), frozenset(_day_styles(archive)), zero)
+    name = _part_of(archive, link)
+    yield from read_xml(SheetRows(sheet), archive.pieces(name), name[:100])
 
 
-def _tree(archive: zipfile.ZipFile, name: str) -> Any:
-    return etree.fromstring(archive.read(_checked(archive, name)), etree.XMLParser(**PARSER))
+def _elements(archive: Archive, name: str) -> Iterator[Element]:
+    return read_xml(_Elements(), archive.pieces(name), name)
 
 
-def _shared(archive: zipfile.ZipFile) -> list[str]:
-    if "xl/sharedStrings.xml" not in archive.namelist():
-        return []
-    return [_plain(one) for one in _tree(archive, "xl/sharedStrings.xml").iter(f"{MAIN}si")]
+def _texts(archive: Archive) -> Iterator[str]:
+    if archive.has(TEXTS):
+        yield from read_xml(_Texts(), archive.pieces(TEXTS), TEXTS)
 
 
-def _plain(element: Any) -> str:
-    """The text of all runs, phonetic hints left out."""
-    return "".join(t.text or "" for t in element.iter(f"{MAIN}t") if t.getparent().tag != f"{MAIN}rPh")
+def _book(archive: Archive) -> tuple[date, str]:
+    """Serial 0 of its dates, and the link of its first sheet."""
+    zero, link = DAY_ZERO, None
+    for one in _elements(archive, BOOK):
+        if one.tag == f"{MAIN}workbookPr" and one.attributes.get("date1904") in ("1", "true"):
+            zero = DAY_ZERO_1904
+        if one.tag == f"{MAIN}sheet" and link is None:
+            link = one.attributes.get(LINK, "")
+    if link is None:
+        raise Invalid("the workbook has no sheet", field="file", value="0 sheets", rule=RULE)
+    return zero, link
 
 
-def _day_styles(archive: zipfile.ZipFile) -> set[int]:
+def _part_of(archive: Archive, link: str) -> str:
+    """The part that a link of the workbook leads to."""
+    for one in _elements(archive, LINKS):
+        if one.attributes.get("Id") == link and one.attributes.get("Target"):
+            target = one.attributes["Target"]
+            return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    raise Invalid(f"the workbook's first sheet {link[:100]!r} has no part", field="file", value=link[:100], rule=RULE)
+
+
+def _day_styles(archive: Archive) -> Iterator[int]:
     """Which cell styles show a day."""
-    if "xl/styles.xml" not in archive.namelist():
-        return set()
-    tree = _tree(archive, "xl/styles.xml")
-    own = {int(f.get("numFmtId")): LITERAL.sub("", f.get("formatCode", "")).lower() for f in tree.iter(f"{MAIN}numFmt")}
-    styles = tree.find(f"{MAIN}cellXfs")
-    ids = [int(style.get("numFmtId") or 0) for style in (styles if styles is not None else ())]
-    return {i for i, number in enumerate(ids) if ("y" in own[number] if number in own else number in BUILT_IN_DAYS)}
-
-
-def _cells(row: Any, texts: Sequence[str], days: set[int], zero: date) -> Sequence[str]:
-    cells: list[str] = []
-    for cell in row.iter(f"{MAIN}c"):
-        place = _column(cell.get("r")) if cell.get("r") else len(cells)
-        cells += [""] * (place - len(cells))
-        cells.append(_value(cell, texts, days, zero))
-    return cells
-
-
-def _column(reference: str) -> int:
-    """`AB12` → 27."""
-    column = 0
-    for letter in re.sub(r"\d+$", "", reference):
-        column = column * 26 + ord(letter) - ord("A") + 1
-    if not 1 <= column <= 16_384:
-        raise ValueError(f"no such column: {reference}")
-    return column - 1
-
-
-def _value(cell: Any, texts: Sequence[str], days: set[int], zero: date) -> str:
-    kind = cell.get("t", "n")
-    if kind == "inlineStr":
-        return _plain(cell)
-    text = str(cell.findtext(f"{MAIN}v") or "")
-    if kind == "s" and text:
-        return texts[int(text)]
-    if kind == "n" and text and int(cell.get("s") or 0) in days:
-        return (zero + timedelta(days=int(float(text)))).isoformat()
-    return text
+    if not archive.has(FORMATS):
+        return
+    own: dict[int, str] = {}
+    styles = 0
+    for one in _elements(archive, FORMATS):
+        if one.tag == f"{MAIN}numFmt":
+            number = whole_number(one.attributes.get("numFmtId"))
+            own[number] = LITERAL.sub("", one.attributes.get("formatCode", "")).lower()
+        elif one.parent == f"{MAIN}cellXfs":
+            number = whole_number(one.attributes.get("numFmtId"))
+            if "y" in own[number] if number in own else number in BUILT_IN_DAYS:
+                yield styles
+            styles += 1
+        if max(len(own), styles) > STYLES:
+            raise exceeded("the workbook has too many styles", STYLES, "styles")

@@ -12,7 +12,7 @@ import pytest
 from services.permits.domain.import_report import Outcome
 from services.permits.importing.documents import documents
 from services.permits.importing.official_list import Entry, read_row
-from services.permits.importing.readers import Format, Listed, listed_rows, told_format
+from services.permits.importing.readers import Format, Listed, listed_rows, format_of
 from shared.domain.errors import Invalid
 
 NUMBER = "91370783797337187J001C"
@@ -23,7 +23,7 @@ LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
 def read(content: bytes) -> list[Listed]:
-    return list(listed_rows(content, told_format(content)))
+    return list(listed_rows(content, format_of(content)))
 
 
 def the_entry(content: bytes) -> Entry:
@@ -160,7 +160,7 @@ def test_a_credit_code_beside_the_number_must_be_its_beginning() -> None:
     ids=["an array", "one a line", "an array with a byte order mark"],
 )
 def test_documents_come_from_an_array_or_one_a_line(text: str) -> None:
-    assert told_format(text.encode()) is Format.JSON
+    assert format_of(text.encode()) is Format.JSON
     assert [one.content for one in documents(text.encode())] == [{"a": 1}, {"a": 2}]
 
 
