@@ -19,10 +19,11 @@ from shared.access import Caller, Role
 from shared.database import open_database
 from shared.domain.clock import monotonic_s, rfc3339
 from shared.domain.errors import Conflict
-from tests.support.alerts_case import T0, Desk, a_desk, a_risk, longer
+from tests.support.alerts_case import ENTERPRISE, T0, Desk, a_desk, a_risk, longer
 from tests.support.receiver import Receiver
 
 ADMIN = Caller(Role.ADMIN, "admin")
+OWNER = Caller(Role.ENTERPRISE, "owner", credit_codes=(ENTERPRISE,))
 QUICK = (0, 0.02, 0.02, 0.02)
 
 
@@ -220,7 +221,7 @@ def test_the_first_proven_delivery_starts_the_enterprise_s_and_the_authority_s_c
 def test_a_rotated_secret_signs_beside_the_old_one_for_a_day(desk: Desk, receiver: Receiver) -> None:
     endpoint_id, old = desk.endpoint(receiver.url("/rotated"))
     with desk.database.transaction() as session:
-        new = desk.casework.endpoints.rotate(session, endpoint_id, ADMIN, wall_now=datetime.now(UTC))
+        new = desk.casework.endpoints.rotate(session, endpoint_id, OWNER, wall_now=datetime.now(UTC))
     desk.take(a_risk())
     with desk.sending():
         (letter,) = receiver.wait_taken(1, "/rotated")

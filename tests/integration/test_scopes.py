@@ -68,6 +68,7 @@ MAY = {
     "DELETE /alerts/v1/endpoints/{endpoint_id}": "EOP",
     "POST /alerts/v1/endpoints/{endpoint_id}/test": "EOP",
     "POST /alerts/v1/endpoints/{endpoint_id}/rotate": "EOP",
+    "POST /alerts/v1/endpoints/{endpoint_id}/disable": "OP",
     "POST /alerts/v1/endpoints/{endpoint_id}/enable": "EOP",
     "GET /alerts/v1/deliveries": "EOP",
     "GET /alerts/v1/deliveries/{push_id}": "EOP",

@@ -1,4 +1,4 @@
-"""Endpoints: where pushes go. Owned by the caller; secrets are shown once."""
+"""Endpoints: where pushes go. Their owner is shown a secret once, nobody else ever; officers and operators may stop one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.alerts.api.alerts import Reader, page, read_place, times
+from services.alerts.api.alerts import Reader, Said, page, read_place, times
 from services.alerts.channels.guard import Guard
 from services.alerts.domain.audience import Owner, audience_of
 from services.alerts.handlers.alerts import Casework
-from services.alerts.store.endpoints import endpoint
+from services.alerts.store.endpoints import EndpointState, endpoint, is_owner, owner_of_row
 from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import Forbidden, Invalid
@@ -19,11 +19,12 @@ from shared.domain.events import Event
 from shared.domain.identity import credit_code, new_id
 from shared.domain.region import prefix
 from shared.runtime.auth import allow
-from shared.runtime.web import Page
+from shared.runtime.web import MOST_CURSOR, Page
 
 TAG = "推送端点 / Endpoints"
 TEST = "yujing.endpoint.test.v1"
 Owning = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)]
+Supervising = Annotated[Caller, allow(Role.OFFICER, Role.OPS)]
 
 
 class OwnerIn(BaseModel):
@@ -48,10 +49,14 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
 
     def shown(caller: Caller, endpoint_id: str) -> dict[str, Any]:
         with database.read() as session:
-            return times(endpoint(endpoints.load(session, endpoint_id, caller)))
+            row = endpoints.load(session, endpoint_id, caller)
+            history = endpoints.history(session, [endpoint_id])
+            return times(endpoint(row, history.get(endpoint_id, [])))
 
     @router.post(
-        "/endpoints", status_code=201, summary="登记推送端点，密钥只显示一次 / Register; the secret is shown once"
+        "/endpoints",
+        status_code=201,
+        summary="登记推送端点，密钥只向所有者显示一次 / Register; its owner is shown the secret once",
     )
     def register(caller: Owning, asked: EndpointIn) -> dict[str, Any]:
         owner = owner_of(caller, asked.owner)
@@ -60,15 +65,20 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
             by = f"{caller.role}:{caller.subject}"
             endpoint_id, secret = endpoints.add(session, asked.url, owner, by=by, wall_now=clock.wall_now())
             casework.reached(session, [owner.credit_code])
-        return {**shown(caller, endpoint_id), "secret": secret}
+        registered = shown(caller, endpoint_id)
+        return {**registered, "secret": secret} if is_owner(caller, owner) else registered
 
     @router.get("/endpoints", summary="推送端点 / Endpoints")
     def list_endpoints(
-        caller: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50, cursor: Annotated[str | None, Query(max_length=MOST_CURSOR)] = None
+        caller: Reader,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        cursor: Annotated[str | None, Query(max_length=MOST_CURSOR)] = None,
     ) -> Page[dict[str, Any]]:
         with database.read() as session:
             rows = endpoints.page(session, caller, after=read_place(cursor), limit=limit + 1)
-        return page([(row.created_at, row.id, times(endpoint(row))) for row in rows], limit)
+            history = endpoints.history(session, [row.id for row in rows])
+        documents = [times(endpoint(row, history.get(row.id, []))) for row in rows]
+        return page([(row.created_at, row.id, document) for row, document in zip(rows, documents, strict=True)], limit)
 
     @router.get("/endpoints/{endpoint_id}", summary="一个推送端点 / One endpoint")
     def get_endpoint(caller: Reader, endpoint_id: str) -> dict[str, Any]:
@@ -87,7 +97,7 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
     def test_endpoint(caller: Owning, endpoint_id: str) -> dict[str, Any]:
         with database.transaction() as session:
             row = endpoints.load(session, endpoint_id, caller)
-            audience, push_id = audience_of(Owner(row.credit_code, row.region, row.operators)), new_id("psh")
+            audience, push_id = audience_of(owner_of_row(row)), new_id("psh")
             words = {"zh": "这是一次推送测试。", "en": "This is a test of your endpoint."}
             test = Event(TEST, "/alerts", push_id, 1, clock.wall_now(), {"endpoint": endpoint_id, "headline": words})
             casework.test_push(session, endpoint_id, audience or "test", test, push_id)
@@ -95,12 +105,20 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
 
     @router.post(
         "/endpoints/{endpoint_id}/rotate",
-        summary="更换密钥 / New secret; the old one signs for 24 h",
+        summary="所有者更换密钥 / New secret for its owner; the old one signs for 24 h",
     )
     def rotate(caller: Owning, endpoint_id: str) -> dict[str, Any]:
         with database.transaction() as session:
             secret = endpoints.rotate(session, endpoint_id, caller, wall_now=clock.wall_now())
         return {**shown(caller, endpoint_id), "secret": secret}
+
+    @router.post("/endpoints/{endpoint_id}/disable", summary="停用 / Stop pushes to it; its owner sees who and why")
+    def disable(caller: Supervising, endpoint_id: str, reason: Said) -> dict[str, Any]:
+        now = clock.wall_now()
+        with database.transaction() as session:
+            row = endpoints.disable(session, endpoint_id, caller, text=reason.text, wall_now=now)
+            casework.reached(session, [row.credit_code])
+        return times({"id": endpoint_id, "state": EndpointState.DISABLED.value, "state_at": now})
 
     @router.post("/endpoints/{endpoint_id}/enable", summary="重新启用 / Enable again")
     def enable(caller: Owning, endpoint_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Endpoints as rows: registering, rotating, disabling. Secrets are sealed here and leave only to the sender."""
+"""Endpoints as rows: registering, rotating, disabling. Secrets are sealed here; they leave to the sender and to their owner."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.audience import Owner, audience_of
 from services.alerts.store.pushes import owned
-from services.alerts.store.tables import ENDPOINT
-from shared.access import Caller
-from shared.domain.errors import Conflict, NotFound
+from services.alerts.store.routing_tables import ENTERPRISE
+from services.alerts.store.tables import ENDPOINT, ENDPOINT_HISTORY
+from shared.access import Caller, Columns, Role, Subject, sees, visible
+from shared.domain.errors import Conflict, Forbidden, NotFound
 from shared.domain.identity import new_id
 from shared.runtime.secrets import Sealer
 
@@ -37,6 +38,14 @@ class Recipient:
 
     id: str
     audience: str
+
+
+class Step(StrEnum):
+    """What a person did to an endpoint."""
+
+    ROTATED = "rotated"
+    DISABLED = "disabled"
+    ENABLED = "enabled"
 
 
 def new_secret() -> str:
@@ -71,8 +80,11 @@ class EndpointStore:
 
     def load(self, session: Session, endpoint_id: str, caller: Caller) -> Row[Any]:
         """The endpoint, locked for change; raises NotFound outside the caller's scope."""
+        return self._load(session, endpoint_id, owned(caller))
+
+    def _load(self, session: Session, endpoint_id: str, condition: ColumnElement[bool]) -> Row[Any]:
         asked = select(ENDPOINT).where(
-            ENDPOINT.c.id == endpoint_id, ENDPOINT.c.state != EndpointState.DELETED.value, owned(caller)
+            ENDPOINT.c.id == endpoint_id, ENDPOINT.c.state != EndpointState.DELETED.value, condition
         )
         row = session.connection().execute(asked.with_for_update()).one_or_none()
         if row is None:
@@ -93,8 +105,12 @@ class EndpointStore:
         return list(session.connection().execute(asked))
 
     def rotate(self, session: Session, endpoint_id: str, caller: Caller, *, wall_now: datetime) -> str:
-        """A new secret; the old one signs beside it for 24 h."""
+        """A new secret; the old one signs beside it for 24 h.
+
+        Raises: NotFound outside the caller's scope; Forbidden for anybody but the owner."""
         row, secret = self.load(session, endpoint_id, caller), new_secret()
+        if not is_owner(caller, owner_of_row(row)):
+            raise Forbidden("only its owner may renew an endpoint's secret", code="not-the-owner")
         self._set(
             session,
             endpoint_id,
@@ -102,7 +118,20 @@ class EndpointStore:
             sealed_previous=row.sealed_secret,
             previous_until=wall_now + OVERLAP,
         )
+        self._record(session, endpoint_id, Step.ROTATED, caller, "", wall_now)
         return secret
+
+    def disable(self, session: Session, endpoint_id: str, caller: Caller, *, text: str, wall_now: datetime) -> Row[Any]:
+        """Pushes wait from now on; `text`: why. Returns the endpoint as it was.
+
+        Raises: NotFound for an endpoint that the caller does not supervise; Conflict when it is disabled."""
+        row = self._load(session, endpoint_id, supervised(caller))
+        if row.state != EndpointState.ACTIVE.value:
+            raise Conflict("the endpoint is disabled", code="endpoint-not-active")
+        reason = f"by_{caller.role.value}"
+        self._set(session, endpoint_id, state=EndpointState.DISABLED.value, state_reason=reason, state_at=wall_now)
+        self._record(session, endpoint_id, Step.DISABLED, caller, text, wall_now)
+        return row
 
     def enable(self, session: Session, endpoint_id: str, caller: Caller, *, wall_now: datetime) -> None:
         """What waited for it goes out; raises Conflict when it is active."""
@@ -117,6 +146,15 @@ class EndpointStore:
             failing_since=None,
             last_failure_at=None,
         )
+        self._record(session, endpoint_id, Step.ENABLED, caller, "", wall_now)
+
+    def history(self, session: Session, endpoint_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
+        """What people did to each of the endpoints, in order."""
+        found: dict[str, list[Row[Any]]] = {}
+        query = select(ENDPOINT_HISTORY).where(ENDPOINT_HISTORY.c.endpoint_id.in_(endpoint_ids))
+        for row in session.connection().execute(query.order_by(ENDPOINT_HISTORY.c.id)):
+            found.setdefault(row.endpoint_id, []).append(row)
+        return found
 
     def delete(self, session: Session, endpoint_id: str, caller: Caller, *, wall_now: datetime) -> None:
         """Its deliveries stay readable, its secrets go."""
@@ -151,13 +189,41 @@ class EndpointStore:
         asked = select(ENDPOINT).where(which, ENDPOINT.c.state == EndpointState.ACTIVE.value).order_by(ENDPOINT.c.id)
         found = []
         for row in session.connection().execute(asked):
-            audience = audience_of(Owner(row.credit_code, row.region, row.operators))
+            audience = audience_of(owner_of_row(row))
             if audience is not None:
                 found.append(Recipient(row.id, audience.value))
         return found
 
     def _set(self, session: Session, endpoint_id: str, **values: Any) -> None:
         session.connection().execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(**values))
+
+    def _record(
+        self, session: Session, endpoint_id: str, step: Step, caller: Caller, text: str, wall_now: datetime
+    ) -> None:
+        who = f"{caller.role.value}:{caller.subject}"
+        entry = {"endpoint_id": endpoint_id, "at": wall_now, "what": step.value, "who": who, "text": text}
+        session.connection().execute(insert(ENDPOINT_HISTORY).values(entry))
+
+
+def owner_of_row(row: Row[Any]) -> Owner:
+    """Whose the endpoint is."""
+    return Owner(row.credit_code, row.region, row.operators)
+
+
+def is_owner(caller: Caller, owner: Owner) -> bool:
+    """Whether an endpoint of `owner` is the caller's own: nobody else is shown its secret. Officers own the endpoints of
+    divisions inside their own."""
+    if caller.role is Role.ADMIN:
+        return False
+    if caller.role is Role.OPS:
+        return owner.operators
+    return sees(caller, Subject(owner.credit_code, owner.region))
+
+
+def supervised(caller: Caller) -> ColumnElement[bool]:
+    """Endpoints that the caller may stop: those in its scope, and of the enterprises that are registered in its division."""
+    inside = visible(caller, Columns(ENTERPRISE.c.credit_code, ENTERPRISE.c.region))
+    return or_(owned(caller), ENDPOINT.c.credit_code.in_(select(ENTERPRISE.c.credit_code).where(inside)))
 
 
 def _owned_by(owner: Owner) -> Any:
@@ -168,7 +234,7 @@ def _owned_by(owner: Owner) -> Any:
     return ENDPOINT.c.region == owner.region
 
 
-def endpoint(row: Row[Any]) -> dict[str, Any]:
+def endpoint(row: Row[Any], history: Sequence[Row[Any]]) -> dict[str, Any]:
     """An endpoint as its owner sees it; never a secret."""
     owner: dict[str, Any] = {"operators": True}
     if row.credit_code is not None:
@@ -186,4 +252,5 @@ def endpoint(row: Row[Any]) -> dict[str, Any]:
         "created_at": row.created_at,
         "failing_since": row.failing_since,
         "last_success_at": row.last_success_at,
+        "history": [{"at": step.at, "what": step.what, "who": step.who, "why": step.text} for step in history],
     }

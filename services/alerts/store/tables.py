@@ -114,6 +114,18 @@ class EndpointRow(AlertsTable, table=True):
     last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class EndpointHistoryRow(AlertsTable, table=True):
+    """What people did to an endpoint. Rows are only ever added."""
+
+    __tablename__ = "endpoint_history"
+    id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
+    endpoint_id: str = Field(index=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    what: str
+    who: str
+    text: str
+
+
 class PushRow(AlertsTable, table=True):
     """One thing to tell one endpoint. `id` is the webhook-id of all its attempts. `lease_until` and `fence`: a sender
     that died or was overtaken marks nothing."""
@@ -172,4 +184,5 @@ def _table(name: str) -> Table:
 
 OUTBOX, PROGRESS, LEASE = _table("outbox"), _table("progress"), _table("lease")
 ALERT, HISTORY, ENDPOINT = _table("alert"), _table("alert_history"), _table("endpoint")
+ENDPOINT_HISTORY = _table("endpoint_history")
 PUSH, ATTEMPT, REACH = _table("push"), _table("attempt"), _table("reach")

@@ -1,0 +1,155 @@
+"""Endpoints: whose secret is shown to whom, who may stop one and what its owner is shown of that, which URLs are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, text
+
+from services.alerts.store.tables import ATTEMPT, ENDPOINT
+from shared.database import open_database
+from shared.domain.clock import rfc3339
+from shared.runtime.migrating import migrate
+from tests.support.alerts_case import T0, a_risk
+from tests.support.district import COUNTY, District, a_district
+from tests.support.product import Source
+
+CODE = Source(number=4301, region=COUNTY).code
+OWNER = f"enterprise:{CODE}"
+PATH = "/alerts/v1/endpoints"
+URL = "http://127.0.0.1:9/hook"
+OWNERS = [(OWNER, {"credit_code": CODE}), (f"officer:{COUNTY}", {"region": COUNTY}), ("ops", {"operators": True})]
+
+
+@pytest.fixture
+def district(tmp_path: Path, database_url: str | None) -> Iterator[District]:
+    database = open_database(database_url, tmp_path, "alerts")
+    if database_url is not None:
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS alerts")
+    made = a_district(tmp_path, database=database)
+    made.settle(CODE)
+    yield made
+    made.database.close()
+
+
+def post(district: District, who: str, path: str = "", **body: Any) -> Any:
+    return district.client(who).post(f"{PATH}{path}", json=body or None)
+
+
+def registered(district: District, who: str = OWNER, **body: Any) -> dict[str, Any]:
+    answer = post(district, who, url=URL, **body)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+@pytest.mark.parametrize(("who", "owner"), OWNERS)
+def test_only_the_owner_is_answered_a_secret(district: District, who: str, owner: dict[str, Any]) -> None:
+    own = registered(district, who)
+    assert own["secret"].startswith("whsec_") and own["owner"] == owner
+    renewed = post(district, who, f"/{own['id']}/rotate")
+    assert renewed.status_code == 200 and renewed.json()["secret"].startswith("whsec_")
+    assert [step["what"] for step in renewed.json()["history"]] == ["rotated"]
+    for other in {"admin", "ops", "officer:15", "officer:1502", "enterprise:E999", *dict(OWNERS)} - {who, "officer:15"}:
+        refused = post(district, other, f"/{own['id']}/rotate")
+        assert refused.status_code in (403, 404), f"{other}: {refused.text}"
+        assert "whsec_" not in refused.text
+        assert "secret" not in district.client(other).get(f"{PATH}/{own['id']}").text.replace("secret_set", "")
+
+
+@pytest.mark.parametrize(("who", "owner"), OWNERS)
+def test_an_endpoint_that_an_admin_made_gives_its_secret_to_its_owner_alone(
+    district: District, who: str, owner: dict[str, Any]
+) -> None:
+    made = registered(district, "admin", owner=owner)
+    assert "secret" not in made and made["secret_set"] is True and made["owner"] == owner
+    assert post(district, "admin", f"/{made['id']}/rotate").json()["code"] == "not-the-owner"
+    assert post(district, who, f"/{made['id']}/rotate").json()["secret"].startswith("whsec_")
+
+
+def test_a_superior_officer_owns_the_endpoints_of_divisions_inside(district: District) -> None:
+    made = registered(district, "officer:15", owner={"region": COUNTY})
+    assert made["secret"] and post(district, "officer:15", f"/{made['id']}/rotate").status_code == 200
+
+
+@pytest.mark.parametrize("who", [f"officer:{COUNTY}", "officer:15", "ops", "admin"])
+def test_who_supervises_stops_an_endpoint_and_its_owner_is_shown_who_and_why(district: District, who: str) -> None:
+    endpoint = registered(district)["id"]
+    stopped = post(district, who, f"/{endpoint}/disable", text="接收地址被他人占用")
+    assert stopped.status_code == 200, stopped.text
+    assert stopped.json() == {"id": endpoint, "state": "disabled", "state_at": rfc3339(T0)}
+    shown = district.get(OWNER, f"/endpoints/{endpoint}")
+    assert (shown["state"], shown["state_reason"]) == ("disabled", f"by_{who.partition(':')[0]}")
+    step = {"at": rfc3339(T0), "what": "disabled", "who": f"{who.partition(':')[0]}:{who}", "why": "接收地址被他人占用"}
+    assert shown["history"] == [step]
+    assert district.get(OWNER, "/endpoints")["items"][0]["history"] == [step]
+    assert post(district, who, f"/{endpoint}/disable", text="再次").status_code == 409
+    district.happens(a_risk(credit_code=CODE))
+    assert district.pushes() == []
+
+
+def test_the_owner_enables_again_what_was_stopped_and_that_is_written_too(district: District) -> None:
+    endpoint = registered(district)["id"]
+    assert post(district, "ops", f"/{endpoint}/disable", text="误报").status_code == 200
+    enabled = post(district, OWNER, f"/{endpoint}/enable")
+    assert enabled.status_code == 200 and enabled.json()["state"] == "active"
+    assert [(step["what"], step["who"]) for step in enabled.json()["history"]] == [
+        ("disabled", "ops:ops"),
+        ("enabled", f"enterprise:{OWNER}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("officer:1502", 404), ("officer:150103", 404), (OWNER, 403), ("enterprise:E999", 403), ("device", 403)],
+)
+def test_who_does_not_supervise_stops_nothing(district: District, who: str, status: int) -> None:
+    endpoint = registered(district)["id"]
+    assert post(district, who, f"/{endpoint}/disable", text="x").status_code == status
+    assert district.get(OWNER, f"/endpoints/{endpoint}")["state"] == "active"
+    assert post(district, "ops", f"/{endpoint}/disable").status_code == 422  # why must be written
+    assert post(district, "ops", "/end_none/disable", text="x").status_code == 404
+
+
+def test_an_officer_who_may_stop_an_enterprise_s_endpoint_is_not_shown_its_address(district: District) -> None:
+    endpoint = registered(district)["id"]
+    officer = district.client(f"officer:{COUNTY}")
+    assert officer.get(f"{PATH}/{endpoint}").status_code == 404
+    assert URL not in officer.post(f"{PATH}/{endpoint}/disable", json={"text": "x"}).text
+    assert officer.post(f"{PATH}/{endpoint}/enable").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1.", "http://%31%32%37.0.0.1", "http://127.0.0.1\\.x.com", "http://[v1.x]", "http://x..com",
+     "http://[::1", "http://2130706433", "http://u:p@x.example", "http://x.example/", "https://x.example:22/",
+     "https://[fec0::1]/", "https://192.0.0.192/", "http://x.example/\x00", "\x00"],
+)  # fmt: skip
+def test_a_url_that_is_no_target_is_refused_with_the_url_and_the_rule(district: District, url: str) -> None:
+    answer = post(district, OWNER, url=url)
+    assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert repr(url) in problem["detail"]
+    (error,) = problem["errors"]
+    assert error["field"] == "url" and error["value"] and error["rule"]
+    assert district.rows(ENDPOINT) == []
+
+
+def test_the_upgrade_adds_the_history_and_forgets_what_receivers_answered(
+    database_url: str | None, tmp_path: Path
+) -> None:
+    database = open_database(database_url, tmp_path, "alerts")
+    assert migrate(database, "services.alerts.migrations", "alerts")
+    attempt = {"push_id": "psh_a", "number": 1, "at": T0, "outcome": "later", "reason": "blocked", "latency_ms": 1}
+    with database.transaction() as session:
+        session.connection().execute(insert(ATTEMPT).values({**attempt, "snippet": "intranet"}))
+        session.connection().execute(text("DROP TABLE endpoint_history"))
+        session.connection().execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    assert migrate(database, "services.alerts.migrations", "alerts")
+    with database.read() as session:
+        assert session.connection().execute(select(ATTEMPT.c.snippet)).scalars().all() == [""]
+        assert session.connection().execute(text("SELECT count(*) FROM endpoint_history")).scalar() == 0
+    database.close()
