@@ -85,12 +85,42 @@ GOOD: dict[str, Any] = {
 }
 UNTOUCHED = ("/packets", "/imports", "/dismiss", "/test", "/replay")  # entrances of their own, or nothing to send
 # Targets of pushes. No name and no address here leads out of this machine: 192.0.2.0/24 and .invalid are nobody's.
-URLS = ("http://127.0.0.1:9/x", "http://[v1.x]", "http://[::1", "http://[::1]:9/", "http://127.0.0.1:99999/", "http://127.0.0.1:-1/",
-        "http://127.0.0.1:9/\x00", "http://x@127.0.0.1/", "http://[::ffff:127.0.0.1]:9/", "http://0x7f.1:9/", "http://0/", "ftp://127.0.0.1",
-        "http://", "http:", "//127.0.0.1/", "javascript:1", "http://127.0.0.1:9/\ud800", "http://é.invalid/", "http://xn--.invalid/",
-        "http://" + "a" * 70 + ".invalid/", "http://a..invalid/", "http://.invalid", "http://192.0.2.1:9/%00", "http://127.0.0.1:9/" + "x" * 5000,
-        "http://[fe80::1%25x]:9/", "http://127.0.0.1:9:9/", "http://127.0.0.1:٣/", "http://\u200b127.0.0.1:9/", "http://[]/", "http://[::1]x/",
-        "http://[127.0.0.1]/", "http://1.1.1.1.invalid:0/", "HTTP://127.0.0.1:9", "http://127.0.0.1:9#\n")  # fmt: skip
+URLS = (
+    "http://127.0.0.1:9/x",
+    "http://[v1.x]",
+    "http://[::1",
+    "http://[::1]:9/",
+    "http://127.0.0.1:99999/",
+    "http://127.0.0.1:-1/",
+    "http://127.0.0.1:9/\x00",
+    "http://x@127.0.0.1/",
+    "http://[::ffff:127.0.0.1]:9/",
+    "http://0x7f.1:9/",
+    "http://0/",
+    "ftp://127.0.0.1",
+    "http://",
+    "http:",
+    "//127.0.0.1/",
+    "javascript:1",
+    "http://127.0.0.1:9/\ud800",
+    "http://é.invalid/",
+    "http://xn--.invalid/",
+    "http://" + "a" * 70 + ".invalid/",
+    "http://a..invalid/",
+    "http://.invalid",
+    "http://192.0.2.1:9/%00",
+    "http://127.0.0.1:9/" + "x" * 5000,
+    "http://[fe80::1%25x]:9/",
+    "http://127.0.0.1:9:9/",
+    "http://127.0.0.1:٣/",
+    "http://\u200b127.0.0.1:9/",
+    "http://[]/",
+    "http://[::1]x/",
+    "http://[127.0.0.1]/",
+    "http://1.1.1.1.invalid:0/",
+    "HTTP://127.0.0.1:9",
+    "http://127.0.0.1:9#\n",
+)
 
 
 class Bodies(WebEntrance):

@@ -34,8 +34,13 @@ class Cursors(WebEntrance):
 
     def __init__(self, site: Site, oracle: Oracle) -> None:
         super().__init__(site, oracle)
-        self._lists = [_asked(route, name) for route in site.routes for name in route.parameters("query") if name in ("cursor", "after")
-                       if not route.path.endswith("/stream")]  # fmt: skip
+        self._lists = [
+            _asked(route, name)
+            for route in site.routes
+            for name in route.parameters("query")
+            if name in ("cursor", "after")
+            if not route.path.endswith("/stream")
+        ]
         assert len(self._lists) > 10, "the OpenAPI documents name no cursors"
         self._keys = SYNTHETIC + [key for target in self._lists if (key := self._given(target))]
 

@@ -122,7 +122,8 @@ def _seeds() -> list[bytes]:
 
 
 def _published(samples: Path) -> list[bytes]:
-    return [json.loads(line)["raw"].encode() for line in samples.read_text(encoding="utf-8").splitlines()]
+    entries = map(json.loads, samples.read_text(encoding="utf-8").strip().split("\n"))
+    return [entry["raw"].encode() for entry in entries if entry.get("raw")]
 
 
 def _owned(sample: bytes) -> bytes:

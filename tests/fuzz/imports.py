@@ -116,17 +116,24 @@ def _html(random: Random) -> bytes:
 
 def workbook(cells: Sequence[Sequence[str]], *, sheet: str | None = None, packed: int = zipfile.ZIP_DEFLATED) -> bytes:
     """An XLSX file of texts; `sheet` instead of the rows is XML as it stands."""
-    rows = "".join(
-        "<row>" + "".join(f'<c t="inlineStr"><is><t>{_escaped(cell)}</t></is></c>' for cell in line) + "</row>"
-        for line in cells
-    )
+    rows = "".join(f"<row>{''.join(map(_cell, line))}</row>" for line in cells)
+    sheets = '<sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets>'
+    target = '<Relationship Id="rId1" Type="t" Target="worksheets/sheet1.xml"/>'
     parts = {
-        "xl/workbook.xml": f'<workbook xmlns="{SHEET}" xmlns:r="{LINKS}"><sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PARCEL}"><Relationship Id="rId1" Type="t" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{SHEET}" xmlns:r="{LINKS}">{sheets}</workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PARCEL}">{target}</Relationships>',
         "xl/sharedStrings.xml": f'<sst xmlns="{SHEET}"><si><t>a</t></si></sst>',
-        "xl/worksheets/sheet1.xml": sheet or f'<worksheet xmlns="{SHEET}"><sheetData>{rows}</sheetData></worksheet>',
+        "xl/worksheets/sheet1.xml": sheet or _sheet(rows),
     }
     return _zipped({name: part.encode("utf-8", "replace") for name, part in parts.items()}, packed)
+
+
+def _sheet(rows: str) -> str:
+    return f'<worksheet xmlns="{SHEET}"><sheetData>{rows}</sheetData></worksheet>'
+
+
+def _cell(text: str) -> str:
+    return f'<c t="inlineStr"><is><t>{_escaped(text)}</t></is></c>'
 
 
 def _zipped(parts: dict[str, bytes], packed: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -215,19 +222,38 @@ def _known() -> list[bytes]:
         b"<tr \xff\xfe>",
         b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/hostname'>]><table><tr><td>&a;</td></tr></table>",
     ]
-    csv = [HEADER.encode(), HEADER.encode() + b'\n"', b"\x00", b"," * 100_000, b'"' * 5001, official_list(row(name="x" * 200_000)),
-           HEADER.encode("utf-16"), b"\xff\xfe", b"\xfe\xff\x00", b"a\n" * 5000, official_list(*[row(name="\x00")])]  # fmt: skip
+    csv = [
+        HEADER.encode(),
+        HEADER.encode() + b'\n"',
+        b"\x00",
+        b"," * 100_000,
+        b'"' * 5001,
+        official_list(row(name="x" * 200_000)),
+        HEADER.encode("utf-16"),
+        b"\xff\xfe",
+        b"\xfe\xff\x00",
+        b"a\n" * 5000,
+        official_list(*[row(name="\x00")]),
+    ]
     days = [
         official_list(row(name="a", validity=text))
         for text in ("9" * 5000, "0001-01-01至9999-12-31", "２０２２年１月１日至²")
     ]
     names = [HEADER.split(","), row(name="a").split(",")]
     bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "{"a" * 1000}"><!ENTITY b "{"&a;" * 1000}">]><x>&b;</x>'
-    archives = [b"PK\x03\x04", b"PK\x03\x04" + b"\x00" * 100, _zipped({}), _zipped({"x": b""}), workbook(names)[:-30],
-                workbook(names, sheet="<x"), workbook(names, sheet=bomb), workbook(names, sheet="<x>" * 100_000),
-                workbook(names, sheet=f'<worksheet xmlns="{SHEET}"><sheetData><row><c t="s"><v>{"9" * 5000}</v></c></row></sheetData></worksheet>'),
-                workbook(names, sheet=f'<worksheet xmlns="{SHEET}"><sheetData><row><c r="{"Z" * 50}1"><v>1</v></c></row></sheetData></worksheet>'),
-                workbook(names, sheet=f'<worksheet xmlns="{SHEET}"><sheetData><row><c s="1"><v>1e308</v></c></row></sheetData></worksheet>')]  # fmt: skip
+    archives = [
+        b"PK\x03\x04",
+        b"PK\x03\x04" + b"\x00" * 100,
+        _zipped({}),
+        _zipped({"x": b""}),
+        workbook(names)[:-30],
+        workbook(names, sheet="<x"),
+        workbook(names, sheet=bomb),
+        workbook(names, sheet="<x>" * 100_000),
+        workbook(names, sheet=_sheet(f'<row><c t="s"><v>{"9" * 5000}</v></c></row>')),
+        workbook(names, sheet=_sheet(f'<row><c r="{"Z" * 50}1"><v>1</v></c></row>')),
+        workbook(names, sheet=_sheet('<row><c s="1"><v>1e308</v></c></row>')),
+    ]
     texts = [json.dumps({**good, name: text}).encode() for name in good for text in ("\x00", "\ud800", "9" * 5000)]
     bare = [
         b"[",

@@ -195,5 +195,20 @@ MASKS = {
     ALERTS: "yujing.[!rd]*.json",
     QUARANTINE: "quarantine.*.json",
 }
-ODD: tuple[Any, ...] = (None, {}, [], "", "\x00", "\ud800", True, 0, Raw("-1"), *(Raw(number) for number in NUMBERS[:20]), Raw("1e400"), Raw("NaN"),
-                        Raw(nested(900)), *ODD_TEXTS[:9], *ODD_TEXTS[27:40])  # fmt: skip
+ODD: tuple[Any, ...] = (
+    None,
+    {},
+    [],
+    "",
+    "\x00",
+    "\ud800",
+    True,
+    0,
+    Raw("-1"),
+    *(Raw(number) for number in NUMBERS[:20]),
+    Raw("1e400"),
+    Raw("NaN"),
+    Raw(nested(900)),
+    *ODD_TEXTS[:9],
+    *ODD_TEXTS[27:40],
+)

@@ -18,8 +18,22 @@ from tests.fuzz.web import Unsendable, WebEntrance
 
 RAW = "raw"
 ANSWER_S = 20.0
-HEADERS = ("last-event-id", "content-encoding", "accept", "accept-encoding", "if-none-match", "range", "x-forwarded-for", "cookie",
-           "content-type", "expect", "upgrade", "forwarded", "host", "te")  # fmt: skip
+HEADERS = (
+    "last-event-id",
+    "content-encoding",
+    "accept",
+    "accept-encoding",
+    "if-none-match",
+    "range",
+    "x-forwarded-for",
+    "cookie",
+    "content-type",
+    "expect",
+    "upgrade",
+    "forwarded",
+    "host",
+    "te",
+)
 PACKETS = b"POST /monitoring/v1/packets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
 LIST = b"GET /alerts/v1/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
 STREAM = "GET /alerts/v1/stream"
@@ -167,19 +181,75 @@ def _known() -> list[bytes]:
     body = b'[{"mn":"x"}]'
     close = b"Connection: close\r\n"
     chunked = PACKETS + close + b"Transfer-Encoding: chunked\r\n\r\n"
-    lengths = [PACKETS + close + b"Content-Length: " + text + b"\r\n\r\n" + body
-               for text in (b"12", b"1", b"0", b"100", b"-1", b"9" * 30, b"9" * 5000, b"1e3", b"", b"12, 12", b"0x5", b"12\r\nContent-Length: 3")]  # fmt: skip
-    chunks = [chunked + text for text in (b"c\r\n" + body + b"\r\n0\r\n\r\n", b"ffffffffffffffff\r\n", b"-1\r\n", b"zz\r\n", b"c\r\n" + body,
-              b"c;" + b"x" * 5000 + b"\r\n", b"0\r\nA: b\r\n\r\n", b"5\r\n" + body + b"\r\n0\r\n\r\n", b"\r\n", b"c\n" + body + b"\n0\n\n")]  # fmt: skip
-    heads = [LIST + close + text for text in (b"\r\n", b"X: \x00\r\n\r\n", b"X: " + b"y" * 100_000 + b"\r\n\r\n", b" folded\r\n\r\n", b"\xff: x\r\n\r\n",
-             b"X: y\r\n" * 3000 + b"\r\n", b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", b"Upgrade: websocket\r\n\r\n",
-             b"Expect: 100-continue\r\n\r\n", b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", b"Host: y\r\n\r\n")]  # fmt: skip
-    lines = [b"", b"\x00", b"GET", b"GET / HTTP/9.9\r\n\r\n", b"GET  / HTTP/1.1\r\n\r\n", b"GET /%ff%00 HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n",
-             b"\x16\x03\x01\x02\x00\x01\x00", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"X" * 100_000, b"OPTIONS * HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n",
-             b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n", b"GET http://x/alerts/v1/alerts HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n",
-             b"GET //alerts/v1//alerts HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n", b"GET /alerts/v1/../v1/alerts HTTP/1.1\r\n\r\n",
-             b"TRACE /alerts/v1/alerts HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n", b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\n\r\n"]  # fmt: skip
+    lengths = [
+        PACKETS + close + b"Content-Length: " + text + b"\r\n\r\n" + body
+        for text in (
+            b"12",
+            b"1",
+            b"0",
+            b"100",
+            b"-1",
+            b"9" * 30,
+            b"9" * 5000,
+            b"1e3",
+            b"",
+            b"12, 12",
+            b"0x5",
+            b"12\r\nContent-Length: 3",
+        )
+    ]
+    chunks = [
+        chunked + text
+        for text in (
+            b"c\r\n" + body + b"\r\n0\r\n\r\n",
+            b"ffffffffffffffff\r\n",
+            b"-1\r\n",
+            b"zz\r\n",
+            b"c\r\n" + body,
+            b"c;" + b"x" * 5000 + b"\r\n",
+            b"0\r\nA: b\r\n\r\n",
+            b"5\r\n" + body + b"\r\n0\r\n\r\n",
+            b"\r\n",
+            b"c\n" + body + b"\n0\n\n",
+        )
+    ]
+    heads = [
+        LIST + close + text
+        for text in (
+            b"\r\n",
+            b"X: \x00\r\n\r\n",
+            b"X: " + b"y" * 100_000 + b"\r\n\r\n",
+            b" folded\r\n\r\n",
+            b"\xff: x\r\n\r\n",
+            b"X: y\r\n" * 3000 + b"\r\n",
+            b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+            b"Upgrade: websocket\r\n\r\n",
+            b"Expect: 100-continue\r\n\r\n",
+            b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            b"Host: y\r\n\r\n",
+        )
+    ]
+    lines = [
+        b"",
+        b"\x00",
+        b"GET",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET  / HTTP/1.1\r\n\r\n",
+        b"GET /%ff%00 HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"X" * 100_000,
+        b"OPTIONS * HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n",
+        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n",
+        b"GET http://x/alerts/v1/alerts HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n",
+        b"GET //alerts/v1//alerts HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n",
+        b"GET /alerts/v1/../v1/alerts HTTP/1.1\r\n\r\n",
+        b"TRACE /alerts/v1/alerts HTTP/1.1\r\nHost: x\r\n" + close + b"\r\n",
+        b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\n\r\n",
+    ]
     twice = [LIST + b"\r\n" + LIST + close + b"\r\n", PACKETS + b"Content-Length: 2\r\n\r\n[]" + LIST + close + b"\r\n"]
-    packed = [PACKETS + close + b"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n" + body,
-              PACKETS + close + b"Content-Length: 4000\r\n\r\n" + nested(2000).encode()]  # fmt: skip
+    packed = [
+        PACKETS + close + b"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n" + body,
+        PACKETS + close + b"Content-Length: 4000\r\n\r\n" + nested(2000).encode(),
+    ]
     return [*lengths, *chunks, *heads, *lines, *twice, *packed]

@@ -105,18 +105,29 @@ class Fuzzer:
 
     def _try(self, batch: Iterator[Input]) -> None:
         sent: list[Input] = []
-        try:
-            for one in batch:
-                sent.append(one)
-                self._tally.tried += 1
+        if (wrong := self._sent(batch, sent)) is not None:
+            self._fail(self._shrunk_here(sent[-1], wrong), sent, wrong)
+        if (wrong := self._settled()) is not None:
+            self._fail(self._blamed(sent), sent, wrong)
+
+    def _sent(self, batch: Iterator[Input], sent: list[Input]) -> Broken | None:
+        """Each of the batch, noted in `sent`; the first wrong answer ends it."""
+        for one in batch:
+            sent.append(one)
+            self._tally.tried += 1
+            try:
                 self._tally.outcomes[outcome(self._entrance, one)] += 1
-        except Broken as wrong:
-            self._fail(self._shrunk_here(sent[-1], wrong), sent, str(wrong))
+            except Broken as wrong:
+                return wrong
+        return None
+
+    def _settled(self) -> Broken | None:
         try:
             self._tally.outcomes.update(self._entrance.settle())
             self._fuzzed.oracle.healthy(sets_aside=self._entrance.sets_aside)
         except Broken as wrong:
-            self._fail(self._blamed(sent), sent, str(wrong))
+            return wrong
+        return None
 
     def _shrunk_here(self, one: Input, why: Broken) -> Input:
         """The same with as little payload as is still answered as wrongly, for the same reason."""
@@ -158,7 +169,7 @@ class Fuzzer:
                 return None
         return suspects[0] if len(suspects) == 1 else None
 
-    def _fail(self, one: Input | None, batch: Sequence[Input], why: str) -> NoReturn:
+    def _fail(self, one: Input | None, batch: Sequence[Input], why: Broken) -> NoReturn:
         """Fails; the input (or, when no single one does it, the batch) stands in a file."""
         name = f"{self._tally.shape}-{self._tally.entrance}-seed-{self._tally.seed}"
         path = self._folder / f"{name}.txt"

@@ -78,8 +78,27 @@ def _claims(role: str) -> dict[str, Any]:
 
 def _odd_claims() -> list[Any]:
     """Claims that once did harm, or might: whoever signs is trusted, but a mistake of his must not be a 500."""
-    odd: tuple[Any, ...] = (None, True, 0, -1, Raw("1e400"), Raw("NaN"), Raw("9" * 5000), "x", "\x00", "\ud800", "9" * 5000, [], [[]], [{}],
-                            [1, None], {}, {"a": 1}, Raw(nested(900)), Raw(nested(2000)))  # fmt: skip
+    odd: tuple[Any, ...] = (
+        None,
+        True,
+        0,
+        -1,
+        Raw("1e400"),
+        Raw("NaN"),
+        Raw("9" * 5000),
+        "x",
+        "\x00",
+        "\ud800",
+        "9" * 5000,
+        [],
+        [[]],
+        [{}],
+        [1, None],
+        {},
+        {"a": 1},
+        Raw(nested(900)),
+        Raw(nested(2000)),
+    )
     admin, officer = _claims("admin"), _claims("officer")
     enterprise, device = _claims("enterprise"), _claims("device")
     found: list[Any] = [
