@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.alerts.api import routes
-from services.alerts.catalogue import load_catalogue
+from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import Webhooks
 from services.alerts.delivery.event_stream import Feed

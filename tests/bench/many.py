@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.alerts.domain.audience import Owner
-from services.alerts.store.routing_tables import NOTICE
+from services.alerts.store.peer_tables import NOTICE
 from tests.bench.frames import registered
 from tests.bench.rows import Row, quantile
 from tests.support.alerts_case import T0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.alerts.store.routing_tables import DIGEST_ITEM, SUBSCRIPTION
+from services.alerts.store.tables import DIGEST_ITEM, SUBSCRIPTION
 from shared.domain.clock import SHANGHAI
 from shared.domain.risk import Risk
 from tests.support.alerts_case import T0, cleared

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from services.alerts.store.routing_tables import ENTERPRISE, FACT, NOTICE, PERMIT
+from services.alerts.store.peer_tables import ENTERPRISE, FACT, NOTICE, PERMIT
 from shared.database import open_database
 from shared.domain.errors import Invalid
 from shared.domain.events import HEARTBEAT, REGISTRY, Event

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.alerts.catalogue import load_catalogue
+from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import Webhooks
 from services.alerts.delivery.sender import Delivery, Policy

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
 from services.alerts.api import routes
-from services.alerts.catalogue import load_catalogue
+from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.channels.guard import Guard
 from services.alerts.delivery.event_stream import Feed
 from services.alerts.handlers.alerts import Casework

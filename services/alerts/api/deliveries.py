@@ -11,7 +11,7 @@ from services.alerts.api.endpoints import TAG, Owning
 from services.alerts.handlers.alerts import Casework
 from services.alerts.store.pushes import PushState, delivery
 from shared.database import Database
-from shared.runtime.web import Page
+from shared.runtime.web import MOST_CURSOR, Page
 
 
 def delivery_routes(database: Database, casework: Casework) -> APIRouter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-import services.alerts.store.routing_tables  # noqa: F401  (its tables join the metadata)
+import services.alerts.store.peer_tables  # noqa: F401  (its tables join the metadata)
 from services.alerts.store.tables import AlertsTable
 
 context.configure(

@@ -13,8 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
 from services.alerts.domain.digest import Cadence, Span, Waiting
-from services.alerts.store.routing_tables import DIGEST_ITEM
-from services.alerts.store.tables import ALERT, ENDPOINT
+from services.alerts.store.tables import ALERT, DIGEST_ITEM, ENDPOINT
 
 MOST = 500  # alerts in one digest: about 200 kB; what is more follows in the next
 

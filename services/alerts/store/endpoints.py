@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, upda
 from sqlmodel import Session
 
 from services.alerts.domain.audience import Owner, audience_of
+from services.alerts.store.peer_tables import ENTERPRISE
 from services.alerts.store.pushes import owned
-from services.alerts.store.routing_tables import ENTERPRISE
 from services.alerts.store.tables import ENDPOINT, ENDPOINT_HISTORY
 from shared.access import Caller, Columns, Role, Subject, sees, visible
 from shared.domain.errors import Conflict, Forbidden, NotFound

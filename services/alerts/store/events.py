@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session
 
 from services.alerts.store.peer_notices import received
-from services.alerts.store.routing_tables import RECIPIENT
+from services.alerts.store.peer_tables import RECIPIENT
 from services.alerts.store.tables import OUTBOX
 from shared.access import Caller, Columns, Subject, sees, visible
 from shared.domain.events import ALERTS

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
 from services.alerts.domain.peer import GROUP_CHARACTERS, SEEN, Affected, Exposed, family_of, slot_after
-from services.alerts.store.routing_tables import ENTERPRISE, FACT, PERMIT
+from services.alerts.store.peer_tables import ENTERPRISE, FACT, PERMIT
 from shared.domain.pollutant import families_measured
 from shared.domain.risk import Risk
 from shared.register import Enterprise, Permit, PermitVersion

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, insert, or_, select
 from sqlmodel import Session
 
 from services.alerts.domain.peer import ONE_A_TOPIC, Decision, Former, Outcome, Topic
-from services.alerts.store.routing_tables import NOTICE, RECIPIENT
+from services.alerts.store.peer_tables import NOTICE, RECIPIENT
 from services.alerts.store.tables import ENDPOINT, OUTBOX
 from shared.access import Caller, Columns, Role, divisions_above, visible
 from shared.database import OUTBOX_WRITTEN

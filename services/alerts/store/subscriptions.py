@@ -13,7 +13,7 @@ from sqlmodel import Session
 from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.quiet import Quiet, read_quiet
 from services.alerts.domain.subscription import Facts, Filter, Subscription, matches
-from services.alerts.store.routing_tables import SUBSCRIPTION
+from services.alerts.store.tables import SUBSCRIPTION
 from shared.access import Caller, Columns, visible
 from shared.domain.errors import NotFound
 from shared.domain.identity import new_id

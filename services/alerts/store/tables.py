@@ -1,4 +1,5 @@
-"""The tables of alerts. Rows are never domain objects: the modules beside this one turn one into the other."""
+"""The tables of alerts; those of peer notices are `peer_tables`. Rows are never domain objects: the modules beside turn
+one into the other."""
 
 from __future__ import annotations
 
@@ -178,6 +179,40 @@ class ReachRow(AlertsTable, table=True):
     revision: int
 
 
+class SubscriptionRow(AlertsTable, table=True):
+    """`region`: the division prefix that it never reaches beyond, empty for the whole country."""
+
+    __tablename__ = "subscription"
+    __table_args__ = (Index("ix_subscription_created_at_id", "created_at", "id"),)
+    id: str = Field(primary_key=True)
+    name: str
+    region: str = Field(index=True)
+    scopes: list[str] = Field(default_factory=list, sa_type=JSON)
+    filter: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    endpoint_id: str = Field(index=True)
+    digest: str | None = None
+    quiet_from: str | None = None
+    quiet_to: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str
+
+
+class DigestItemRow(AlertsTable, table=True):
+    """An alert that waits for, or went out in, one digest to one endpoint. `digest_id` None: it waits."""
+
+    __tablename__ = "digest_item"
+    __table_args__ = (
+        UniqueConstraint("endpoint_id", "cadence", "alert_id", name="uq_digest_item_recipient_alert"),
+        Index("ix_digest_item_digest_id", "digest_id", "endpoint_id", "cadence"),
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
+    endpoint_id: str
+    cadence: str
+    alert_id: str
+    added_at: datetime = Field(sa_type=UtcDateTime)
+    digest_id: str | None = None
+
+
 def _table(name: str) -> Table:
     return AlertsTable.metadata.tables[name]
 
@@ -186,3 +221,4 @@ OUTBOX, PROGRESS, LEASE = _table("outbox"), _table("progress"), _table("lease")
 ALERT, HISTORY, ENDPOINT = _table("alert"), _table("alert_history"), _table("endpoint")
 ENDPOINT_HISTORY = _table("endpoint_history")
 PUSH, ATTEMPT, REACH = _table("push"), _table("attempt"), _table("reach")
+SUBSCRIPTION, DIGEST_ITEM = _table("subscription"), _table("digest_item")

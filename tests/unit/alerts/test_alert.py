@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.alerts.catalogue import load_catalogue
+from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.domain.alert import ENDED, UNVERIFIED, Alert, Change, Move, Status, Step, opened_by
 from services.alerts.domain.catalogue import Row
 from shared.domain.errors import Conflict

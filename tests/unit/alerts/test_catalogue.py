@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from services.alerts.catalogue import load_catalogue
-from services.alerts.domain.catalogue import Audience, Catalogue, Level, Push, Stage, read_catalogue
+from services.alerts.catalogue.loader import load_catalogue, read_catalogue
+from services.alerts.domain.catalogue import Audience, Catalogue, Level, Push, Stage
 from shared.domain.errors import Invalid
 
 DAY = date(2026, 11, 20)

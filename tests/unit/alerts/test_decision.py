@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.alerts.catalogue import load_catalogue
+from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.domain.alert import Alert, Move, opened_by
 from services.alerts.domain.audience import Owner, audience_of, owners
 from services.alerts.domain.catalogue import Audience, Push, Row

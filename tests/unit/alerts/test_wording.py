@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from datetime import date
 
-from services.alerts.catalogue import load_catalogue
+from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.domain import wording
 from services.alerts.domain.alert import Alert, Move, opened_by
 from services.alerts.domain.catalogue import Row

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.alerts.catalogue import load_catalogue
+from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.domain.law import LegalBasis, cited, legal_bases
 
 DAY = date(2026, 11, 20)

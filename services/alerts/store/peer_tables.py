@@ -1,15 +1,15 @@
-"""The tables of what goes to many: facts and exposure of peers, notices with their recipients, subscriptions, digests."""
+"""The tables of peer notices: facts and exposure of enterprises, notices and drafts with their recipients."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, LargeBinary, Table, UniqueConstraint
+from sqlalchemy import JSON, Index, LargeBinary
 from sqlmodel import Field
 
 from services.alerts.store.tables import AlertsTable
-from shared.database import UtcDateTime, WideInteger
+from shared.database import UtcDateTime
 
 
 class PeerFactRow(AlertsTable, table=True):
@@ -89,44 +89,7 @@ class NoticeRecipientRow(AlertsTable, table=True):
     credit_code: str = Field(primary_key=True, index=True)
 
 
-class SubscriptionRow(AlertsTable, table=True):
-    """`region`: the division prefix that it never reaches beyond, empty for the whole country."""
-
-    __tablename__ = "subscription"
-    __table_args__ = (Index("ix_subscription_created_at_id", "created_at", "id"),)
-    id: str = Field(primary_key=True)
-    name: str
-    region: str = Field(index=True)
-    scopes: list[str] = Field(default_factory=list, sa_type=JSON)
-    filter: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    endpoint_id: str = Field(index=True)
-    digest: str | None = None
-    quiet_from: str | None = None
-    quiet_to: str | None = None
-    created_at: datetime = Field(sa_type=UtcDateTime)
-    created_by: str
-
-
-class DigestItemRow(AlertsTable, table=True):
-    """An alert that waits for, or went out in, one digest to one endpoint. `digest_id` None: it waits."""
-
-    __tablename__ = "digest_item"
-    __table_args__ = (
-        UniqueConstraint("endpoint_id", "cadence", "alert_id", name="uq_digest_item_recipient_alert"),
-        Index("ix_digest_item_digest_id", "digest_id", "endpoint_id", "cadence"),
-    )
-    id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
-    endpoint_id: str
-    cadence: str
-    alert_id: str
-    added_at: datetime = Field(sa_type=UtcDateTime)
-    digest_id: str | None = None
-
-
-def _table(name: str) -> Table:
-    return AlertsTable.metadata.tables[name]
-
-
-FACT, ENTERPRISE, PERMIT = _table("peer_fact"), _table("peer_enterprise"), _table("peer_permit")
-NOTICE, RECIPIENT = _table("peer_notice"), _table("peer_notice_recipient")
-SUBSCRIPTION, DIGEST_ITEM = _table("subscription"), _table("digest_item")
+FACT, ENTERPRISE, PERMIT, NOTICE, RECIPIENT = (
+    AlertsTable.metadata.tables[name]
+    for name in ("peer_fact", "peer_enterprise", "peer_permit", "peer_notice", "peer_notice_recipient")
+)
