@@ -35,7 +35,7 @@ PERMIT = TARGET.document(
             "medium": "air",
             "name": "1号锅炉烟囱",
             "points": [
-                {"mn": TARGET.mn, "system": "31", "password": "123456", "units": {"w20115": "mg/L"}, "interval_s": 60}
+                {"mn": TARGET.mn, "system": "31", "password": None, "units": {"w20115": "mg/L"}, "interval_s": 60}
             ],
             "limits": [LIMIT],
             "annual_amounts": [{"factor": "a21026", "year": 2026, "tonnes": "12.5"}],

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
+
+import httpx
 
 from shared.hj212.reply import LONGEST_SEGMENT, encode
 from tests.conftest import DATA
 from tests.fuzz.inputs import Broken, Input
 from tests.fuzz.mutations import NUMBERS, ODD_TEXTS, bytes_mutated, nested
 from tests.fuzz.oracle import Oracle
-from tests.fuzz.site import TARGET, Site
+from tests.fuzz.site import GUARDED, TARGET, Site
 from tests.support.product import frame, last_hour, stamp
 
 ANSWER_S = 10.0  # by then a connection that we have ended is closed
 ANSWERED = re.compile(rb"CN=(\d{4})")
+COUNTED = re.compile(r'^yujing_ingest_packets_total\{.*"gateway".*outcome="(.*)"\} ([0-9.e+]+)$', re.M)
 COMMANDS = (
     "2011",
     "2051",
@@ -48,6 +52,7 @@ class Frames:
         self._site = site
         self._seeds = _seeds()
         self._connections = 0
+        self._counted = self._counters()
 
     def known(self) -> Sequence[Input]:
         return [Input("gateway", payload) for payload in _known()]
@@ -84,7 +89,15 @@ class Frames:
             return "reset"
 
     def settle(self) -> Iterator[str]:
-        return iter(())
+        """What the gateway has counted: packets, by outcome."""
+        found = self._counters()
+        yield from (found - self._counted).elements()
+        self._counted = found
+
+    def _counters(self) -> Counter[str]:
+        texts = [httpx.get(f"{one.base_url}/metrics", trust_env=False).text for one in self._site.processes]
+        found = [match for text in texts for match in COUNTED.findall(text)]
+        return Counter({f"packet {name}": int(float(value)) for name, value in found})
 
 
 def _exchange(line: socket.socket, payload: bytes, cut: int) -> bytes:
@@ -118,6 +131,7 @@ def _seeds() -> list[bytes]:
         good.append(frame(TARGET, command, f"DataTime={stamp(last_hour(2))};{factors}"))
     good.append(frame(TARGET, "2051", f"DataTime={stamp(last_hour(2))};{many}"))
     samples = DATA / "hj212" / "samples.jsonl"
+    good += [GUARDED.hour(last_hour(3), 20.0), frame(GUARDED, "9021", "")]
     return good + (list(map(_owned, _published(samples))) if samples.exists() else [])
 
 
@@ -127,9 +141,8 @@ def _published(samples: Path) -> list[bytes]:
 
 
 def _owned(sample: bytes) -> bytes:
-    """The sample with the target's MN and password."""
+    """The sample with the target's MN."""
     segment = re.sub(rb"MN=[^;]*", b"MN=" + TARGET.mn.encode(), segment_of(sample))
-    segment = re.sub(rb"PW=[^;]*", b"PW=" + (TARGET.password or "").encode(), segment)
     return encode(segment[:LONGEST_SEGMENT])
 
 

@@ -61,9 +61,9 @@ def to_packets(body: bytes, media: str = ARRAY, caller: bytes = b"admin") -> Inp
     return Input("POST /monitoring/v1/packets", body, (("content-type", media.encode()), ("x-caller", caller)))
 
 
-def _packet(hours: int = 3, **more: Any) -> dict[str, Any]:
-    start = last_hour(hours)
-    return {"mn": TARGET.mn, "command": "2061", "data_time": rfc3339(start), "factors": FACTORS, **more}
+def _packet(**more: Any) -> dict[str, Any]:
+    start = rfc3339(last_hour(3))
+    return {"mn": TARGET.mn, "command": "2061", "data_time": start, "factors": FACTORS, **more}
 
 
 def _of(random: Random) -> dict[str, Any]:
@@ -107,15 +107,9 @@ def _known() -> list[bytes]:
         for name in ("mn", "command", "data_time", "qn")
         for text in ("", "\x00", "\ud800", "x" * 100_000, "9" * 5000)
     ]
-    odd_factors = [
-        dumped([_packet(factors=factors)])
-        for factors in (
-            {"": {}},
-            {"\x00": {"Avg": 1}},
-            {"a21026": {"\ud800": 1}},
-            {"a21026": {"Flag": "\x00", "Avg": 1}},
-        )
-    ]
+    empty, nul = {"": {}}, {"\x00": {"Avg": 1}}
+    inner: tuple[dict[str, Any], ...] = ({"\ud800": 1}, {"Flag": "\x00", "Avg": 1}, {"Avg": True}, {"Avg": []})
+    odd_factors = [dumped([_packet(factors=one)]) for one in (empty, nul, *({"a21026": fields} for fields in inner))]
     many = [
         dumped([_packet(factors={f"a{n:05d}": {"Avg": n, "Flag": "N"} for n in range(count)})]) for count in (256, 3000)
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -82,9 +83,7 @@ class Records:
         self._written.clear()
         for topic, known_by in self._awaited.items():
             try:
-                eventually(
-                    lambda t=topic, k=known_by: self._effect(t, k), within_s=WITHIN_S, what=f"{topic} {known_by}"
-                )  # type: ignore[misc]
+                eventually(partial(self._effect, topic, known_by), within_s=WITHIN_S, what=f"{topic} {known_by}")
             except AssertionError as late:
                 raise Broken(f"a good record between bad ones had no effect: {late}\n{self._site.errors()}") from late
             yield f"{topic} effect seen"

@@ -25,7 +25,8 @@ from tests.support.product import Process, Source, eventually, last_hour, pages,
 from tests.support.servers import KafkaServer, PostgresServer
 from tests.support.whole import packet
 
-TARGET = Source(number=9101)  # what the fuzzer writes about
+TARGET = Source(number=9101, password=None)  # what the fuzzer writes about; whoever guesses passwords is soon not heard
+GUARDED = Source(number=9104)  # the same with a password
 GOOD = Source(number=9102)  # what must go on working
 LISTED = Source(number=9103)  # comes by imports of the official list
 SERVICES = ("permits", "monitoring", "alerts")
@@ -164,9 +165,9 @@ def distributed_site(folder: Path, kafka: KafkaServer, postgres: PostgresServer)
 def _furnished(site: Site) -> Iterator[Site]:
     """Something of everything: points, an alert, an endpoint, a subscription, an import, something quarantined."""
     try:
-        for source in (TARGET, GOOD):
+        for source in (TARGET, GUARDED, GOOD):
             source.register(site.client)
-        for source in (TARGET, GOOD):
+        for source in (TARGET, GUARDED, GOOD):
             eventually(lambda s=source: _known(site, s), what=f"point {source.mn} known")  # type: ignore[misc]
         site.names |= {
             "key": site.key.kid,

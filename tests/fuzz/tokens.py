@@ -68,12 +68,19 @@ def _signed(target: str, claims: bytes, header: bytes | None = None) -> Input:
 
 def _claims(role: str) -> dict[str, Any]:
     now = int(time.time())
-    scope: dict[str, Any] = {
+    scopes: dict[str, dict[str, Any]] = {
         "officer": {"region": "15", "scopes": ["investigate"]},
         "enterprise": {"credit_codes": [TARGET.code]},
         "device": {"mns": [TARGET.mn]},
-    }.get(role, {})
-    return {"sub": role, "role": role, "iat": now, "exp": now + 90 * 86400, "jti": "0123456789ab", **scope}
+    }
+    return {
+        "sub": role,
+        "role": role,
+        "iat": now,
+        "exp": now + 90 * 86400,
+        "jti": "0123456789ab",
+        **scopes.get(role, {}),
+    }
 
 
 def _odd_claims() -> list[Any]:
