@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,6 +21,7 @@ from services.permits.api.imports import imports_router
 from services.permits.api.register import register_router
 from services.permits.api.renewals import renewals_router
 from services.permits.api.tokens import tokens_router
+from services.permits.domain.import_report import FailureKind
 from services.permits.handlers.due_work import Sweep
 from services.permits.handlers.endpoint_counts import take_reach
 from services.permits.handlers.imports import Importer
@@ -56,7 +58,7 @@ def build(context: Context) -> Service:
     router = APIRouter()
     router.include_router(register_router(registrar, database))
     router.include_router(tokens_router(registrar, database, key))
-    importer = importer_of(registrar, database)
+    importer = importer_of(registrar, database, lambda kind: context.metrics.import_failures.labels(kind).inc())
     router.include_router(renewals_router(registrar, database))
     router.include_router(imports_router(importer))
     voice = RegistryVoice(context, registrar, database, key)
@@ -79,9 +81,11 @@ def build(context: Context) -> Service:
     )
 
 
-def importer_of(registrar: Registrar, database: Database) -> Importer:
+def importer_of(
+    registrar: Registrar, database: Database, on_failure: Callable[[FailureKind], None] = lambda kind: None
+) -> Importer:
     """Takes files into the register; the command line uses it without a host."""
-    return Importer(registrar, database, partial(take_document, registrar))
+    return Importer(registrar, database, partial(take_document, registrar), on_failure)
 
 
 def registrar_of(context: Context) -> Registrar:

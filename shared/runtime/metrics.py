@@ -75,6 +75,7 @@ class Metrics:
             "yujing_job_last_success_timestamp_seconds", "When a job last ended well", ["job"], registry=r
         )
         self.job_failures = Counter("yujing_job_failures", "Jobs that raised", ["job"], registry=r)
+        self.import_failures = Counter("yujing_import_failures", "Imports that failed", ["reason"], registry=r)
         self.register_age = Gauge("yujing_register_age_seconds", "Since the last record of the register", registry=r)
         self.calendar_year = Gauge(
             "yujing_calendar_last_official_year", "Last year with a published calendar", registry=r

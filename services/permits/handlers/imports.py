@@ -1,51 +1,60 @@
 """Imports: a file kept, its rows taken in batch by batch, each batch with its progress in one transaction.
 
-Whoever stops in the middle goes on behind the last batch; two replicas on one import alternate and repeat nothing.
+Whoever stops in the middle goes on behind the last batch. One process works on an import at a time; whatever goes wrong with
+a file fails that import alone, and the next one runs.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import structlog
 from sqlmodel import Session
 
-from services.permits.domain.import_report import Finding, Outcome
-from services.permits.handlers.official_list import Taken, take_list
+from services.permits.domain.import_attempt import ATTEMPTS, Turn
+from services.permits.domain.import_report import Failure, FailureKind, crashed, failure_of
+from services.permits.handlers.import_attempts import Attempts
+from services.permits.handlers.import_batches import TakeDocument, take_documents, take_rows
+from services.permits.handlers.official_list import Taken
 from services.permits.handlers.publishing import Registrar, must_hold_scope
-from services.permits.importing.documents import Document, documents
-from services.permits.importing.official_list import Entry, read_row
-from services.permits.importing.readers import Format, format_of, listed_rows
+from services.permits.importing.documents import Document
+from services.permits.importing.readers import Format, format_of
+from services.permits.importing.source import ReadRow, SourceFile
 from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry, State
 from shared.access import Caller, Role
 from shared.database import Database
-from shared.domain.errors import DomainError, Invalid, NotFound
+from shared.domain.errors import NotFound, Unreachable
 from shared.domain.identity import new_id
 from shared.sql import gc_paused
 
 log = structlog.get_logger(__name__)
 LIST_BATCH, DOCUMENT_BATCH = 1000, 100  # rows a transaction: about a second for either
-LOOK_S = 1.0  # how soon an import that another process accepted is seen, and how long stopping may take
+POLL_S = 1.0  # how soon an import that another process accepted is seen, and how long stopping may take
+Progress = Callable[[ImportEntry], None]
 
-Row = tuple[Entry | None, Sequence[Finding]] | Document
-TakeDocument = Callable[[Session, Caller, Document], Taken]
+
+class _Stopped(Exception):
+    """The process stops within a batch: it is rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """Takes files in. `take_document`: one JSON document, which the doors alone can read."""
+    """Takes files in. `take_document`: one JSON document, which the API layer reads; `on_failure`: counts failed imports."""
 
     registrar: Registrar
     database: Database
     take_document: TakeDocument
+    on_failure: Callable[[FailureKind], None] = lambda kind: None
     waiting: threading.Event = field(default_factory=threading.Event)
 
     def accept(self, caller: Caller, filename: str, content: bytes, *, dry_run: bool) -> ImportEntry:
-        """Keep the file to be taken in; raises Invalid for one that is nothing we read."""
+        """Keep the file to be taken in; raises Invalid for an empty one."""
         must_hold_scope(caller)
         format_of(content)
         entry = ImportEntry(
@@ -65,122 +74,143 @@ class Importer:
         return entry
 
     def run(self, stop: threading.Event) -> None:
-        """Beside the web server: take in what waits."""
+        """Beside the web server: take in what waits, the oldest first."""
         while not stop.is_set():
             self.waiting.clear()
-            with self.database.read() as session:
-                names = store.unfinished(session)
-            for name in names:
-                self.take(name, stop)
-            if not names:
-                self.waiting.wait(LOOK_S)
+            if not any(self._try(name, stop) for name in self._unfinished()):
+                self.waiting.wait(POLL_S)
 
-    def take(
-        self, name: str, stop: threading.Event | None = None, progress: Callable[[ImportEntry], None] | None = None
-    ) -> None:
-        """All rows of one import, or as far as `stop` lets it come."""
+    def take(self, name: str, stop: threading.Event | None = None, progress: Progress = lambda entry: None) -> None:
+        """All rows of one import, or as far as `stop` lets it come; while another process has it, waits for that.
+
+        Raises Unreachable when the database is away.
+        """
+        stop = stop or threading.Event()
+        work = partial(self._work, stop=stop, progress=progress)
+        while not stop.is_set() and not self._attempt(name, stop, work):
+            stop.wait(POLL_S)
+
+    def _unfinished(self) -> list[str]:
+        try:
+            with self.database.read() as session:
+                return store.unfinished(session)
+        except Unreachable as error:
+            log.warning("imports wait", reason=error.detail)
+            return []
+
+    def _try(self, name: str, stop: threading.Event) -> bool:
+        """Whether something was done for this import now."""
+        try:
+            return not stop.is_set() and self._attempt(name, stop, partial(self._work_patiently, stop=stop))
+        except Unreachable as error:
+            log.warning("an import waits", import_id=name, reason=error.detail)
+            return False
+
+    def _attempt(self, name: str, stop: threading.Event, work: Callable[[str, str], None]) -> bool:
+        """One attempt at an import; False when another process has it."""
+        holder, attempts = new_id("att"), Attempts(self.database, self.registrar.clock)
+        turn = attempts.begin(name, holder)
+        if turn is Turn.GIVE_UP:
+            self._fail(name, crashed(ATTEMPTS))
+        if turn is Turn.BEGIN:
+            with attempts.held(name, holder, stop):
+                self._work_safely(name, holder, work)
+        return turn is not Turn.WAIT
+
+    def _work_safely(self, name: str, holder: str, work: Callable[[str, str], None]) -> None:
+        """Whatever the file does to us fails this import alone; a database that is away is not the file's fault."""
+        try:
+            work(name, holder)
+            return
+        except Unreachable:
+            raise
+        except Exception as error:
+            failure = failure_of(error)
+        self._fail(name, failure)  # out here, where the memory that the work held is free again
+
+    def _work_patiently(self, name: str, holder: str, stop: threading.Event) -> None:
+        """The same attempt goes on when the database is back, for the process has not crashed."""
+        while not stop.is_set():
+            try:
+                self._work(name, holder, stop, lambda entry: None)
+                return
+            except Unreachable as error:
+                log.warning("an import waits", import_id=name, reason=error.detail)
+                stop.wait(POLL_S)
+
+    def _work(self, name: str, holder: str, stop: threading.Event, progress: Progress) -> None:
+        """Count the rows, so that a file which cannot be read to its end changes nothing; then take them in."""
         with self.database.read() as session:
             entry, content = store.find(session, name), store.content_of(session, name)
         if entry is None or content is None:
             return
+        file = _OpenFile(SourceFile.of(content), entry, stop)
         try:
-            rows, size = read_rows(content)
-        except DomainError as wrong:
-            self._end(name, State.FAILED, wrong.detail)
-            return
-        size = len(rows) if entry.dry_run and size == DOCUMENT_BATCH else size  # later documents stand on earlier ones
-        while not (stop and stop.is_set()):
-            moved = self._batch(name, rows, max(size, 1))
-            if moved is None:
-                return
-            if progress:
+            while not stop.is_set() and (moved := self._batch(name, holder, file)) is not None:
                 progress(moved)
+        except _Stopped:
+            log.info("an import stops within a batch", import_id=name)
 
-    def _batch(self, name: str, rows: Sequence[Row], size: int) -> ImportEntry | None:
-        """The next rows and how far it is then; None when the import is over."""
+    def _batch(self, name: str, holder: str, file: _OpenFile) -> ImportEntry | None:
+        """The next rows and how far it is then; None when the import is over or no longer ours."""
         with self.database.transaction() as session, gc_paused():
             entry = store.find(session, name, lock=True)
-            if entry is None or entry.state.value not in store.UNFINISHED:
+            if entry is None or entry.attempt.holder != holder:
                 return None
-            batch = rows[entry.position : entry.position + size]
-            taken = self._take_rows(session, _caller(entry.caller), batch, dry_run=entry.dry_run)
-            moved = replace(store.moved(entry, rows=len(batch), counts=taken.counts), total=len(rows))
-            if moved.position >= len(rows):
-                moved = replace(moved, state=State.DONE, finished_at=self.registrar.clock.wall_now())
+            rows = min(file.batch, file.total - entry.position)
+            taken = self._take_next(session, entry, file, rows)
+            moved = replace(store.moved(entry, rows=rows, counts=taken.counts), total=file.total)
+            if moved.position >= file.total:
+                now = self.registrar.clock.wall_now()
+                moved = replace(moved, state=State.DONE, finished_at=now, attempt=entry.attempt.end())
                 log.info("import done", import_id=name, dry_run=entry.dry_run, **moved.counts)
             store.add_findings(session, name, taken.findings)
             store.save(session, moved)
         return moved
 
-    def _take_rows(self, session: Session, caller: Caller, batch: Sequence[Row], *, dry_run: bool) -> Taken:
-        lines = [row for row in batch if isinstance(row, Document)]
-        if lines:
-            return self._take_documents(session, caller, lines, dry_run=dry_run)
-        read = [row for row in batch if not isinstance(row, Document)]
-        entries = [entry for entry, _ in read if entry is not None]
-        taken = take_list(self.registrar, session, caller, entries, dry_run=dry_run)
-        taken.counts["refused"] += sum(entry is None for entry, _ in read)
-        taken.findings = sorted(
-            [*taken.findings, *(one for _, findings in read for one in findings)], key=lambda one: one.line
-        )
-        return taken
+    def _take_next(self, session: Session, entry: ImportEntry, file: _OpenFile, rows: int) -> Taken:
+        caller, dry_run = _caller(entry.caller), entry.dry_run
+        if file.is_json:
+            documents = file.next_documents(rows)
+            return take_documents(self.take_document, session, caller, documents, dry_run=dry_run)
+        return take_rows(self.registrar, session, caller, file.next_rows(rows), dry_run=dry_run)
 
-    def _take_documents(self, session: Session, caller: Caller, lines: Sequence[Document], *, dry_run: bool) -> Taken:
-        """Each document in its own savepoint; a dry run throws the whole away."""
-        whole, taken = session.begin_nested(), Taken()
-        for line in lines:
-            one = self._take_document(session, caller, line)
-            taken.counts += one.counts
-            taken.findings += one.findings
-        if dry_run:
-            whole.rollback()
-            session.expunge_all()
-        else:
-            whole.commit()
-        return taken
-
-    def _take_document(self, session: Session, caller: Caller, line: Document) -> Taken:
-        nested = session.begin_nested()
-        try:
-            taken = self.take_document(session, caller, line)
-            nested.commit()
-        except DomainError as wrong:
-            nested.rollback()
-            session.expunge_all()
-            return _refused(line, wrong)
-        return taken
-
-    def _end(self, name: str, state: State, failure: str) -> None:
+    def _fail(self, name: str, failure: Failure) -> None:
+        """The import is over; its rows that were taken in stay."""
         with self.database.transaction() as session:
             entry = store.find(session, name, lock=True)
-            if entry is not None:
-                now = self.registrar.clock.wall_now()
-                store.save(session, replace(entry, state=state, failure=failure, finished_at=now))
+            if entry is None or entry.over:
+                return
+            now = self.registrar.clock.wall_now()
+            ended = replace(entry, state=State.FAILED, failure=failure.reason, finished_at=now)
+            store.save(session, replace(ended, attempt=entry.attempt.end()))
+        self.on_failure(failure.kind)
+        log.error(
+            "an import failed", import_id=name, kind=failure.kind, reason=failure.reason, places=list(failure.places)
+        )
 
 
-def read_rows(content: bytes) -> tuple[Sequence[Row], int]:
-    """All rows of a file, and how many to take in at once; raises Invalid."""
-    told = format_of(content)
-    if told is Format.JSON:
-        return list(documents(content)), DOCUMENT_BATCH
-    return [read_row(row) for row in listed_rows(content, told)], LIST_BATCH
+class _OpenFile:
+    """An import's file that is being read, from the first row that is not yet taken in."""
 
+    def __init__(self, source: SourceFile, entry: ImportEntry, stop: threading.Event) -> None:
+        self.total = source.count()
+        self.is_json = source.format is Format.JSON
+        self.batch = LIST_BATCH
+        if self.is_json:  # in a dry run later documents stand on earlier ones, so all of them are one batch
+            self.batch = max(self.total, 1) if entry.dry_run else DOCUMENT_BATCH
+        self._documents, self._rows = source.documents(entry.position), source.rows(entry.position)
+        self._stop = stop
 
-def _refused(line: Document, wrong: DomainError) -> Taken:
-    taken = Taken()
-    if isinstance(wrong, Invalid):
-        for one in (wrong, *wrong.also):
-            reason = f"expected: {one.rule}" if one.rule else one.detail
-            taken.findings.append(Finding(line.line, one.field, _short(one.value), reason, Outcome.REFUSED))
-    else:
-        taken.findings.append(Finding(line.line, "", "", wrong.detail, Outcome.REFUSED))
-    taken.counts["refused"] += 1
-    return taken
+    def next_rows(self, count: int) -> list[ReadRow]:
+        return list(islice(self._rows, count))
 
-
-def _short(value: object) -> str:
-    """Whole objects may hold a password: they are not repeated."""
-    return str(value)[:200] if isinstance(value, str | int | float | None) else type(value).__name__
+    def next_documents(self, count: int) -> Iterator[Document]:
+        """Raises _Stopped when the process stops before all of them are taken in."""
+        for document in islice(self._documents, count):
+            if self._stop.is_set():
+                raise _Stopped
+            yield document
 
 
 def _caller_row(caller: Caller) -> dict[str, Any]:

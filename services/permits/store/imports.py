@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import func, insert
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
+from services.permits.domain.import_attempt import Attempt
 from services.permits.domain.import_report import Finding, Outcome
 from services.permits.store.tables import ImportFindingRow, ImportRow, table_of
 
@@ -23,6 +25,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+NOT_STORABLE = (DataError, OverflowError, UnicodeEncodeError)  # what a value raises that no column takes
 UNFINISHED = (State.WAITING.value, State.RUNNING.value)
 
 
@@ -41,6 +44,11 @@ class ImportEntry:
     created_at: datetime
     finished_at: datetime | None = None
     failure: str | None = None
+    attempt: Attempt = field(default_factory=Attempt)
+
+    @property
+    def over(self) -> bool:
+        return self.state.value not in UNFINISHED
 
 
 def add(session: Session, entry: ImportEntry, content: bytes) -> None:
@@ -66,9 +74,16 @@ def unfinished(session: Session) -> list[str]:
 
 def save(session: Session, entry: ImportEntry) -> None:
     """The row as it is now; a finished import keeps no content."""
-    columns = _columns(entry) | ({"content": None} if entry.state.value not in UNFINISHED else {})
+    columns = _columns(entry) | ({"content": None} if entry.over else {})
     table = table_of(ImportRow)
     session.connection().execute(table.update().where(table.c.id == entry.id).values(**columns))
+
+
+def save_attempt(session: Session, name: str, attempt: Attempt) -> None:
+    """Who has the import now; the rest of its row stays as it is."""
+    table = table_of(ImportRow)
+    values = {"begun": attempt.begun, "holder": attempt.holder, "held_until": attempt.held_until}
+    session.connection().execute(table.update().where(table.c.id == name).values(**values))
 
 
 def add_findings(session: Session, name: str, findings: Sequence[Finding]) -> None:
@@ -81,7 +96,7 @@ def add_findings(session: Session, name: str, findings: Sequence[Finding]) -> No
             "reason": one.reason,
             "outcome": one.outcome.value,
         }
-        for one in findings
+        for one in (finding.printable() for finding in findings)
     ]
     if rows:
         session.connection().execute(insert(table_of(ImportFindingRow)), rows)
@@ -114,6 +129,9 @@ def _columns(entry: ImportEntry) -> dict[str, Any]:
         "failure": entry.failure,
         "created_at": entry.created_at,
         "finished_at": entry.finished_at,
+        "begun": entry.attempt.begun,
+        "holder": entry.attempt.holder,
+        "held_until": entry.attempt.held_until,
     }
 
 
@@ -130,6 +148,7 @@ def _entry(row: ImportRow) -> ImportEntry:
         created_at=row.created_at,
         finished_at=row.finished_at,
         failure=row.failure,
+        attempt=Attempt(row.begun, row.holder, row.held_until),
     )
 
 

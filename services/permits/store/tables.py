@@ -121,7 +121,7 @@ class ReachRow(PermitsTable, table=True):
 
 
 class ImportRow(PermitsTable, table=True):
-    """One import; `content` is dropped when it is done. `position`: rows already taken in."""
+    """One import; `content` is dropped when it is done. `position`: rows already taken in; `begun`: attempts without end."""
 
     __tablename__ = "import"
     id: str = Field(primary_key=True)
@@ -136,6 +136,9 @@ class ImportRow(PermitsTable, table=True):
     failure: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    begun: int = 0
+    holder: str | None = None
+    held_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class ImportFindingRow(PermitsTable, table=True):
