@@ -95,7 +95,7 @@ def _address(url: str, host: str) -> Address | None:
         return _ipv6(url, host[1:-1])
     labels = host.split(".")
     if len(host) > LONGEST_HOST or not all(map(LABEL.fullmatch, labels)):
-        rule = "labels of letters, digits and hyphens, none of them empty"
+        rule = "labels of a-z, 0-9 and hyphens, none of them empty"
         raise refused(url, f"a host of at most {LONGEST_HOST} characters in {rule}")
     if NUMBER.fullmatch(labels[-1]) is None:
         return None
