@@ -23,6 +23,7 @@ from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
 from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import NewRecord, Record, TopicShape
 from shared.runtime.auth import SigningKey, Verifier, claims, signing_key
+from shared.runtime.body_limit import BodyLimits
 from shared.runtime.directory import Directory
 from shared.runtime.metrics import Metrics
 from shared.runtime.migrating import migrate
@@ -105,6 +106,7 @@ def opened(folder: Path) -> Iterator[Door]:
     door.app.include_router(door.service.router)
     door.app.state.verifier = Verifier(door, clock.wall_now)
     install_problems(door.app)
+    door.app.add_middleware(BodyLimits, metrics=context.metrics)
     try:
         yield door
     finally:
@@ -225,6 +227,7 @@ def test_while_the_log_is_away_nothing_is_acknowledged(tmp_path: Path, door: Doo
     app.include_router(service.router)
     app.state.verifier = door.app.state.verifier
     install_problems(app)
+    app.add_middleware(BodyLimits, metrics=away.metrics)
     door.app = app
     answer = door.device().post(f"{API}/packets", json=[packet()])
     service.database.close()

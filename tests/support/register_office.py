@@ -21,6 +21,7 @@ from shared.domain.clock import Clock
 from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import TopicShape
 from shared.runtime.auth import SigningKey, Verifier, claims, signing_key
+from shared.runtime.body_limit import BodyLimits
 from shared.runtime.directory import Directory
 from shared.runtime.metrics import Metrics
 from shared.runtime.migrating import migrate
@@ -103,6 +104,7 @@ def office(folder: Path, database_url: str | None = None) -> Iterator[Office]:
     opened = Office(context, service, signing_key(settings.signing_key), hands)
     opened.app.state.verifier = Verifier(Ring(opened), hands.now)
     install_problems(opened.app)
+    opened.app.add_middleware(BodyLimits, metrics=context.metrics)
     opened.app.include_router(service.router)
     try:
         yield opened

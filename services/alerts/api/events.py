@@ -22,6 +22,7 @@ from shared.eventlog.codec import decode
 TAG = "事件 / Events"
 HEARTBEAT_S = 15.0
 LONGEST_WAIT_S = 60
+MOST_DIGITS = 100  # of a Last-Event-ID; Python reads no number of more than 4300
 
 
 class Events(BaseModel):
@@ -80,9 +81,9 @@ def _page(database: Database, caller: Caller, after: int, limit: int) -> tuple[l
 async def _start(database: Database, after: int | None, last_event_id: str | None) -> int:
     """Where a listener goes on: its last id, then `after`, else at the end."""
     if last_event_id:
-        if not (last_event_id.isascii() and last_event_id.isdigit()):
+        if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= MOST_DIGITS):
             raise Invalid(
-                f"Last-Event-ID {last_event_id!r} is not a stream number",
+                f"Last-Event-ID {last_event_id[:100]!r} is not a stream number",
                 field="Last-Event-ID",
                 value=last_event_id[:100],
                 rule="the id of the last message",

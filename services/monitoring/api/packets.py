@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
 from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.domain.reading import PERIODS
@@ -29,9 +28,10 @@ from shared.domain.events import PACKETS
 from shared.eventlog.codec import decode
 from shared.ports import NewRecord
 from shared.runtime.auth import allow
+from shared.runtime.body_limit import MB, BodyLimit, body_up_to
 from shared.runtime.service import Context
 
-MAX_BYTES = 5 * 1024 * 1024
+LIMIT = BodyLimit(most_bytes=5 * MB, together_bytes=40 * MB)
 NDJSON = "application/x-ndjson"
 APPEND_TIMEOUT_S = 30.0  # the log's own time-out comes first
 LARGEST_ITEM = 256  # factors of one packet; the largest met has some forty
@@ -75,17 +75,6 @@ class Taken(BaseModel):
     rejected: list[Rejected]
 
 
-async def _body(request: Request) -> bytes:
-    """The body, read no further than the largest one allowed."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BYTES:
-            raise HTTPException(413, f"the body is larger than {MAX_BYTES} bytes: send smaller batches")
-        parts.append(part)
-    return b"".join(parts)
-
-
 def add_packets(router: APIRouter, context: Context) -> None:
     """POST /packets."""
     door = _Door(context)
@@ -96,11 +85,10 @@ def add_packets(router: APIRouter, context: Context) -> None:
         tags=["packets"],
         summary="上报监测数据 / Take packets",
         openapi_extra=_BODY,
-        responses={413: {"description": "Body larger than 5 MB"}},
     )
     def take_packets(
         caller: Annotated[Caller, allow(Role.DEVICE, Role.OPS)],
-        body: Annotated[bytes, Depends(_body)],
+        body: Annotated[bytes, body_up_to(LIMIT)],
         request: Request,
     ) -> Taken:
         """JSON array or NDJSON (`application/x-ndjson`), up to 5 MB. Codes of HJ/T 212-2005 are read as those of 2017."""

@@ -15,14 +15,14 @@ from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import Conflict
 from shared.runtime.auth import allow
-from shared.runtime.web import read_cursor
+from shared.runtime.web import MOST_CURSOR, read_cursor
 
 Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER)]
 Overseer = Annotated[Caller, allow(Role.OFFICER)]
 Writer = Annotated[Caller, allow(Role.OFFICER)]
 Anyone = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.DEVICE, Role.OPS)]
 Admin = Annotated[Caller, allow()]
-Cursor = Annotated[str | None, Query(max_length=400)]
+Cursor = Annotated[str | None, Query(max_length=MOST_CURSOR)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Named = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]  # rules of each kind are the handlers'
 CreditCode = Annotated[str | None, Query(max_length=18, pattern=r"^[0-9A-Za-z]+$")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from services.permits.api.dependencies import Cursor, Limit, Writer
@@ -12,11 +12,11 @@ from services.permits.handlers.imports import Importer, find_import
 from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry
 from shared.domain.clock import rfc3339
-from shared.domain.errors import Invalid
+from shared.runtime.body_limit import MB, BodyLimit, body_up_to
 from shared.runtime.web import PROBLEMS, Page, read_cursor
 from shared.runtime.web import cursor as cursor_of
 
-MOST_BYTES = 64 * 1024 * 1024  # about 400,000 rows of the official list
+LIMIT = BodyLimit(most_bytes=64 * MB, together_bytes=64 * MB)  # about 400,000 rows of the official list
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -51,17 +51,6 @@ class FindingOut(BaseModel):
     outcome: str
 
 
-async def whole_body(request: Request) -> bytes:
-    """The raw body, whatever its content type says."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            rule = f"at most {MOST_BYTES >> 20} MB; larger lists in several files"
-            raise Invalid("the file is too large", field="file", value=f"over {MOST_BYTES} bytes", rule=rule)
-    return bytes(body)
-
-
 def imports_router(importer: Importer) -> APIRouter:
     """All routes of imports."""
     router = APIRouter(prefix="/permits/v1", responses=PROBLEMS, tags=["imports"])
@@ -76,11 +65,13 @@ def imports_router(importer: Importer) -> APIRouter:
     )
     def post_import(
         caller: Writer,
-        body: Annotated[bytes, Depends(whole_body)],
+        body: Annotated[bytes, body_up_to(LIMIT)],
         filename: Annotated[str, Query(max_length=200)] = "",
         dry_run: Annotated[bool, Query(description="say what would happen and change nothing")] = False,
     ) -> Any:
-        """CSV, HTML or XLSX of the official list, or enterprises and permits as a JSON array or one document a line."""
+        """CSV, HTML or XLSX of the official list, or enterprises and permits as a JSON array or one document a line.
+
+        At most 64 MB, one at a time; larger lists in several files."""
         return _view(importer.accept(caller, filename, body, dry_run=dry_run), 0)
 
     @router.get("/imports/{id}", summary="导入进度 / How far an import is", response_model=ImportOut)
