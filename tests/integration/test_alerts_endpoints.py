@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 
-from services.alerts.store.tables import ATTEMPT, ENDPOINT
+from services.alerts.store.tables import ATTEMPT, ENDPOINT, ENDPOINT_HISTORY
 from shared.database import open_database
 from shared.domain.clock import rfc3339
 from shared.runtime.migrating import migrate
 from tests.support.alerts_case import T0, a_risk
 from tests.support.district import COUNTY, District, a_district
+from tests.support.migrating import downgrade
 from tests.support.product import Source
 
 CODE = Source(number=4301, region=COUNTY).code
@@ -146,10 +147,9 @@ def test_the_upgrade_adds_the_history_and_forgets_what_receivers_answered(
     attempt = {"push_id": "psh_a", "number": 1, "at": T0, "outcome": "later", "reason": "blocked", "latency_ms": 1}
     with database.transaction() as session:
         session.connection().execute(insert(ATTEMPT).values({**attempt, "snippet": "intranet"}))
-        session.connection().execute(text("DROP TABLE endpoint_history"))
-        session.connection().execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    downgrade(database, "alerts", "0004")
     assert migrate(database, "services.alerts.migrations", "alerts")
     with database.read() as session:
         assert session.connection().execute(select(ATTEMPT.c.snippet)).scalars().all() == [""]
-        assert session.connection().execute(text("SELECT count(*) FROM endpoint_history")).scalar() == 0
+        assert session.connection().execute(select(ENDPOINT_HISTORY)).all() == []
     database.close()
