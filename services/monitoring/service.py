@@ -1,29 +1,23 @@
-"""Wires monitoring: which topic goes to which handler, which job runs, what the doors are."""
+"""Wires monitoring: which topic goes to which handler, which job runs, which routes there are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 
-import structlog
 from sqlmodel import Session
 
 from services.monitoring.api import monitoring_router
 from services.monitoring.detectors.guessing import GuessingWatch
-from services.monitoring.detectors.silence import SilenceSweep
-from services.monitoring.domain.windows import seconds
 from services.monitoring.gateway import gateway_worker
+from services.monitoring.handlers.availability import AliveNotes, Backlog
 from services.monitoring.handlers.due_work import Jobs
 from services.monitoring.handlers.packets import REGISTER_GROUP, PacketHandler
 from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
-from services.monitoring.store.due import note_alive
+from services.monitoring.handlers.silence import SilenceSweep
 from services.monitoring.store.register import Register
-from services.monitoring.store.risks import RiskBook
+from services.monitoring.store.risks import RiskRepository
 from services.monitoring.store.tables import LEASE, OUTBOX, PROGRESS
-from shared.database import Database
-from shared.domain.errors import Unreachable
 from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
@@ -31,7 +25,6 @@ from shared.ports import Record
 from shared.runtime.consuming import Consumption
 from shared.runtime.service import Context, Job, Service
 
-log = structlog.get_logger(__name__)
 NAME = "monitoring"
 PACKETS_GROUP = "monitoring"
 QUARANTINE_GROUP = "monitoring-quarantine"
@@ -42,6 +35,7 @@ def build(context: Context) -> Service:
     database = context.database(NAME)
     outbox, progress = Outbox(OUTBOX), Progress(PROGRESS)
     clock = context.clock
+    risks = RiskRepository(outbox, context.metrics)
     put_back = PutBack(clock=clock, outbox=outbox, sealer=context.sealer)
 
     def packet_handler() -> PacketHandler:  # one a thread: each keeps its own decoded register
@@ -54,11 +48,11 @@ def build(context: Context) -> Service:
         database,
         clock=clock,
         register=Register(),
-        book=RiskBook(outbox, context.metrics),
-        behind=Backlog(context, database, progress).more_than_a_tick,
+        risks=risks,
+        behind=Backlog(context.log, database, progress, PACKETS_GROUP).more_than_a_tick,
     )
     quarantined = QuarantineHandler(metrics=context.metrics)
-    guessing = GuessingWatch(database, clock=clock, register=Register(), book=RiskBook(outbox, context.metrics))
+    guessing = GuessingWatch(database, clock=clock, register=Register(), risks=risks)
 
     def take_quarantined(session: Session, records: Sequence[Record]) -> None:
         quarantined.take(session, records)
@@ -84,44 +78,6 @@ def build(context: Context) -> Service:
             Job("guessing", guessing.sweep),
             Job("prune", jobs.prune),
         ],
-        workers=[gateway_worker(context, note_alive=AliveNotes(context, database).note)],
+        workers=[gateway_worker(context, note_alive=AliveNotes(clock, database).note)],
         ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class AliveNotes:
-    """Notes that the gateway hears; a gap becomes down-time. Not while the field clock runs fast."""
-
-    context: Context
-    database: Database
-
-    def note(self, field_now: datetime) -> None:
-        if self.context.clock.speed > 1:
-            return
-        try:
-            with self.database.transaction() as session:
-                note_alive(session, seconds(field_now))
-        except Unreachable as away:
-            log.warning("that the gateway hears is not noted", reason=away.detail)
-
-
-@dataclass(slots=True)
-class Backlog:
-    """Whether packets stand on the log that the group should have read: what stood there at the last tick."""
-
-    context: Context
-    database: Database
-    progress: Progress
-    _before: dict[int, int] = field(default_factory=dict)
-
-    def more_than_a_tick(self) -> bool:
-        """True, too, at the first tick: nothing is known yet."""
-        before, ends = self._before, dict(self.context.log.ends(PACKETS))
-        self._before = ends
-        if not before:
-            return True
-        with self.database.read() as session:
-            return any(
-                self.progress.position(session, PACKETS_GROUP, PACKETS, number) < end for number, end in before.items()
-            )

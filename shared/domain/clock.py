@@ -73,12 +73,28 @@ def parse_rfc3339(text: str, field: str = "time") -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Instant:
+    """Both clocks as one transaction sees them."""
+
+    field: datetime
+    wall: datetime
+
+    @property
+    def s(self) -> int:
+        """Field time in whole epoch seconds."""
+        return int(self.field.timestamp())
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """The two clocks, injected. `speed` > 1 only in one embedded host with fresh data (the demo)."""
 
     wall_now: Callable[[], datetime]
     field_now: Callable[[], datetime]
     speed: float = 1.0
+
+    def now(self) -> Instant:
+        return Instant(self.field_now(), self.wall_now())
 
 
 def system_clock() -> Clock:

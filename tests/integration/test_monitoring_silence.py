@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from services.monitoring.service import AliveNotes, build
+from services.monitoring.handlers.availability import AliveNotes
+from services.monitoring.service import build
 from services.monitoring.store.tables import RISK
 from shared.domain.clock import Clock, rfc3339
 from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
@@ -67,7 +68,7 @@ class Station:
 
     def wait(self, minutes: int, *, hearing: bool = True) -> None:
         """Time passes; the gateway notes that it hears, every two minutes, unless it is down in between."""
-        notes = AliveNotes(self.context, self.service.database)
+        notes = AliveNotes(self.context.clock, self.service.database)
         end = self.now + minutes * MINUTE
         while self.now < end:
             self.time[0] = min(end, self.now + 2 * MINUTE) if hearing else end

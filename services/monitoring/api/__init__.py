@@ -1,12 +1,13 @@
-"""HTTP in: packets are taken; series, exceedances and quarantine are read. Every route knows who calls."""
+"""HTTP: packets are received; series, exceedances and quarantine are read. Every route knows who calls."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
+from services.monitoring.api.exceedances import add_exceedances
 from services.monitoring.api.packets import add_packets
 from services.monitoring.api.quarantine import add_quarantine
-from services.monitoring.api.series import add_reads
+from services.monitoring.api.series import add_series
 from services.monitoring.handlers.quarantine import PutBack
 from shared.database import Database
 from shared.runtime.service import Context
@@ -19,6 +20,7 @@ def monitoring_router(context: Context, database: Database, put_back: PutBack) -
     """All routes under /monitoring/v1."""
     router = APIRouter(prefix="/monitoring/v1", responses=PROBLEMS)
     add_packets(router, context)
-    add_reads(router, database)
+    add_series(router, database)
+    add_exceedances(router, database)
     add_quarantine(router, database, put_back)
     return router

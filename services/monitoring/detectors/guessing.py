@@ -7,21 +7,20 @@ which the log took the record counts. A report that is read again, or late, reop
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlmodel import Session
 
-from services.monitoring.detectors.exceedance import Now
+from services.monitoring.detectors.risk_builder import NO_REGION, Place, RiskDraft
 from services.monitoring.domain import wording
+from services.monitoring.domain.risk_row import RiskRow, RiskSpan
 from services.monitoring.domain.windows import HOUR_S, seconds
 from services.monitoring.store.register import Register, lock_points
-from services.monitoring.store.risks import RiskBook, minted, open_risks, risks_of
+from services.monitoring.store.risks import RiskRepository, issued_counts, open_risks, risks_between
 from shared.database import Database
-from shared.domain.clock import Clock
-from shared.domain.identity import derived_id
-from shared.domain.risk import Cleared, Risk, RiskState
+from shared.domain.clock import Clock, Instant
+from shared.domain.risk import Cleared
 from shared.eventlog.codec import decode
 from shared.ports import Record
 
@@ -50,73 +49,62 @@ class Report:
 class GuessingWatch:
     """Takes the gateways' reports; its job ends what went quiet."""
 
-    def __init__(self, database: Database, *, clock: Clock, register: Register, book: RiskBook) -> None:
+    def __init__(self, database: Database, *, clock: Clock, register: Register, risks: RiskRepository) -> None:
         self._database = database
         self._clock = clock
         self._register = register
-        self._book = book
+        self._risks = risks
 
     def take(self, session: Session, records: Sequence[Record]) -> None:
         """The reports among records of `quarantine`, in the caller's transaction."""
         reports = [report for record in records if (report := read_report(record)) is not None]
         if not reports:
             return
-        now = Now(self._clock.field_now(), self._clock.wall_now())
+        now = self._clock.now()
         lock_points(session, {report.mn for report in reports})
         for report in _latest(reports):
             self._note(session, report, now)
 
     def sweep(self, field_now: datetime) -> None:
         """End the risks of which nothing was reported for an hour."""
-        now = Now(field_now, self._clock.wall_now())
+        now = Instant(field_now, self._clock.wall_now())
         with self._database.read() as session:
             quiet = _quiet(session, now)
         if not quiet:
             return
         with self._database.transaction() as session:
-            lock_points(session, {row.mn for row in quiet})
+            lock_points(session, {row.mn for row in quiet if row.mn})
             for row in _quiet(session, now):
-                self._end(session, row, now)
+                self._save(session, RiskDraft.ended(row, Cleared.QUIET, now), now)
 
-    def _note(self, session: Session, report: Report, now: Now) -> None:
-        if risks_of(session, KIND, report.subject, report.at_s, EVER_S):
+    def _note(self, session: Session, report: Report, now: Instant) -> None:
+        if risks_between(session, KIND, report.subject, report.at_s, EVER_S):
             return  # known as late as this
-        row = open_risks(session, KIND, [report.subject]).get(report.subject)
-        risk = self._risk(session, report, now) if row is None else Risk.read(row.document)
-        first = report.at_s if row is None else row.first_window_s
-        self._book.tell(session, row, risk, subject=report.subject, span=(first, first, report.at_s), wall_now=now.wall)
+        before = open_risks(session, KIND, [report.subject]).get(report.subject)
+        self._save(session, self._draft(session, report, before, now), now)
 
-    def _risk(self, session: Session, report: Report, now: Now) -> Risk:
+    def _draft(self, session: Session, report: Report, before: RiskRow | None, now: Instant) -> RiskDraft:
+        first = report.at_s if before is None else before.first_window_s
+        span = RiskSpan(first, first, report.at_s)
+        if before is not None:
+            return RiskDraft(report.subject, before.risk, span, before)
         site = self._register.sites(session, [report.mn]).get(report.mn)
-        enterprise = site.enterprise if site else None
-        return Risk(
-            id=derived_id("rsk", KIND, report.subject, str(minted(session, KIND, report.subject))),
-            revision=1,
+        region = site.enterprise.region if site and site.enterprise else NO_REGION
+        return RiskDraft.about(
+            Place(region=region, mn=report.mn),  # the platform's matter, not the enterprise's
             kind=KIND,
             condition=report.condition,
-            state=RiskState.OPEN,
-            credit_code=None,  # the platform's matter, not the enterprise's
-            enterprise_name=None,
-            region=enterprise.region if enterprise else "000000",
-            industry=None,
-            opened_at=now.field,
-            changed_at=now.field,
             why=wording.guessed(report.condition, report.mn, report.address),
-            mn=report.mn,
+            subject=report.subject,
+            span=span,
+            now=now,
+            issued=issued_counts(session, KIND, [report.subject]).get(report.subject, 0),
             facts={"address": report.address},
         )
 
-    def _end(self, session: Session, row: Any, now: Now) -> None:
-        risk = replace(
-            Risk.read(row.document),
-            state=RiskState.CLEARED,
-            cleared=Cleared.QUIET,
-            cleared_at=now.field,
-            changed_at=now.field,
-            why=wording.cleared(Cleared.QUIET),
-        )
-        span = (row.first_window_s, row.start_s, row.last_s)
-        self._book.tell(session, row, risk, subject=row.subject, span=span, wall_now=now.wall)
+    def _save(self, session: Session, draft: RiskDraft, now: Instant) -> None:
+        with self._risks.batch(session, now.wall) as batch:
+            batch.put(draft.before, draft.risk, subject=draft.subject, span=draft.span)
 
 
 def read_report(record: Record) -> Report | None:
@@ -143,6 +131,6 @@ def _latest(reports: Iterable[Report]) -> list[Report]:
     return list(last.values())
 
 
-def _quiet(session: Session, now: Now) -> list[Any]:
+def _quiet(session: Session, now: Instant) -> list[RiskRow]:
     until_s = seconds(now.wall) - QUIET_S
     return [row for row in open_risks(session, KIND).values() if row.last_s <= until_s]

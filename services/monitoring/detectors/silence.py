@@ -1,145 +1,129 @@
-"""Who has been silent for how long: swept from `last_heard`, less our own down-time, while we are not behind ourselves."""
+"""Points that are silent, and counties in which so many are that it is the area's own trouble."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlmodel import Session
-
-from services.monitoring.detectors.exceedance import Now
+from services.monitoring.detectors.risk_builder import NO_REGION, Place, RiskDraft
 from services.monitoring.domain import wording
-from services.monitoring.domain.silence import Heard, Silence, areas_out, silence, silent_s
+from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.risk_row import RiskRow, RiskSpan
+from services.monitoring.domain.silence import LastSeen, Outage, Silence, areas_out, silence, silent_s
 from services.monitoring.domain.windows import DAY_S, instant, seconds
-from services.monitoring.store.due import downtimes_since
-from services.monitoring.store.register import Register, Site, active_points
-from services.monitoring.store.risks import RiskBook, minted, open_risks
-from services.monitoring.store.values import heard_rows
-from shared.database import Database
-from shared.domain.clock import Clock
-from shared.domain.identity import derived_id
+from services.monitoring.engine.history import PointHistory
+from shared.domain.clock import Instant
 from shared.domain.region import full_name
-from shared.domain.risk import Cleared, Risk, RiskState
+from shared.domain.risk import Cleared, RiskState
 
-OFFLINE, OUTAGE = "data.offline", "data.outage"
+KIND, OUTAGE = "data.offline", "data.outage"
 OUTAGE_MUTES = "area_outage"
 LOOK_BACK_S = 60 * DAY_S  # down-time older than this no longer matters: the silence is a day's anyway
 
 
-class SilenceSweep:
-    """The job `silence`."""
+@dataclass(frozen=True, slots=True)
+class _Silent:
+    """A point that is late: by which step, for how many seconds, and whether its county is out."""
 
-    def __init__(
-        self, database: Database, *, clock: Clock, register: Register, book: RiskBook, behind: Callable[[], bool]
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._register = register
-        self._book = book
-        self._behind = behind
-
-    def sweep(self, now: datetime) -> None:
-        """Raise, move on and clear; nothing while the field clock runs fast or packets lag by more than a tick."""
-        if self._clock.speed > 1 or self._behind():
-            return
-        with self._database.transaction() as session:
-            self._sweep(session, Now(now, self._clock.wall_now()))
-
-    def _sweep(self, session: Session, now: Now) -> None:
-        heard = heard_rows(session)
-        sites = self._register.sites(session, active_points(session))
-        points = [_heard(site, heard[mn]) for mn, site in sorted(sites.items()) if mn in heard]
-        down = downtimes_since(session, now.s - LOOK_BACK_S)
-        silent = {p.mn: step for p in points if (step := silence(p, now.s, down)) is not None}
-        out = areas_out(points, silent)
-        self._areas(session, out, now)
-        standing = open_risks(session, OFFLINE)
-        for point in points:
-            row = standing.pop(point.mn, None)
-            step = silent.get(point.mn)
-            if step is not None:
-                muted = OUTAGE_MUTES if point.county in out else None
-                self._silent(
-                    session, row, sites[point.mn], (point, step, silent_s(point.at_s, now.s, down)), muted, now
-                )
-            elif row is not None:
-                self._end(session, row, Cleared.RESUMED, instant(point.at_s), now)
-        for row in standing.values():
-            self._end(session, row, Cleared.UNREGISTERED, now.field, now)
-
-    def _silent(
-        self, session: Session, row: Any, site: Site, found: tuple[Heard, Silence, int], muted: str | None, now: Now
-    ) -> None:
-        point, step, passed = found
-        if row is not None and (row.condition, row.document["muted"]) == (step.value, muted):
-            return
-        enterprise, governed = site.enterprise, site.governed(now.s)
-        risk = Risk(
-            id=derived_id("rsk", OFFLINE, point.mn, str(minted(session, OFFLINE, point.mn))),
-            revision=1,
-            kind=OFFLINE,
-            condition=step.value,
-            state=RiskState.OPEN,
-            credit_code=site.point.credit_code,
-            enterprise_name=enterprise.name if enterprise else None,
-            region=point.county,
-            industry=enterprise.industry if enterprise else None,
-            group=enterprise.group if enterprise else None,
-            opened_at=now.field,
-            changed_at=now.field,
-            why=wording.silent(step, passed // 60),
-            outlet=governed.outlet if governed else site.point.outlet,
-            outlet_name=governed.outlet_name if governed else None,
-            mn=point.mn,
-            permit=governed.permit if governed else site.point.permit,
-            muted=muted,
-            facts={"last_heard_s": point.at_s},
-        )
-        span = (point.at_s, point.at_s, now.s)
-        self._book.tell(session, row, risk, subject=point.mn, span=span, wall_now=now.wall)
-
-    def _areas(self, session: Session, out: Mapping[str, tuple[int, int]], now: Now) -> None:
-        standing = open_risks(session, OUTAGE)
-        for county, (silent, points) in sorted(out.items()):
-            if county not in standing:
-                self._outage(session, county, (silent, points), now)
-        for county, row in standing.items():
-            if county not in out:
-                self._end(session, row, Cleared.RESUMED, now.field, now)
-
-    def _outage(self, session: Session, county: str, counts: Sequence[int], now: Now) -> None:
-        risk = Risk(
-            id=derived_id("rsk", OUTAGE, county, str(minted(session, OUTAGE, county))),
-            revision=1,
-            kind=OUTAGE,
-            condition="area",
-            state=RiskState.OPEN,
-            credit_code=None,
-            enterprise_name=None,
-            region=county,
-            industry=None,
-            opened_at=now.field,
-            changed_at=now.field,
-            why=wording.area_silent(*counts),
-            facts={"silent": counts[0], "points": counts[1], "area": full_name(county)},
-        )
-        self._book.tell(session, None, risk, subject=county, span=(now.s, now.s, now.s), wall_now=now.wall)
-
-    def _end(self, session: Session, row: Any, reason: Cleared, at: datetime, now: Now) -> None:
-        risk = replace(
-            Risk.read(row.document),
-            state=RiskState.CLEARED,
-            cleared=reason,
-            cleared_at=at,
-            changed_at=now.field,
-            why=wording.cleared(reason),
-        )
-        span = (row.first_window_s, row.start_s, max(row.start_s, seconds(at)))
-        self._book.tell(session, row, risk, subject=row.subject, span=span, wall_now=now.wall)
+    seen: LastSeen
+    step: Silence
+    passed_s: int
+    muted: str | None
 
 
-def _heard(site: Site, at_s: int) -> Heard:
-    region = site.enterprise.region if site.enterprise else "000000"
-    return Heard(site.point.mn, at_s, site.point.interval_s, region)
+@dataclass(frozen=True, slots=True)
+class SilenceDetector:
+    """Raises, moves on and clears: from when each point was last seen, less the service's own down-time."""
+
+    def detect(self, history: PointHistory, now: Instant) -> Sequence[RiskDraft]:
+        """The risks of all silent points and of the counties that are out."""
+        last_seen, sites = history.last_seen(), history.active_sites()
+        points = [_last_seen(site, last_seen[mn]) for mn, site in sorted(sites.items()) if mn in last_seen]
+        down = history.downtimes_since(now.s - LOOK_BACK_S)
+        steps = {p.mn: step for p in points if (step := silence(p, now.s, down)) is not None}
+        out = areas_out(points, steps)
+        silent = {
+            p.mn: _Silent(p, steps[p.mn], silent_s(p.at_s, now.s, down), OUTAGE_MUTES if p.county in out else None)
+            for p in points
+            if p.mn in steps
+        }
+        return [*_areas(history, out, now), *_points(history, points, sites, silent, now)]
+
+
+def _points(
+    history: PointHistory,
+    points: Sequence[LastSeen],
+    sites: Mapping[str, Site],
+    silent: Mapping[str, _Silent],
+    now: Instant,
+) -> Iterator[RiskDraft]:
+    rows = dict(history.open_risks(KIND))
+    changed = [one for mn, one in silent.items() if not _is_known(rows.get(mn), one)]
+    issued = history.issued_counts(KIND, [one.seen.mn for one in changed])
+    for point in points:
+        row, late = rows.pop(point.mn, None), silent.get(point.mn)
+        if late is None and row is not None:
+            yield _ended(row, Cleared.RESUMED, instant(point.at_s), now)
+        elif late is not None and not _is_known(row, late):
+            yield _draft(sites[point.mn], row, late, issued.get(point.mn, 0), now)
+    for row in rows.values():
+        yield _ended(row, Cleared.UNREGISTERED, now.field, now)
+
+
+def _is_known(row: RiskRow | None, late: _Silent) -> bool:
+    return row is not None and row.condition == late.step.value and row.document["muted"] == late.muted
+
+
+def _draft(site: Site, before: RiskRow | None, late: _Silent, issued: int, now: Instant) -> RiskDraft:
+    at_s = late.seen.at_s
+    draft = RiskDraft.about(
+        replace(Place.of_point(site, now.s), region=late.seen.county),
+        kind=KIND,
+        condition=late.step.value,
+        why=wording.silent(late.step, late.passed_s // 60),
+        subject=late.seen.mn,
+        span=RiskSpan(at_s, at_s, now.s),
+        now=now,
+        before=before,
+        issued=issued,
+        facts={"last_heard_s": at_s},
+    )
+    return replace(draft, risk=replace(draft.risk, muted=late.muted))
+
+
+def _areas(history: PointHistory, out: Mapping[str, Outage], now: Instant) -> Iterator[RiskDraft]:
+    rows = history.open_risks(OUTAGE)
+    new = sorted(county for county in out if county not in rows)
+    issued = history.issued_counts(OUTAGE, new)
+    for county in new:
+        yield _outage(county, out[county], issued.get(county, 0), now)
+    for county, row in rows.items():
+        if county not in out:
+            yield _ended(row, Cleared.RESUMED, now.field, now)
+
+
+def _outage(county: str, outage: Outage, issued: int, now: Instant) -> RiskDraft:
+    return RiskDraft.about(
+        Place(region=county),
+        kind=OUTAGE,
+        condition="area",
+        why=wording.area_silent(outage.silent, outage.points),
+        subject=county,
+        span=RiskSpan(now.s, now.s, now.s),
+        now=now,
+        issued=issued,
+        facts={"silent": outage.silent, "points": outage.points, "area": full_name(county)},
+    )
+
+
+def _ended(before: RiskRow, reason: Cleared, at: datetime, now: Instant) -> RiskDraft:
+    draft = RiskDraft.ended(before, reason, now)
+    last = max(before.start_s, seconds(at))
+    risk = replace(draft.risk, state=RiskState.CLEARED, cleared_at=at)
+    return replace(draft, risk=risk, span=RiskSpan(before.first_window_s, before.start_s, last))
+
+
+def _last_seen(site: Site, at_s: int) -> LastSeen:
+    region = site.enterprise.region if site.enterprise else NO_REGION
+    return LastSeen(site.point.mn, at_s, site.point.interval_s, region)

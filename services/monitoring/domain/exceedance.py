@@ -1,6 +1,6 @@
 """Runs of exceeding windows of one outlet, factor and averaging: where an excess begins and ends, and how grave it is.
 
-Several points of an outlet: the worst decided value speaks for the window. A run closes at the first valid compliant
+Several points of an outlet: the worst decided value decides the window. A run closes at the first valid compliant
 window; windows without a verdict (missing ones too) neither extend nor close it, 24 of them in a row close it as unknown.
 """
 
@@ -119,6 +119,31 @@ def runs(windows: Sequence[Decided], averaging: str, now_s: int | None = None) -
             close(Cleared.UNKNOWN, elapsed)
         close(None, None)
     return found
+
+
+def quiet_s(averaging: str) -> int:
+    """The longest distance of two windows that may still be of one run, in seconds."""
+    return (UNKNOWN_AFTER + 1) * LENGTH_S[averaging]
+
+
+def is_whole_left(windows: Sequence[Decided], low: int, averaging: str) -> bool:
+    """Whether the first excess of the windows from `low` on certainly begins a run."""
+    for window in windows:
+        if window.status is Status.COMPLIANT:
+            return True
+        if window.status is Status.OVER:
+            return window.start - low > quiet_s(averaging)
+    return True
+
+
+def is_whole_right(windows: Sequence[Decided], high: int, averaging: str) -> bool:
+    """Whether the last excess of the windows up to `high` certainly ends a run."""
+    for window in reversed(windows):
+        if window.status is Status.COMPLIANT:
+            return True
+        if window.status is Status.OVER:
+            return high - window.start > quiet_s(averaging)
+    return True
 
 
 def condition(run: Run, others: Sequence[Run]) -> Condition:

@@ -1,6 +1,6 @@
 """Whether a mean comes near its limit: from 80 % and from 90 % on, of a running or a closed window; an excess ends it.
 
-Windows are truth: what the newest closed windows say counts, whatever the order in which they came. The run that stands
+Windows are truth: what the newest closed windows say counts, whatever the order in which they came. The newest run
 reaches back from the newest valid window to the last one that was far or over; its gravest window is its condition.
 """
 
@@ -41,7 +41,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """The run that stands: first and last near window, and the gravest of them."""
+    """The newest run: first and last near window, and the gravest of them."""
 
     first: int
     last: int
@@ -57,7 +57,7 @@ def nearness(decided_micro: int, limit_micro: int, *, closed: bool = True) -> Ne
     return Nearness.NEAR_90 if decided_micro * 10 >= limit_micro * 9 else Nearness.NEAR_80
 
 
-def standing(closed: Sequence[Seen], running: Seen | None = None) -> Near | None:
+def latest_run(closed: Sequence[Seen], running: Seen | None = None) -> Near | None:
     """The run that the windows (newest first) end in, None when the newest is not near. `running`: near, not yet closed."""
     head = [running] if running and (not closed or closed[0].start < running.start) else []
     run: list[Seen] = []

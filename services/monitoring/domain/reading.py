@@ -1,4 +1,4 @@
-"""What a packet says, as period values: which number counts, with which mark, and which of two reports wins.
+"""What a packet holds, as period values: which number counts, with which mark, and which of two reports wins.
 
 An instantaneous packet (2011) counts by `Rtd`, by `Avg` when it has none; minutes, hours and days by `Avg`. A factor
 without a Flag counts as normal (2005 loggers send none). A number that is not finite is kept by its mark, without value.
@@ -7,8 +7,10 @@ without a Flag counts as normal (2005 loggers send none). A number that is not f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import isfinite
+from typing import NamedTuple
 from zlib import crc32
 
 PERIODS = {"2011": "instant", "2051": "minute", "2061": "hour", "2031": "day"}
@@ -18,7 +20,41 @@ _NAMES = {True: (("Rtd", "Avg"), ("ZsRtd", "ZsAvg")), False: (("Avg",), ("ZsAvg"
 _EXTRAS = ("Min", "Max", "Cou", "ZsMin", "ZsMax")
 
 Fields = Mapping[str, float | str | None]
-Reading = tuple[int | None, int | None, str, dict[str, float] | None]  # micro, zs micro, mark, extras
+
+
+class Reading(NamedTuple):
+    """The value of one factor in 1e-6 of the point's unit, its converted value, its mark, and Min, Max, Cou."""
+
+    micro: int | None
+    zs_micro: int | None
+    mark: str
+    extras: dict[str, float] | None
+
+
+class PeriodValueKey(NamedTuple):
+    """What only one value can be of."""
+
+    mn: str
+    period: str
+    start_s: int
+    factor: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodValue:
+    """A reported value as it is stored; `extras`: Min, Max, Cou as JSON."""
+
+    mn: str
+    period: str
+    start_s: int
+    factor: str
+    micro: int | None
+    zs_micro: int | None
+    mark: str
+    source: str
+    rank: str
+    received_at_s: int
+    extras: str | None
 
 
 class NotANumber(ValueError):
@@ -34,7 +70,7 @@ def reading(fields: Fields, period: str) -> Reading | None:
     extras = None if period == "instant" else {k: v for k in _EXTRAS if type(v := fields.get(k)) is float}
     if micro is None and zs is None and flag is None and not extras:
         return None
-    return micro, zs, mark, extras or None
+    return Reading(micro, zs, mark, extras or None)
 
 
 def _number(fields: Fields, names: tuple[str, ...]) -> int | None:
@@ -58,6 +94,6 @@ def micro(value: float) -> int | None:
     return int((Decimal(repr(value)) * 1_000_000).to_integral_value(ROUND_HALF_EVEN))
 
 
-def rank(*, resent: bool, said: str, content: bytes) -> str:
+def rank(*, resent: bool, sent: str, content: bytes) -> str:
     """Comparable as text: among several values of one key the greatest wins, whatever the order of arrival."""
-    return f"{int(resent)}{said}{crc32(content):08x}"
+    return f"{int(resent)}{sent}{crc32(content):08x}"

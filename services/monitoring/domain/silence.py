@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,8 +22,16 @@ class Silence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """`at_s`: when the point was last heard; `county`: its enterprise's division."""
+class Downtime:
+    """A time in which the service could receive nothing, in epoch seconds."""
+
+    start_s: int
+    end_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """`at_s`: when the point sent last; `county`: its enterprise's division."""
 
     mn: str
     at_s: int
@@ -30,16 +39,24 @@ class Heard:
     county: str
 
 
-def silent_s(at_s: int, now_s: int, downtimes: Iterable[tuple[int, int]]) -> int:
-    """Seconds since `at_s` less those in which the gateway could hear nobody."""
-    deaf = sum(max(0, min(end, now_s) - max(start, at_s)) for start, end in downtimes)
-    return max(0, now_s - at_s - deaf)
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """How many of a county's points are silent."""
+
+    silent: int
+    points: int
 
 
-def silence(heard: Heard, now_s: int, downtimes: Sequence[tuple[int, int]]) -> Silence | None:
+def silent_s(at_s: int, now_s: int, downtimes: Iterable[Downtime]) -> int:
+    """Seconds since `at_s` less those in which the service could receive nothing."""
+    down = sum(max(0, min(one.end_s, now_s) - max(one.start_s, at_s)) for one in downtimes)
+    return max(0, now_s - at_s - down)
+
+
+def silence(seen: LastSeen, now_s: int, downtimes: Sequence[Downtime]) -> Silence | None:
     """The longest step reached, None while the point may still be on time."""
-    passed = silent_s(heard.at_s, now_s, downtimes)
-    short = max(INTERVALS * heard.interval_s, SHORT_S)
+    passed = silent_s(seen.at_s, now_s, downtimes)
+    short = max(INTERVALS * seen.interval_s, SHORT_S)
     if passed < short:
         return None
     if passed >= max(DAY_S, short):
@@ -47,15 +64,15 @@ def silence(heard: Heard, now_s: int, downtimes: Sequence[tuple[int, int]]) -> S
     return Silence.HOURS if passed >= max(HOURS_S, short) else Silence.SHORT
 
 
-def areas_out(points: Iterable[Heard], silent: Mapping[str, Silence]) -> dict[str, tuple[int, int]]:
-    """Counties of which more than a quarter, and at least five, are silent together → (silent, all)."""
-    counts: dict[str, list[int]] = {}
+def areas_out(points: Iterable[LastSeen], silent: Mapping[str, Silence]) -> dict[str, Outage]:
+    """Counties of which more than a quarter, and at least five, are silent together."""
+    every: Counter[str] = Counter()
+    quiet: Counter[str] = Counter()
     for point in points:
-        count = counts.setdefault(point.county, [0, 0])
-        count[0] += point.mn in silent
-        count[1] += 1
+        every[point.county] += 1
+        quiet[point.county] += point.mn in silent
     return {
-        county: (quiet, every)
-        for county, (quiet, every) in counts.items()
-        if quiet >= AREA_LEAST and quiet * 100 > every * AREA_SHARE_PCT
+        county: Outage(quiet[county], count)
+        for county, count in every.items()
+        if quiet[county] >= AREA_LEAST and quiet[county] * 100 > count * AREA_SHARE_PCT
     }

@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from math import gcd
+from typing import NamedTuple
 
 MINUTES_OF_AN_HOUR = 45
 HOURS_OF_A_DAY = 20
-MINUTES_TO_SPEAK = 10  # before that a running mean says little
+MINUTES_OF_A_RUNNING_HOUR = 10  # fewer make no mean worth an alert
 INTERVALS = (30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1)  # MinInterval as the standard allows it
 
-Sample = tuple[int, int | None, bool]  # second of the hour, micro, whether its mark is normal
+
+class Sample(NamedTuple):
+    """A minute or instantaneous value: second of the hour, value in 1e-6, whether its mark is normal."""
+
+    at_s: int
+    micro: int | None
+    normal: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 from shared.domain.clock import SHANGHAI
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 SHANGHAI_S = 8 * HOUR_S
 LENGTH_S = {"instant": 0, "minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}
+
+
+class WindowKey(NamedTuple):
+    """A window of a point. A tuple, because SQL compares rows with it and the hot path hashes it."""
+
+    mn: str
+    averaging: str
+    start_s: int
 
 
 def seconds(at: datetime) -> int:

@@ -10,38 +10,26 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from services.monitoring.detectors.exceedance import KIND, Now
-from services.monitoring.domain.windows import DAY_S, HOUR_S, LENGTH_S, day_start_s, hour_start_s, seconds
+from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.changes import Changes, Elapsed
+from services.monitoring.domain.due_work import DAY, HOUR, REDO, RUNNING, RUNNING_DAY, UNKNOWN, DueKey
+from services.monitoring.domain.windows import DAY_S, HOUR_S, LENGTH_S, WindowKey, day_start_s, hour_start_s, seconds
 from services.monitoring.handlers.packets import PacketHandler
 from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.handlers.verdicts import REDECIDE_S
 from services.monitoring.store import quarantine
-from services.monitoring.store.due import (
-    DAY,
-    HOUR,
-    REDO,
-    RUNNING,
-    RUNNING_DAY,
-    UNKNOWN,
-    DueKey,
-    done,
-    due_by,
-    put_due,
-    still_due,
-)
-from services.monitoring.store.register import Site, lock_points
-from services.monitoring.store.risks import open_risks_of_point
+from services.monitoring.store.due import done, due_by, put_due, still_due
+from services.monitoring.store.register import lock_points
 from services.monitoring.store.values import (
-    Key,
     first_window,
     forget_instants,
     has_instants_before,
-    heard_rows,
+    last_seen,
     windows_between,
 )
-from services.monitoring.store.verdicts import OutletKey, windows_decided_between
+from services.monitoring.store.verdicts import windows_decided_between
 from shared.database import Database
-from shared.domain.clock import Clock
+from shared.domain.clock import Clock, Instant
 from shared.domain.errors import Conflict
 from shared.sql import chunks
 
@@ -51,7 +39,7 @@ BACK_AT_ONCE = 100
 
 
 class Jobs:
-    """The jobs `decide-due`, `put-back` and `prune`; silence is swept in `sweeping.py`."""
+    """The jobs `decide-due`, `put-back` and `prune`."""
 
     def __init__(
         self,
@@ -70,10 +58,10 @@ class Jobs:
     def decide_due(self, now: datetime) -> None:
         """Everything on the due list up to now, in transactions of a bounded size."""
         passes = 0
-        while self._some(Now(now, self._clock.wall_now())) and passes < MOST_PASSES:
+        while self._some(Instant(now, self._clock.wall_now())) and passes < MOST_PASSES:
             passes += 1
 
-    def _some(self, now: Now) -> int:
+    def _some(self, now: Instant) -> int:
         with self._database.read() as session:
             if not due_by(session, now.s, 1):
                 return 0
@@ -87,41 +75,34 @@ class Jobs:
             self._decide(session, [key for key in found if key in keys], now)
         return len(found)
 
-    def _decide(self, session: Session, keys: Sequence[DueKey], now: Now) -> None:
-        windows: set[Key] = set()
+    def _decide(self, session: Session, keys: Sequence[DueKey], now: Instant) -> None:
+        windows: set[WindowKey] = set()
         for mn, kind, start in keys:
             if kind in (HOUR, DAY):
-                windows.add((mn, kind, start))
+                windows.add(WindowKey(mn, kind, start))
             elif kind == REDO:
                 windows |= _redone(session, mn, start, now)
         decider = self._handler.decider
         for averaging in (HOUR, DAY):  # hours first: days are made of them
-            part = {window for window in windows if window[1] == averaging}
+            part = {window for window in windows if window.averaging == averaging}
             self._handler.settle(session, decider.decide(session, part, now.s, settle=True), now)
         for mn, kind, start in keys:
             if kind in (RUNNING, RUNNING_DAY):
-                self._running(session, mn, (HOUR if kind == RUNNING else DAY, start), now)
+                self._running(session, mn, HOUR if kind == RUNNING else DAY, start, now)
             elif kind.startswith(UNKNOWN):
-                self._unknown(session, mn, kind.removeprefix(f"{UNKNOWN}-"), start, now)
+                elapsed = Elapsed(mn, kind.removeprefix(f"{UNKNOWN}-"), start)
+                self._handler.settle(session, Changes(elapsed=[elapsed]), now)
 
-    def _running(self, session: Session, mn: str, window: tuple[str, int], now: Now) -> None:
-        """The running window's mean so far; a closed window is decided, not foretold."""
-        averaging, start = window
+    def _running(self, session: Session, mn: str, averaging: str, start: int, now: Instant) -> None:
+        """The running window's mean so far; one that has closed is decided by its own verdict."""
         if now.s >= start + LENGTH_S[averaging]:
             return
         decider = self._handler.decider
         site = decider.register.sites(session, [mn]).get(mn)
         if site is not None:
-            verdicts = decider.running(session, site, window, now.s)
-            self._handler.watching.running(session, site, window, verdicts, now)
-
-    def _unknown(self, session: Session, mn: str, averaging: str, last: int, now: Now) -> None:
-        """24 windows after the last excess: whatever is still open closes as unknown."""
-        for row in open_risks_of_point(session, KIND, mn):
-            permit, outlet, factor, by = row.subject.rsplit("/", 3)
-            if by == averaging and row.last_s == last:
-                key = OutletKey(permit, outlet, factor, by)
-                self._handler.excesses.refresh(session, {key: (last, last)}, now, elapsed=True)
+            means = decider.running(session, site, averaging, start, now.s)
+            if means:
+                self._handler.settle(session, Changes(running=means), now)
 
     def put_back(self, now: datetime) -> None:
         """Packets from the future whose time has come."""
@@ -144,35 +125,35 @@ class Jobs:
             return
         self._pruned_s = now_s
         with self._database.read() as session:
-            mns = [mn for mn in sorted(heard_rows(session)) if has_instants_before(session, mn, now_s - REDECIDE_S)]
+            mns = [mn for mn in sorted(last_seen(session)) if has_instants_before(session, mn, now_s - REDECIDE_S)]
         for part in chunks(mns, AT_ONCE):
             with self._database.transaction() as session:
                 forget_instants(session, part, now_s - REDECIDE_S)
 
 
-def _redone(session: Session, mn: str, day: int, now: Now) -> set[Key]:
+def _redone(session: Session, mn: str, day: int, now: Instant) -> set[WindowKey]:
     """The windows of one day, as values or verdicts have them; the next day goes on the list."""
     end = day_start_s(day) + DAY_S
-    found: set[Key] = set()
+    found: set[WindowKey] = set()
     for averaging in (HOUR, DAY):
         starts = {
             *windows_between(session, mn, averaging, day, end),
             *windows_decided_between(session, mn, averaging, day, end),
         }
-        found |= {(mn, averaging, start) for start in starts}
+        found |= {WindowKey(mn, averaging, start) for start in starts}
     for period in ("minute", "instant"):
         hours = {hour_start_s(start) for start in windows_between(session, mn, period, day, end)}
-        found |= {(mn, HOUR, hour) for hour in hours if hour + HOUR_S <= now.s}
+        found |= {WindowKey(mn, HOUR, hour) for hour in hours if hour + HOUR_S <= now.s}
     following = first_window(session, mn, end)
     if following is not None:
-        put_due(session, {(mn, REDO, day_start_s(following)): now.s})
+        put_due(session, {DueKey(mn, REDO, day_start_s(following)): now.s})
     return found
 
 
 def _siblings(sites: Iterable[Site], now_s: int) -> set[str]:
     found: set[str] = set()
     for site in sites:
-        governed = site.governed(now_s)
-        if governed is not None:
-            found.update(governed.siblings)
+        limits = site.limits_at(now_s)
+        if limits is not None:
+            found.update(limits.siblings)
     return found

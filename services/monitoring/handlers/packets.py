@@ -1,4 +1,4 @@
-"""What monitoring does with records: packets become truth rows, verdicts and risks; the register and quarantine, rows.
+"""Records of packets become truth rows, verdicts and risks.
 
 Handlers run inside the caller's transaction and never commit; the same records again change nothing.
 """
@@ -12,21 +12,24 @@ from typing import Any
 
 from sqlmodel import Session
 
-from services.monitoring.detectors.exceedance import Excesses, Now
-from services.monitoring.detectors.fault import Faults
-from services.monitoring.detectors.nearing import Watching
+from services.monitoring.detectors import DETECTORS
+from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.changes import Changes
+from services.monitoring.domain.due_work import HOUR, RUNNING, DueKey
 from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
-from services.monitoring.domain.reading import rank
-from services.monitoring.domain.windows import HOUR_S, hour_start_s, seconds, start_s
-from services.monitoring.handlers.verdicts import Changes, Decider
+from services.monitoring.domain.reading import PeriodValue, PeriodValueKey, rank
+from services.monitoring.domain.windows import HOUR_S, WindowKey, hour_start_s, seconds, start_s
+from services.monitoring.engine.rows import RowHistory
+from services.monitoring.handlers.risk_drafts import save_drafts
+from services.monitoring.handlers.verdicts import Decider
 from services.monitoring.packet_record import Accepted, Packet, Rejection, data_time, examine, read_packet
 from services.monitoring.store import quarantine
-from services.monitoring.store.due import HOUR, RUNNING, DueKey, mark_due
-from services.monitoring.store.register import Register, Site, lock_points
-from services.monitoring.store.risks import SOURCE, RiskBook
-from services.monitoring.store.values import Key, ValueTuple, write_heard, write_values
-from services.monitoring.store.verdicts import new_discharges
-from shared.domain.clock import SHANGHAI, Clock
+from services.monitoring.store.due import mark_due
+from services.monitoring.store.register import Register, lock_points
+from services.monitoring.store.risks import SOURCE, RiskRepository
+from services.monitoring.store.values import write_last_seen, write_values
+from services.monitoring.store.verdicts import PermitDay, new_discharges
+from shared.domain.clock import SHANGHAI, Clock, Instant
 from shared.domain.events import DISCHARGE_SEEN, REGISTRY, RISKS, Event
 from shared.eventlog.codec import encode
 from shared.eventlog.outbox import Outbox
@@ -39,7 +42,7 @@ from shared.runtime.metrics import Metrics
 REGISTER_GROUP = "monitoring-register"
 WAITS_FOR_REGISTER = timedelta(seconds=30)  # by wall clock, since the log took the packet
 MOST_DIGITS = 18  # an offset is an int64
-RUNNING_EVERY_S = 300  # a running mean is looked at so often at most
+RUNNING_EVERY_S = 300  # a running mean is evaluated so often at most
 GRACE_END_S = 2 * HOUR_S  # from an hour's start to the end of its grace
 
 
@@ -56,9 +59,9 @@ class _Lookup:
 class _Batch:
     """What a batch of packets comes to."""
 
-    values: dict[tuple[str, str, int, str], ValueTuple] = field(default_factory=dict)
-    heard: dict[str, int] = field(default_factory=dict)
-    windows: set[Key] = field(default_factory=set)
+    values: dict[PeriodValueKey, PeriodValue] = field(default_factory=dict)
+    last_seen: dict[str, int] = field(default_factory=dict)
+    windows: set[WindowKey] = field(default_factory=set)
     due: dict[DueKey, int] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
 
@@ -75,47 +78,47 @@ class PacketHandler:
         self._progress = progress
         self._metrics = metrics
         self.decider = Decider(register)
-        book = RiskBook(outbox, metrics)
-        self.excesses = Excesses(register, book)
-        self.watching = Watching(register, book)
-        self._faults = Faults(register, book)
+        self._risks = RiskRepository(outbox, metrics)
 
     def take(self, session: Session, records: Sequence[Record]) -> None:
-        now = Now(self._clock.field_now(), self._clock.wall_now())
+        now = self._clock.now()
         self._wait_for_register(session, records, now.wall)
         packets = [(record, read_packet(record.value or b"")) for record in records]
         sites = self._register.sites(session, {p.mn for _, p in packets if isinstance(p, Packet)})
         lock_points(session, _with_siblings(sites, now.s))
         batch = self._sorted(packets, _Lookup(sites), now)
-        write_values(session, batch.values)
-        write_heard(session, batch.heard)
+        write_values(session, batch.values.values())
+        write_last_seen(session, batch.last_seen)
         mark_due(session, batch.due)
         quarantine.keep(session, batch.refused)
         self.settle(session, self.decider.decide(session, batch.windows, now.s, settle=False), now)
         self._metrics.stage_last.labels("decided").set(now.wall.timestamp())
 
-    def settle(self, session: Session, changes: Changes, now: Now) -> None:
-        """What changed verdicts mean: episodes, nearing, faults, and that somebody discharges."""
-        self.excesses.take(session, changes, now)
-        self.watching.take(session, changes, now)
-        self._faults.take(session, changes, now)
-        holders = {(permit, day): code for permit, day, code in changes.discharges}
-        said = []
-        for permit, day in sorted(new_discharges(session, holders.keys())):
-            data = {"permit": permit, "credit_code": holders[permit, day], "day": day}
-            event = Event(DISCHARGE_SEEN, SOURCE, f"discharge:{permit}:{day}", 1, now.field, data)
-            said.append((holders[permit, day], event))
-        self._outbox.publish_all(session, RISKS, said, wall_now=now.wall)
+    def settle(self, session: Session, changes: Changes, now: Instant) -> None:
+        """What changed verdicts mean: the risks that the detectors find, and that somebody discharges."""
+        history = RowHistory(session, self._register)
+        drafts = [draft for detector in DETECTORS for draft in detector.detect(history, changes, now)]
+        save_drafts(session, self._risks, drafts, now)
+        self._publish_discharges(session, changes, now)
+
+    def _publish_discharges(self, session: Session, changes: Changes, now: Instant) -> None:
+        holders = {PermitDay(one.permit, one.day): one.credit_code for one in changes.discharges}
+        events = []
+        for one in new_discharges(session, holders.keys()):
+            data = {"permit": one.permit, "credit_code": holders[one], "day": one.day}
+            event = Event(DISCHARGE_SEEN, SOURCE, f"discharge:{one.permit}:{one.day}", 1, now.field, data)
+            events.append((holders[one], event))
+        self._outbox.publish_all(session, RISKS, events, wall_now=now.wall)
 
     def _wait_for_register(self, session: Session, records: Sequence[Record], wall_now: datetime) -> None:
-        """A packet whose writer knew more of the register than we do waits, but not for ever: what a foreign producer
-        says may never come, and what we learn later has the windows decided anew or brings the packet back."""
+        """A packet whose writer knew more of the register waits, but not for ever: what a foreign producer claims may never
+        come, and a later change of the register has the windows decided anew or brings the packet back."""
         young = (record for record in records if abs(wall_now - record.appended_at) < WAITS_FOR_REGISTER)
         known = max(map(_register_known, young), default=0)
         if known > self._progress.position(session, REGISTER_GROUP, REGISTRY):
             raise NotYet
 
-    def _sorted(self, packets: Sequence[tuple[Record, Packet | Rejection]], lookup: _Lookup, now: Now) -> _Batch:
+    def _sorted(self, packets: Sequence[tuple[Record, Packet | Rejection]], lookup: _Lookup, now: Instant) -> _Batch:
         batch = _Batch()
         for record, packet in packets:
             found = packet if isinstance(packet, Rejection) else examine(packet, lookup, now.field)
@@ -130,48 +133,48 @@ class PacketHandler:
 
 
 def _register_known(record: Record) -> int:
-    """The `registry` offset that the writer knew; 0 when it says none, or nonsense."""
-    said = record.headers.get("registry", b"")
-    return int(said) if said.isdigit() and len(said) <= MOST_DIGITS else 0
+    """The `registry` offset that the writer knew; 0 when the header is missing or no number."""
+    offset = record.headers.get("registry", b"")
+    return int(offset) if offset.isdigit() and len(offset) <= MOST_DIGITS else 0
 
 
 def _received(packet: Packet | Rejection, record: Record, now: datetime) -> datetime:
-    """When the door took it, never later than now; a producer that does not say: when it came into the log."""
-    said = data_time(packet.received_at) if isinstance(packet, Packet) else None
-    return min(said or record.appended_at, now)
+    """When it was received, never later than now; without that, when it came into the log."""
+    received = data_time(packet.received_at) if isinstance(packet, Packet) else None
+    return min(received or record.appended_at, now)
 
 
 def _collect(batch: _Batch, taken: tuple[Record, Packet, Accepted], site: Site, received: datetime, now_s: int) -> None:
     record, packet, found = taken
     mn, received_s = packet.mn, seconds(received)
-    if batch.heard.get(mn, 0) < received_s:
-        batch.heard[mn] = received_s
+    if batch.last_seen.get(mn, 0) < received_s:
+        batch.last_seen[mn] = received_s
     if found.period is None or not found.readings:
         return
     start = start_s(found.at_s, found.period)
-    said = packet.qn if packet.qn and len(packet.qn) == 17 and packet.qn.isdigit() else _stamp(received)
-    ranked = rank(resent=packet.rf, said=said, content=record.value or b"")
+    sent = packet.qn if packet.qn and len(packet.qn) == 17 and packet.qn.isdigit() else _stamp(received)
+    ranked = rank(resent=packet.rf, sent=sent, content=record.value or b"")
     values, period, source = batch.values, found.period, packet.source[:40]
     for factor, (micro, zs, mark, extras) in found.readings.items():
-        key = mn, period, start, factor
+        key = PeriodValueKey(mn, period, start, factor)
         other = values.get(key)
-        if other is None or other[8] < ranked:
-            told = encode(extras).decode() if extras else None
-            values[key] = (mn, period, start, factor, micro, zs, mark, source, ranked, received_s, told)
-    governed = site.governed(start)
-    if governed is None or not governed.factors:
+        if other is None or other.rank < ranked:
+            more = encode(extras).decode() if extras else None
+            values[key] = PeriodValue(*key, micro, zs, mark, source, ranked, received_s, more)
+    limits = site.limits_at(start)
+    if limits is None or not limits.factors:
         return
     if period in ("hour", "day"):
-        batch.windows.add((mn, period, start))
+        batch.windows.add(WindowKey(mn, period, start))
         return
     hour = hour_start_s(start)
-    batch.due[mn, HOUR, hour] = max(hour + GRACE_END_S, now_s)
+    batch.due[DueKey(mn, HOUR, hour)] = max(hour + GRACE_END_S, now_s)
     if now_s < hour + HOUR_S:
-        batch.due[mn, RUNNING, hour] = now_s - now_s % RUNNING_EVERY_S + RUNNING_EVERY_S
+        batch.due[DueKey(mn, RUNNING, hour)] = now_s - now_s % RUNNING_EVERY_S + RUNNING_EVERY_S
 
 
 def _stamp(received: datetime) -> str:
-    """As a QN would say it: 17 digits, Shanghai time."""
+    """In the form of a QN: 17 digits, Shanghai time."""
     return received.astimezone(SHANGHAI).strftime("%Y%m%d%H%M%S%f")[:17]
 
 
@@ -179,9 +182,9 @@ def _with_siblings(sites: Mapping[str, Site], now_s: int) -> set[str]:
     """The points and all others of their outlets: their episodes are decided together."""
     found = set(sites)
     for site in sites.values():
-        governed = site.governed(now_s)
-        if governed is not None:
-            found.update(governed.siblings)
+        limits = site.limits_at(now_s)
+        if limits is not None:
+            found.update(limits.siblings)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What monitoring does with the register: keeps it as rows, has windows re-decided, puts strangers' packets back."""
+"""Records of the register become rows; windows are decided anew, packets of points that were unknown are put back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import structlog
 from sqlmodel import Session
 
+from services.monitoring.domain.due_work import REDO, DueKey
 from services.monitoring.domain.windows import date_start_s, day_start_s, seconds
 from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.handlers.verdicts import REDECIDE_S
 from services.monitoring.store import quarantine
-from services.monitoring.store.due import REDO, DueKey, put_due
+from services.monitoring.store.due import put_due
 from services.monitoring.store.register import keep, points_of_permit, register_changed, row_of
 from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT
 from services.monitoring.store.values import first_window
@@ -28,7 +29,7 @@ _MOVES = ("units", "outlet", "permit", "credit_code", "active")  # of a point: w
 
 
 class RegisterHandler:
-    """`registry` into rows, in the order it is said; a revision that is known changes nothing."""
+    """`registry` into rows, in its order; a revision that is known changes nothing."""
 
     def __init__(self, *, clock: Clock, put_back: PutBack) -> None:
         self._clock = clock
@@ -112,7 +113,7 @@ class RegisterHandler:
         for mn in mns:
             first = first_window(session, mn, start)
             if first is not None:
-                due[mn, REDO, day_start_s(first)] = now_s
+                due[DueKey(mn, REDO, day_start_s(first))] = now_s
         put_due(session, due)
 
 

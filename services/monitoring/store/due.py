@@ -1,4 +1,4 @@
-"""What is to be looked at when: windows in their time of grace, running means, re-decisions; and our own down-time."""
+"""What is due when: windows in their time of grace, running means, re-decisions; and the service's own down-time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import delete, insert, select, tuple_
 from sqlmodel import Session
 
+from services.monitoring.domain.due_work import DueKey
+from services.monitoring.domain.silence import Downtime
 from services.monitoring.store.tables import ALIVE, DOWNTIME, DUE
 from shared.sql import upsert, write_many
 
-HOUR, DAY, RUNNING, RUNNING_DAY, REDO, UNKNOWN = "hour", "day", "running", "running-day", "redo", "unknown"
-DueKey = tuple[str, str, int]  # MN, kind, start
 ALIVE_NAME = "monitoring"
 _MARK = "INSERT INTO due_window (mn, kind, start_s, due_at_s) {} ON CONFLICT DO NOTHING"
 _ARRAYS = "%s::text[], %s::text[], %s::bigint[], %s::bigint[]"
@@ -34,14 +34,14 @@ def due_by(session: Session, now_s: int, limit: int) -> Sequence[DueKey]:
     """The first of what is due, in order of time."""
     d = DUE.c
     wanted = select(d.mn, d.kind, d.start_s).where(d.due_at_s <= now_s).order_by(d.due_at_s, d.start_s).limit(limit)
-    return [(mn, kind, start) for mn, kind, start in session.connection().execute(wanted)]
+    return [DueKey(mn, kind, start) for mn, kind, start in session.connection().execute(wanted)]
 
 
 def still_due(session: Session, keys: Collection[DueKey]) -> set[DueKey]:
-    """Those still on the list (another may have done them before we held the points)."""
+    """Those still on the list (another may have done them before the points were locked)."""
     d = DUE.c
     wanted = select(d.mn, d.kind, d.start_s).where(tuple_(d.mn, d.kind, d.start_s).in_(list(keys)))
-    return {(mn, kind, start) for mn, kind, start in session.connection().execute(wanted)}
+    return {DueKey(mn, kind, start) for mn, kind, start in session.connection().execute(wanted)}
 
 
 def done(session: Session, keys: Collection[DueKey]) -> None:
@@ -51,7 +51,7 @@ def done(session: Session, keys: Collection[DueKey]) -> None:
 
 
 def note_alive(session: Session, now_s: int) -> None:
-    """We hear at `now_s`; a gap since the last time is recorded as down-time."""
+    """Packets can be received at `now_s`; a gap since the last time is recorded as down-time."""
     last = session.connection().execute(select(ALIVE.c.at_s).where(ALIVE.c.name == ALIVE_NAME)).scalar_one_or_none()
     if last is not None and now_s - last > GAP_S:
         record_downtime(session, last, now_s)
@@ -63,7 +63,8 @@ def record_downtime(session: Session, start_s: int, end_s: int) -> None:
     session.connection().execute(insert(DOWNTIME).values(start_s=start_s, end_s=end_s))
 
 
-def downtimes_since(session: Session, since_s: int) -> list[tuple[int, int]]:
+def downtimes_since(session: Session, since_s: int) -> list[Downtime]:
+    """Down-times that ended after `since_s`."""
     t = DOWNTIME.c
     rows = session.connection().execute(select(t.start_s, t.end_s).where(t.end_s > since_s))
-    return [(start, end) for start, end in rows]
+    return [Downtime(start, end) for start, end in rows]

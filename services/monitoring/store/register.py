@@ -6,25 +6,17 @@ A process keeps what it decoded until the register's revision (one row, counted 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session
 
-from services.monitoring.domain.verdict import Bound
-from services.monitoring.domain.windows import DAY_S, day_start_s, shanghai_date
+from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT, STATE
 from shared.domain.identity import MN
-from shared.domain.pollutant import pollutant
-from shared.domain.quantity import scale
 from shared.register import (
     Enterprise,
-    Limit,
-    Outlet,
     Permit,
-    PermitVersion,
     Point,
     read_enterprise,
     read_permit,
@@ -34,82 +26,6 @@ from shared.sql import chunks, embedded, insert_new, upsert
 
 STATE_NAME = "register"
 KEPT_AT_MOST = 50_000  # points decoded and kept; beyond it we begin anew
-
-
-@dataclass(frozen=True, slots=True)
-class Governed:
-    """What binds a point on a day: permit, outlet, and the strictest limit of each factor and averaging."""
-
-    permit: str
-    outlet: str
-    outlet_name: str | None
-    credit_code: str
-    siblings: tuple[str, ...]  # all MNs of the outlet
-    bounds: Mapping[tuple[str, str], Bound]
-    basis: Mapping[tuple[str, str], str | None]
-    factors: frozenset[str]  # that have any limit
-
-    def of(self, averaging: str) -> Iterable[tuple[str, Bound]]:
-        return ((factor, bound) for (factor, by), bound in self.bounds.items() if by == averaging)
-
-
-@dataclass(slots=True)
-class Site:
-    """A registered point with its enterprise and the permits that may govern it."""
-
-    point: Point
-    enterprise: Enterprise | None
-    permits: tuple[Permit, ...]
-    _days: dict[int, Governed | None] = field(default_factory=dict)
-
-    def governed(self, at_s: int) -> Governed | None:
-        """What governs the window that starts at `at_s`; None without a permit in force then."""
-        day = day_start_s(at_s) // DAY_S
-        if day not in self._days:
-            if len(self._days) > 400:
-                self._days.clear()
-            self._days[day] = self._govern(shanghai_date(at_s))
-        return self._days[day]
-
-    def _govern(self, day: date) -> Governed | None:
-        found: Governed | None = None
-        for permit in self.permits:
-            version = permit.in_force(day)
-            outlet = self._outlet(version) if version else None
-            if outlet is None:
-                continue
-            if self.point.mn in outlet.points:
-                return self._binding(permit, outlet)
-            found = found or self._binding(permit, outlet)
-        return found
-
-    def _outlet(self, version: PermitVersion) -> Outlet | None:
-        listed = next((outlet for outlet in version.outlets if self.point.mn in outlet.points), None)
-        if listed or self.point.outlet is None:
-            return listed
-        return version.outlet(self.point.outlet)
-
-    def _binding(self, permit: Permit, outlet: Outlet) -> Governed:
-        strictest: dict[tuple[str, str], Limit] = {}
-        for limit in outlet.limits:
-            key = limit.factor, limit.averaging
-            other = strictest.get(key)
-            if other is None or limit.limit * (scale(limit.unit, other.unit) or 1) < other.limit:
-                strictest[key] = limit
-        return Governed(
-            permit=permit.number,
-            outlet=outlet.code,
-            outlet_name=outlet.name,
-            credit_code=permit.credit_code,
-            siblings=tuple(sorted({self.point.mn, *outlet.points})),
-            bounds={key: self._bound(limit) for key, limit in strictest.items()},
-            basis={key: limit.basis for key, limit in strictest.items()},
-            factors=frozenset(factor for factor, _ in strictest),
-        )
-
-    def _bound(self, limit: Limit) -> Bound:
-        sent = self.point.units.get(limit.factor) or pollutant(limit.factor).unit or limit.unit
-        return Bound(limit.limit, limit.unit, sent, limit.reference_o2_pct)
 
 
 class Register:

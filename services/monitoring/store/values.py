@@ -1,22 +1,20 @@
-"""Truth rows: reported values, of which the greatest rank wins; and when a point was last heard."""
+"""Truth rows: reported values, of which the greatest rank wins; and when a point was last seen."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import Row, delete, func, select, tuple_
 from sqlmodel import Session
 
-from services.monitoring.domain.reading import NORMAL
+from services.monitoring.domain.reading import NORMAL, PeriodValue
 from services.monitoring.domain.validity import Sample
 from services.monitoring.domain.verdict import Value
-from services.monitoring.domain.windows import HOUR_S
+from services.monitoring.domain.windows import HOUR_S, WindowKey
 from services.monitoring.store.tables import HEARD, VALUE
 from shared.sql import chunks, write_many
-
-Key = tuple[str, str, int]  # MN, period or averaging, start
-ValueTuple = tuple[str, str, int, str, int | None, int | None, str, str, str, int, str | None]
 
 _COLUMNS = "mn, period, start_s, factor, micro, zs_micro, mark, source, rank, received_at_s, extras"
 _WINS = """ON CONFLICT (mn, period, start_s, factor) DO UPDATE SET micro = excluded.micro,
@@ -26,29 +24,30 @@ _SQLITE = f"INSERT INTO value ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?) {_WINS
 _TYPES = ["text", "bigint", "text", "bigint", "bigint", "text", "text", "text", "bigint", "text"]
 _ARRAYS = ", ".join(f"%s::{kind}[]" for kind in ("text", *_TYPES))
 _POSTGRES = f"INSERT INTO value ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) {_WINS}"
-_HEARD = """INSERT INTO last_heard (mn, at_s) {} ON CONFLICT (mn) DO UPDATE SET at_s = excluded.at_s
+_columns_of = attrgetter(*_COLUMNS.split(", "))
+_LAST_SEEN = """INSERT INTO last_heard (mn, at_s) {} ON CONFLICT (mn) DO UPDATE SET at_s = excluded.at_s
  WHERE excluded.at_s > last_heard.at_s"""
 
 
-def write_values(session: Session, rows: Mapping[tuple[str, str, int, str], ValueTuple]) -> None:
+def write_values(session: Session, rows: Collection[PeriodValue]) -> None:
     """Upsert; a row of lesser rank changes nothing. One statement: the greatest throughput either database gives."""
-    write_many(session, _SQLITE, _POSTGRES, list(rows.values()))
+    write_many(session, _SQLITE, _POSTGRES, [_columns_of(row) for row in rows])
 
 
-def write_heard(session: Session, heard: Mapping[str, int]) -> None:
-    """Move each point's last-heard time on, never back."""
-    arrays = _HEARD.format("SELECT * FROM unnest(%s::text[], %s::bigint[])")
-    write_many(session, _HEARD.format("VALUES (?,?)"), arrays, list(heard.items()))
+def write_last_seen(session: Session, seen: Mapping[str, int]) -> None:
+    """Move each point's last-seen time on, never back."""
+    arrays = _LAST_SEEN.format("SELECT * FROM unnest(%s::text[], %s::bigint[])")
+    write_many(session, _LAST_SEEN.format("VALUES (?,?)"), arrays, list(seen.items()))
 
 
-def values_of(session: Session, keys: Collection[Key]) -> dict[Key, dict[str, Value]]:
+def values_of(session: Session, keys: Collection[WindowKey]) -> dict[WindowKey, dict[str, Value]]:
     """The reported values of these windows, by factor."""
     v = VALUE.c
     wanted = select(v.mn, v.period, v.start_s, v.factor, v.micro, v.zs_micro, v.mark, v.received_at_s)
-    found: dict[Key, dict[str, Value]] = {}
+    found: dict[WindowKey, dict[str, Value]] = {}
     for part in chunks(keys):
         for row in session.connection().execute(wanted.where(tuple_(v.mn, v.period, v.start_s).in_(part))):
-            found.setdefault((row[0], row[1], row[2]), {})[row[3]] = Value(row[4], row[5], row[6], row[7])
+            found.setdefault(WindowKey(row[0], row[1], row[2]), {})[row[3]] = Value(row[4], row[5], row[6], row[7])
     return found
 
 
@@ -60,7 +59,7 @@ def samples_of_hour(session: Session, mn: str, hour_s: int, period: str) -> dict
     )
     found: dict[str, list[Sample]] = {}
     for factor, start, micro, mark in session.connection().execute(wanted):
-        found.setdefault(factor, []).append((start - hour_s, micro, mark in NORMAL))
+        found.setdefault(factor, []).append(Sample(start - hour_s, micro, mark in NORMAL))
     return found
 
 
@@ -96,8 +95,8 @@ def forget_instants(session: Session, mns: Collection[str], before_s: int) -> No
 
 def series(
     session: Session, mn: str, factor: str, period: str, *, low_s: int, high_s: int, limit: int
-) -> Sequence[Any]:
-    """Rows of one factor in order of time, from `low_s` on, before `high_s`."""
+) -> list[PeriodValue]:
+    """Values of one factor in order of time, from `low_s` on, before `high_s`."""
     v = VALUE.c
     wanted = (
         select(VALUE)
@@ -105,11 +104,11 @@ def series(
         .order_by(v.start_s)
         .limit(limit)
     )
-    return session.connection().execute(wanted).all()
+    return [_read(row) for row in session.connection().execute(wanted)]
 
 
-def latest(session: Session, mn: str) -> Sequence[Any]:
-    """The newest row of each factor and period."""
+def latest(session: Session, mn: str) -> list[PeriodValue]:
+    """The newest value of each factor and period."""
     v = VALUE.c
     newest = (
         select(v.period, v.factor, func.max(v.start_s).label("start_s"))
@@ -123,11 +122,27 @@ def latest(session: Session, mn: str) -> Sequence[Any]:
         .where(v.mn == mn)
         .order_by(v.factor, v.period)
     )
-    return session.connection().execute(wanted).all()
+    return [_read(row) for row in session.connection().execute(wanted)]
 
 
-def heard_rows(session: Session, mns: Iterable[str] | None = None) -> dict[str, int]:
-    """MN → last heard, of all points or of these."""
+def _read(row: Row[Any]) -> PeriodValue:
+    return PeriodValue(
+        row.mn,
+        row.period,
+        row.start_s,
+        row.factor,
+        row.micro,
+        row.zs_micro,
+        row.mark,
+        row.source,
+        row.rank,
+        row.received_at_s,
+        row.extras,
+    )
+
+
+def last_seen(session: Session, mns: Iterable[str] | None = None) -> dict[str, int]:
+    """MN → when it was last seen, of all points or of these."""
     wanted = select(HEARD.c.mn, HEARD.c.at_s)
     if mns is not None:
         wanted = wanted.where(HEARD.c.mn.in_(list(mns)))

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.monitoring.detectors.silence import SilenceSweep
 from services.monitoring.handlers.due_work import Jobs
 from services.monitoring.handlers.packets import PacketHandler
 from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
+from services.monitoring.handlers.silence import SilenceSweep
 from services.monitoring.store.register import Register
-from services.monitoring.store.risks import RiskBook
+from services.monitoring.store.risks import RiskRepository
 from services.monitoring.store.tables import DECISION, OUTBOX, PROGRESS, RISK, MonitoringTable
 from shared.database import Database, open_database
 from shared.domain.clock import Clock, rfc3339
@@ -73,7 +73,7 @@ class Scene:
             self.database,
             clock=self.clock,
             register=Register(),
-            book=RiskBook(self.outbox, self.metrics),
+            risks=RiskRepository(self.outbox, self.metrics),
             behind=lambda: False,
         )
         self._offset = 0

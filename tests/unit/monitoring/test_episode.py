@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from services.monitoring.domain.episode import Known, Wanted, assign, followed
+from services.monitoring.domain.episode import Assigned, Known, assign, followed
 from services.monitoring.domain.exceedance import Condition, Decided, Run, condition, runs
 from services.monitoring.domain.verdict import Status
 from shared.domain.risk import Cleared, RiskState
@@ -29,7 +29,7 @@ def spans(found: list[Run]) -> list[tuple[int, int, int, Cleared | None]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "assigned"),
     [
         ("XXX", [(0, 2, 3, None)]),
         ("XX.X", [(0, 1, 2, Cleared.COMPLIANT), (3, 3, 1, None)]),
@@ -51,8 +51,8 @@ def spans(found: list[Run]) -> list[tuple[int, int, int, Cleared | None]]:
         "nothing",
     ],
 )
-def test_where_a_run_begins_and_ends(text: str, wanted: list[tuple[int, int, int, Cleared | None]]) -> None:
-    assert spans(runs(hours(text), "hour")) == wanted
+def test_where_a_run_begins_and_ends(text: str, assigned: list[tuple[int, int, int, Cleared | None]]) -> None:
+    assert spans(runs(hours(text), "hour")) == assigned
 
 
 def test_time_itself_closes_a_run_after_24_windows() -> None:
@@ -62,7 +62,7 @@ def test_time_itself_closes_a_run_after_24_windows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("windows", "wanted"),
+    ("windows", "assigned"),
     [
         (hours("XX"), Condition.FIRST),
         (hours("XXX"), Condition.LASTING),
@@ -74,20 +74,20 @@ def test_time_itself_closes_a_run_after_24_windows() -> None:
     ],
     ids=["two hours", "three in a row", "three not in a row", "by half", "just under half", "twice", "third start"],
 )
-def test_how_grave_hours_are(windows: list[Decided], wanted: Condition) -> None:
+def test_how_grave_hours_are(windows: list[Decided], assigned: Condition) -> None:
     found = runs(windows, "hour")
-    assert condition(found[-1], found) is wanted
+    assert condition(found[-1], found) is assigned
 
 
-@pytest.mark.parametrize(("gap_hours", "wanted"), [(167, Condition.REPEATED), (168, Condition.FIRST)])
-def test_starts_count_for_seven_days(gap_hours: int, wanted: Condition) -> None:
+@pytest.mark.parametrize(("gap_hours", "assigned"), [(167, Condition.REPEATED), (168, Condition.FIRST)])
+def test_starts_count_for_seven_days(gap_hours: int, assigned: Condition) -> None:
     windows = [*hours("X.X."), *hours("X", begin=gap_hours * H)]
     found = runs(windows, "hour")
-    assert condition(found[-1], found) is wanted
+    assert condition(found[-1], found) is assigned
 
 
 @pytest.mark.parametrize(
-    ("text", "multiple", "wanted"),
+    ("text", "multiple", "assigned"),
     [
         ("X", Fraction(1, 10), Condition.GRAVE),
         ("X", Fraction(1), Condition.REPEATED),
@@ -97,44 +97,44 @@ def test_starts_count_for_seven_days(gap_hours: int, wanted: Condition) -> None:
     ],
     ids=["a day", "twice the limit", "two days", "the second in 30 days", "31 days apart"],
 )
-def test_how_grave_days_are(text: str, multiple: Fraction, wanted: Condition) -> None:
+def test_how_grave_days_are(text: str, multiple: Fraction, assigned: Condition) -> None:
     found = runs(hours(text, multiple=multiple, length=D), "day")
-    assert condition(found[-1], found) is wanted
+    assert condition(found[-1], found) is assigned
 
 
-def known(risk_id: str, first: int, start: int, last: int, born: int = 0, **more: RiskState) -> Known:
-    return Known(risk_id, first * H, start * H, last * H, (born, risk_id), more.get("state", RiskState.OPEN))
+def known(risk_id: str, first: int, start: int, last: int, created: int = 0, **more: RiskState) -> Known:
+    return Known(risk_id, first * H, start * H, last * H, (created, risk_id), more.get("state", RiskState.OPEN))
 
 
-def fates(wanted: list[Wanted]) -> list[tuple[str | None, RiskState, int | None, str | None]]:
-    return [(w.id, w.state, w.run.start // H if w.run else None, w.merged_into) for w in wanted]
+def outcomes(assigned: list[Assigned]) -> list[tuple[str | None, RiskState, int | None, str | None]]:
+    return [(w.id, w.state, w.run.start // H if w.run else None, w.merged_into) for w in assigned]
 
 
 def test_an_earlier_late_window_widens() -> None:
     found = assign(runs(hours(" XX"), "hour"), [known("a", 2, 2, 2)])
-    assert fates(found) == [("a", RiskState.OPEN, 1, None)]
+    assert outcomes(found) == [("a", RiskState.OPEN, 1, None)]
     assert found[0].first_window == 2 * H
 
 
 def test_where_two_meet_the_older_lives_on() -> None:
-    found = assign(runs(hours("XXX"), "hour"), [known("b", 2, 2, 2, born=2), known("a", 0, 0, 0, born=1)])
-    assert fates(found) == [("a", RiskState.OPEN, 0, None), ("b", RiskState.MERGED, None, "a")]
+    found = assign(runs(hours("XXX"), "hour"), [known("b", 2, 2, 2, created=2), known("a", 0, 0, 0, created=1)])
+    assert outcomes(found) == [("a", RiskState.OPEN, 0, None), ("b", RiskState.MERGED, None, "a")]
 
 
 def test_where_one_splits_the_id_stays_with_its_first_seen_window() -> None:
     found = assign(runs(hours("X.X"), "hour"), [known("a", 2, 0, 2)])
-    assert fates(found) == [(None, RiskState.CLEARED, 0, None), ("a", RiskState.OPEN, 2, None)]
+    assert outcomes(found) == [(None, RiskState.CLEARED, 0, None), ("a", RiskState.OPEN, 2, None)]
 
 
 def test_a_window_taken_back_withdraws_or_leaves_the_rest() -> None:
-    assert fates(assign(runs(hours("."), "hour"), [known("a", 0, 0, 0)])) == [("a", RiskState.WITHDRAWN, None, None)]
+    assert outcomes(assign(runs(hours("."), "hour"), [known("a", 0, 0, 0)])) == [("a", RiskState.WITHDRAWN, None, None)]
     rest = assign(runs(hours(".X"), "hour"), [known("a", 0, 0, 1)])
-    assert fates(rest) == [("a", RiskState.OPEN, 1, None)] and rest[0].first_window == H
+    assert outcomes(rest) == [("a", RiskState.OPEN, 1, None)] and rest[0].first_window == H
 
 
 def test_a_closed_one_opens_again_when_its_closing_window_is_corrected() -> None:
     found = assign(runs(hours("XX"), "hour"), [known("a", 0, 0, 0, state=RiskState.CLEARED)])
-    assert fates(found) == [("a", RiskState.OPEN, 0, None)]
+    assert outcomes(found) == [("a", RiskState.OPEN, 0, None)]
 
 
 def test_an_excess_within_a_week_follows_the_former_one() -> None:

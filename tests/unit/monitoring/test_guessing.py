@@ -12,7 +12,7 @@ import pytest
 
 from services.monitoring.detectors.guessing import KIND, GuessingWatch
 from services.monitoring.store.register import Register
-from services.monitoring.store.risks import RiskBook
+from services.monitoring.store.risks import RiskRepository
 from shared.domain.risk import Cleared, Risk, RiskState
 from shared.eventlog.codec import encode
 from shared.ports import Record
@@ -56,8 +56,8 @@ class Watched:
 def watched(tmp_path: Path) -> Iterator[Watched]:
     scene = Scene(tmp_path)
     scene.a_site()
-    book = RiskBook(scene.outbox, scene.metrics)
-    watch = GuessingWatch(scene.database, clock=scene.clock, register=Register(), book=book)
+    risks = RiskRepository(scene.outbox, scene.metrics)
+    watch = GuessingWatch(scene.database, clock=scene.clock, register=Register(), risks=risks)
     yield Watched(scene, watch)
     scene.database.close()
 

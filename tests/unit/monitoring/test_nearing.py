@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.monitoring.domain.nearing import Near, Nearness, Seen, ended_by, nearness, standing
+from services.monitoring.domain.nearing import Near, Nearness, Seen, ended_by, latest_run, nearness
 from shared.domain.risk import Cleared
 
 FAR, NEAR_80, NEAR_90, OVER = Nearness
@@ -49,13 +49,13 @@ def seen(*windows: Nearness) -> list[Seen]:
     ids=["nothing", "one", "never back to 80 %", "an excess parts", "ended", "passed"],
 )
 def test_the_newest_windows_say_which_run_stands(windows: tuple[Nearness, ...], wanted: Near | None) -> None:
-    assert standing(seen(*windows)) == wanted
+    assert latest_run(seen(*windows)) == wanted
 
 
 def test_a_running_mean_raises_and_ends_nothing() -> None:
-    assert standing(seen(FAR), Seen(1, NEAR_90)) == Near(1, 1, NEAR_90)
-    assert standing(seen(NEAR_80), Seen(1, NEAR_90)) == Near(0, 1, NEAR_90)
-    assert standing(seen(NEAR_80, FAR), Seen(1, NEAR_90)) is None  # it has closed in the meantime
+    assert latest_run(seen(FAR), Seen(1, NEAR_90)) == Near(1, 1, NEAR_90)
+    assert latest_run(seen(NEAR_80), Seen(1, NEAR_90)) == Near(0, 1, NEAR_90)
+    assert latest_run(seen(NEAR_80, FAR), Seen(1, NEAR_90)) is None  # it has closed in the meantime
 
 
 @pytest.mark.parametrize(

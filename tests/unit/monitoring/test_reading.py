@@ -53,5 +53,5 @@ def test_micro_units_are_the_written_number_rounded_half_even(value: float) -> N
 
 def test_a_resent_packet_beats_any_number_and_a_later_number_an_earlier() -> None:
     early, late = "20261120090003123", "20261120090004000"
-    assert rank(resent=False, said=late, content=b"") > rank(resent=False, said=early, content=b"zz")
-    assert rank(resent=True, said=early, content=b"") > rank(resent=False, said=late, content=b"")
+    assert rank(resent=False, sent=late, content=b"") > rank(resent=False, sent=early, content=b"zz")
+    assert rank(resent=True, sent=early, content=b"") > rank(resent=False, sent=late, content=b"")

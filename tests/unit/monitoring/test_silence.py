@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.monitoring.domain.silence import Heard, Silence, areas_out, silence
+from services.monitoring.domain.silence import Downtime, LastSeen, Silence, areas_out, silence
 from services.monitoring.store.due import note_alive
 from shared.domain.risk import Cleared, RiskState
 from tests.unit.monitoring.scene import MN, Scene
@@ -34,18 +34,18 @@ MINUTE = 60
 def test_three_intervals_or_half_an_hour_then_two_hours_then_a_day(
     minutes: int, interval_s: int, wanted: Silence | None
 ) -> None:
-    assert silence(Heard(MN, 0, interval_s, "150102"), minutes * MINUTE, []) is wanted
+    assert silence(LastSeen(MN, 0, interval_s, "150102"), minutes * MINUTE, []) is wanted
 
 
 def test_our_own_down_time_does_not_count() -> None:
-    heard = Heard(MN, 0, 60, "150102")
-    assert silence(heard, 60 * MINUTE, [(5 * MINUTE, 40 * MINUTE)]) is None
-    assert silence(heard, 60 * MINUTE, [(-60 * MINUTE, 10 * MINUTE)]) is Silence.SHORT
+    seen = LastSeen(MN, 0, 60, "150102")
+    assert silence(seen, 60 * MINUTE, [Downtime(5 * MINUTE, 40 * MINUTE)]) is None
+    assert silence(seen, 60 * MINUTE, [Downtime(-60 * MINUTE, 10 * MINUTE)]) is Silence.SHORT
 
 
 @pytest.mark.parametrize(("silent", "points", "out"), [(4, 4, False), (5, 20, False), (5, 19, True)])
 def test_more_than_a_quarter_and_at_least_five_make_an_outage(silent: int, points: int, out: bool) -> None:
-    every = [Heard(str(n), 0, 60, "150102") for n in range(points)]
+    every = [LastSeen(str(n), 0, 60, "150102") for n in range(points)]
     quiet = {str(n): Silence.SHORT for n in range(silent)}
     assert bool(areas_out(every, quiet)) is out
 
@@ -66,7 +66,7 @@ def later(scene: Scene, minutes: int) -> None:
     scene.silence.sweep(scene.now)
 
 
-def test_a_silent_point_is_told_step_by_step_and_cleared_when_heard(scene: Scene) -> None:
+def test_a_silent_point_is_told_step_by_step_and_cleared_when_seen(scene: Scene) -> None:
     sign_of_life(scene)
     later(scene, 29)
     assert scene.risks("data.offline") == []

@@ -1,0 +1,39 @@
+"""Shapes that several routes answer with."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from services.monitoring.domain.verdict import Status, multiple, shown_multiple, shown_value
+from services.monitoring.domain.verdict_row import VerdictRow
+from services.monitoring.domain.windows import instant
+from shared.domain.clock import rfc3339
+
+
+class VerdictOut(BaseModel):
+    """What became of the window; strings without trailing zeros, `decided` in the limit's unit."""
+
+    status: Status
+    reason: str | None
+    value_kind: str | None
+    decided: str | None
+    limit: str
+    unit: str
+    multiple: str | None
+
+    @classmethod
+    def of(cls, row: VerdictRow) -> VerdictOut:
+        return VerdictOut(
+            status=row.status,
+            reason=row.reason,
+            value_kind=row.value_kind,
+            decided=shown_value(row.decided, row.bound),
+            limit=row.limit,
+            unit=row.unit,
+            multiple=None if row.decided is None else shown_multiple(multiple(row.decided, row.bound)),
+        )
+
+
+def shown_time(at_s: int) -> str:
+    """RFC 3339 of epoch seconds."""
+    return rfc3339(instant(at_s))

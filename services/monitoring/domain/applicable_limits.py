@@ -1,0 +1,105 @@
+"""Which permit governs a point on a day, and which limits apply to it: of several for one factor the strictest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from services.monitoring.domain.verdict import Bound
+from services.monitoring.domain.windows import DAY_S, day_start_s, shanghai_date
+from shared.domain.pollutant import pollutant
+from shared.domain.quantity import scale
+from shared.register import Enterprise, Limit, Outlet, Permit, PermitVersion, Point
+
+DAYS_KEPT = 400  # of one point
+
+
+@dataclass(frozen=True, slots=True)
+class LimitKey:
+    """What a limit is of."""
+
+    factor: str
+    averaging: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicableLimits:
+    """What binds a point on a day: permit, outlet, and the strictest limit of each factor and averaging."""
+
+    permit: str
+    outlet: str
+    outlet_name: str | None
+    credit_code: str
+    siblings: tuple[str, ...]  # all MNs of the outlet
+    bounds: Mapping[LimitKey, Bound]
+    basis: Mapping[LimitKey, str | None]
+    factors: frozenset[str]  # that have any limit
+
+    def of(self, averaging: str) -> Iterable[tuple[str, Bound]]:
+        return ((key.factor, bound) for key, bound in self.bounds.items() if key.averaging == averaging)
+
+
+def strictest_limits(limits: Iterable[Limit]) -> dict[LimitKey, Limit]:
+    """Of the limits of one factor and averaging the strictest, whatever its unit."""
+    found: dict[LimitKey, Limit] = {}
+    for limit in limits:
+        key = LimitKey(limit.factor, limit.averaging)
+        other = found.get(key)
+        if other is None or limit.limit * (scale(limit.unit, other.unit) or 1) < other.limit:
+            found[key] = limit
+    return found
+
+
+@dataclass(slots=True)
+class Site:
+    """A registered point with its enterprise and the permits that may govern it."""
+
+    point: Point
+    enterprise: Enterprise | None
+    permits: tuple[Permit, ...]
+    _days: dict[int, ApplicableLimits | None] = field(default_factory=dict)
+
+    def limits_at(self, at_s: int) -> ApplicableLimits | None:
+        """What governs the window that starts at `at_s`; None without a permit in force then."""
+        day = day_start_s(at_s) // DAY_S
+        if day not in self._days:
+            if len(self._days) > DAYS_KEPT:
+                self._days.clear()
+            self._days[day] = self._govern(shanghai_date(at_s))
+        return self._days[day]
+
+    def _govern(self, day: date) -> ApplicableLimits | None:
+        found: ApplicableLimits | None = None
+        for permit in self.permits:
+            version = permit.in_force(day)
+            outlet = self._outlet(version) if version else None
+            if outlet is None:
+                continue
+            if self.point.mn in outlet.points:
+                return self._binding(permit, outlet)
+            found = found or self._binding(permit, outlet)
+        return found
+
+    def _outlet(self, version: PermitVersion) -> Outlet | None:
+        listed = next((outlet for outlet in version.outlets if self.point.mn in outlet.points), None)
+        if listed or self.point.outlet is None:
+            return listed
+        return version.outlet(self.point.outlet)
+
+    def _binding(self, permit: Permit, outlet: Outlet) -> ApplicableLimits:
+        strictest = strictest_limits(outlet.limits)
+        return ApplicableLimits(
+            permit=permit.number,
+            outlet=outlet.code,
+            outlet_name=outlet.name,
+            credit_code=permit.credit_code,
+            siblings=tuple(sorted({self.point.mn, *outlet.points})),
+            bounds={key: self._bound(limit) for key, limit in strictest.items()},
+            basis={key: limit.basis for key, limit in strictest.items()},
+            factors=frozenset(key.factor for key in strictest),
+        )
+
+    def _bound(self, limit: Limit) -> Bound:
+        sent = self.point.units.get(limit.factor) or pollutant(limit.factor).unit or limit.unit
+        return Bound(limit.limit, limit.unit, sent, limit.reference_o2_pct)

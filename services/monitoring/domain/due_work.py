@@ -1,0 +1,24 @@
+"""What is to be done for a point at a later time: the kinds of work and the key of one piece of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+HOUR, DAY, RUNNING, RUNNING_DAY, REDO, UNKNOWN = "hour", "day", "running", "running-day", "redo", "unknown"
+
+
+class DueKey(NamedTuple):
+    """A piece of work of a point. A tuple, because SQL compares rows with it and every packet makes one."""
+
+    mn: str
+    kind: str
+    start_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class DueAt:
+    """Work and the epoch second at which it is due."""
+
+    key: DueKey
+    at_s: int

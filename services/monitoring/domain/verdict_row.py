@@ -1,0 +1,80 @@
+"""The verdict on one window of one point as it is stored, with what it was decided by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.monitoring.domain.verdict import NoVerdict, Status, ValueKind
+from services.monitoring.domain.windows import HOUR_S, WindowKey, end_s
+
+HISTORICAL_S = 72 * HOUR_S  # first seen so long after its end, a window is recorded, not warned of
+
+
+@dataclass(frozen=True, slots=True)
+class OutletKey:
+    """An outlet's factor and averaging: what an episode is of."""
+
+    permit: str
+    outlet: str
+    factor: str
+    averaging: str
+
+    @property
+    def subject(self) -> str:
+        return f"{self.permit}/{self.outlet}/{self.factor}/{self.averaging}"
+
+    @classmethod
+    def of_subject(cls, subject: str) -> OutletKey:
+        """The key that `subject` was made from."""
+        return cls(*subject.rsplit("/", 3))
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One verdict. `decided` and `measured` in 1e-6 of the limit's unit; `limit` as the permit writes it."""
+
+    mn: str
+    averaging: str
+    start_s: int
+    factor: str
+    permit: str
+    outlet: str
+    credit_code: str
+    status: Status
+    reason: NoVerdict | None
+    value_kind: ValueKind | None
+    decided: int | None
+    measured: int | None
+    limit: str
+    unit: str
+    reference_o2_pct: str | None
+    mark: str
+    first_seen_s: int
+    decided_at_s: int
+
+    @property
+    def window(self) -> WindowKey:
+        return WindowKey(self.mn, self.averaging, self.start_s)
+
+    @property
+    def outlet_key(self) -> OutletKey:
+        return OutletKey(self.permit, self.outlet, self.factor, self.averaging)
+
+    @property
+    def end_s(self) -> int:
+        return end_s(self.start_s, self.averaging)
+
+    @property
+    def bound(self) -> Decimal:
+        """The limit as a number."""
+        return Decimal(self.limit)
+
+    @property
+    def over(self) -> bool:
+        return self.status is Status.OVER
+
+    @property
+    def historical(self) -> bool:
+        """Whether the window had closed more than 72 h before it was first seen."""
+        return self.first_seen_s - self.end_s > HISTORICAL_S

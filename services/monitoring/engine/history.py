@@ -1,0 +1,66 @@
+"""The ports through which detectors see what is stored; one history serves all detectors of a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.risk_row import RiskExtent, RiskRow
+from services.monitoring.domain.silence import Downtime
+from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
+
+
+class RiskHistory(Protocol):
+    """The risks of one kind. A subject is what a risk is of: an outlet key, a point, a county."""
+
+    def open_risks(self, kind: str, subjects: Collection[str] | None = None) -> Mapping[str, RiskRow]:
+        """The open risk of each subject, of all or of these."""
+
+    def issued_counts(self, kind: str, subjects: Collection[str]) -> Mapping[str, int]:
+        """How many risks each subject ever had; one without any is not in it."""
+
+
+class OutletHistory(RiskHistory, Protocol):
+    """Windows, risks and limits of outlets. Times are epoch seconds."""
+
+    def sites(self, mns: Collection[str]) -> Mapping[str, Site]:
+        """The registered points among `mns`, with the limits that apply to them."""
+
+    def verdicts_between(self, key: OutletKey, low_s: int, high_s: int) -> Sequence[VerdictRow]:
+        """All verdicts of windows that start in [low, high], in order."""
+
+    def has_verdicts_before(self, key: OutletKey, at_s: int) -> bool: ...
+
+    def has_verdicts_after(self, key: OutletKey, at_s: int) -> bool: ...
+
+    def newest_decided(self, key: OutletKey, size: int) -> Sequence[VerdictRow]:
+        """The newest `size` verdicts with a decided value, newest first."""
+
+    def decided_since(self, keys: Collection[OutletKey], since_s: int) -> Mapping[OutletKey, Sequence[VerdictRow]]:
+        """The verdicts with a decided value from `since_s` on, newest first."""
+
+    def newest_of_instruments(self, mns: Collection[str], since_s: int) -> Mapping[str, Mapping[str, VerdictRow]]:
+        """Of each point and factor the newest window from `since_s` on that shows the state of the instrument."""
+
+    def open_risks_of_points(self, kind: str, mns: Collection[str]) -> Sequence[RiskRow]:
+        """Open risks that name one of these points."""
+
+    def risks_between(self, kind: str, subject: str, low_s: int, high_s: int) -> Sequence[RiskRow]:
+        """Risks of the subject whose windows touch [low, high], in order of creation."""
+
+    def extents(self, kind: str, subjects: Collection[str], since_s: int) -> Mapping[str, Sequence[RiskExtent]]:
+        """Where the risks reach that end at `since_s` or later, or are open."""
+
+
+class PointHistory(RiskHistory, Protocol):
+    """When the registered points were last seen."""
+
+    def active_sites(self) -> Mapping[str, Site]:
+        """All active registered points, by MN."""
+
+    def last_seen(self) -> Mapping[str, int]:
+        """MN → when it was last seen."""
+
+    def downtimes_since(self, since_s: int) -> Sequence[Downtime]:
+        """The service's own down-times that ended after `since_s`."""

@@ -1,0 +1,44 @@
+"""The job `silence`: finds points that send nothing, while the service itself is not behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from services.monitoring.detectors.silence import SilenceDetector
+from services.monitoring.engine.rows import RowHistory
+from services.monitoring.handlers.risk_drafts import save_drafts
+from services.monitoring.store.register import Register
+from services.monitoring.store.risks import RiskRepository
+from shared.database import Database
+from shared.domain.clock import Clock, Instant
+
+DETECTOR = SilenceDetector()
+
+
+class SilenceSweep:
+    """`behind`: whether packets are not read yet that may show a point alive."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        register: Register,
+        risks: RiskRepository,
+        behind: Callable[[], bool],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._register = register
+        self._risks = risks
+        self._behind = behind
+
+    def sweep(self, field_now: datetime) -> None:
+        """Raise, move on and clear; nothing while the field clock runs fast or packets lag by more than a tick."""
+        if self._clock.speed > 1 or self._behind():
+            return
+        now = Instant(field_now, self._clock.wall_now())
+        with self._database.transaction() as session:
+            drafts = DETECTOR.detect(RowHistory(session, self._register), now)
+            save_drafts(session, self._risks, drafts, now)
