@@ -1,5 +1,6 @@
-"""A word from writers to the sender of the same process that there is something to send. Only a hint: the sender also
-looks by itself.
+"""A wake-up signal from whoever writes rows to whoever works them off in the same process, sent once they are committed.
+
+Only a signal: the one who waits also asks the database now and then, since another process may have written.
 """
 
 from __future__ import annotations
@@ -7,31 +8,46 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from sqlalchemy import event
 from sqlmodel import Session
 
-GIVEN = "hint"  # key in Session.info
+PENDING = "commit-signals"  # key in Session.info
 
 
-class Hint:
-    """Heard by at most one listener; safe from any thread."""
+class CommitSignal:
+    """For one waiter: a thread that waits, or an event loop that is called back. Safe from any thread."""
 
     def __init__(self) -> None:
+        self._event = threading.Event()
         self._lock = threading.Lock()
-        self._listener: Callable[[], None] | None = None
+        self._subscriber: Callable[[], None] | None = None
 
-    def listen(self, listener: Callable[[], None] | None) -> None:
+    def subscribe(self, subscriber: Callable[[], None] | None) -> None:
+        """Call `subscriber` at each signal; None: nobody any more."""
         with self._lock:
-            self._listener = listener
+            self._subscriber = subscriber
 
-    def give(self) -> None:
+    def notify(self) -> None:
+        self._event.set()
         with self._lock:
-            if self._listener is not None:
-                self._listener()
+            if self._subscriber is not None:
+                self._subscriber()
 
-    def when_committed(self, session: Session) -> None:
-        """Give the hint once, when the session's transaction has committed."""
-        if session.info.get(GIVEN):
-            return
-        session.info[GIVEN] = True
-        event.listen(session, "after_commit", lambda _session: self.give(), once=True)
+    def notify_after_commit(self, session: Session) -> None:
+        """Send it once, when the session's transaction has committed."""
+        session.info.setdefault(PENDING, set()).add(self)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the next signal since `clear`; whether it came."""
+        return self._event.wait(timeout_s)
+
+    def clear(self) -> None:
+        self._event.clear()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+
+def notify_committed(session: Session) -> None:
+    """Send what the session's transaction asked for; for `Database.transaction` alone."""
+    for signal in session.info.pop(PENDING, ()):
+        signal.notify()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session
 
+from shared.commit_signal import CommitSignal, notify_committed
 from shared.domain.errors import Invalid, Unreachable
 
 SQLITE_AWAY = ("locked", "busy", "disk", "full", "unable to open", "readonly", "i/o")
@@ -40,7 +41,13 @@ POSTGRES_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "15s",
 }
-OUTBOX_WRITTEN = "outbox-written"  # key in Session.info: this transaction wrote outbox rows
+OUTBOX_SIGNAL = "outbox-signal"  # key in Session.info: the signal of the database that the session writes to
+
+
+def outbox_written(session: Session) -> None:
+    """This transaction wrote outbox rows: wake the relay once it has committed."""
+    signal: CommitSignal = session.info[OUTBOX_SIGNAL]
+    signal.notify_after_commit(session)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -78,7 +85,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.committed = threading.Event()
+        self.committed = CommitSignal()
         self._writing = engine.execution_options(yujing_write=True)
         # One process's writers queue here fairly; SQLite's own busy handler polls and starves.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
@@ -91,19 +98,15 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """The only way to write: commits at the end, rolls back on any error."""
-        if self._turn is None:
-            with self._translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
-                yield session
-        else:
-            with (
-                self._turn,
-                self._translated(),
-                Session(self._writing, expire_on_commit=False) as session,
-                session.begin(),
-            ):
-                yield session
-        if session.info.get(OUTBOX_WRITTEN):
-            self.committed.set()
+        info = {OUTBOX_SIGNAL: self.committed}
+        with (
+            self._turn or nullcontext(),
+            self._translated(),
+            Session(self._writing, expire_on_commit=False, info=info) as session,
+            session.begin(),
+        ):
+            yield session
+        notify_committed(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -2,70 +2,177 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
 from services.alerts.api import routes
+from services.alerts.api.alerts import alert_routes
+from services.alerts.api.deliveries import delivery_routes
+from services.alerts.api.endpoints import endpoint_routes
+from services.alerts.api.events import event_routes
+from services.alerts.api.peer_notices import peer_routes
+from services.alerts.api.subscriptions import subscription_routes
 from services.alerts.catalogue.loader import load_catalogue
+from services.alerts.channels import Channel
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import Webhooks
-from services.alerts.delivery.event_stream import Feed
-from services.alerts.delivery.sender import Delivery, Policy
-from services.alerts.handlers.alerts import Casework
+from services.alerts.delivery.event_stream import EventStream
+from services.alerts.delivery.sender import Delivery, NewChannel, Policy
+from services.alerts.domain.retry import STANDARD, Schedule
+from services.alerts.handlers.alerts import AlertService
 from services.alerts.handlers.digests import Digests
-from services.alerts.handlers.peer_notices import Peers
-from services.alerts.handlers.risk_records import Handlers
+from services.alerts.handlers.endpoint_counts import EndpointCounts
+from services.alerts.handlers.endpoints import EndpointService
+from services.alerts.handlers.peer_notices import PeerNotices
+from services.alerts.handlers.pushes import PushService
+from services.alerts.handlers.registry import RegistryRecords
+from services.alerts.handlers.risk_records import RiskRecords
+from services.alerts.handlers.routing import Routing
 from services.alerts.store.alerts import AlertStore
+from services.alerts.store.digests import DigestStore
 from services.alerts.store.endpoints import EndpointStore
+from services.alerts.store.peer_facts import PeerStore
 from services.alerts.store.push_queue import PushQueue
 from services.alerts.store.pushes import PushStore
+from services.alerts.store.subscriptions import SubscriptionStore
 from services.alerts.store.tables import LEASE, OUTBOX, PROGRESS
-from shared.commit_signal import Hint
+from shared.commit_signal import CommitSignal
+from shared.database import Database
+from shared.domain.clock import Clock
 from shared.domain.events import REGISTRY, RISKS
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.runtime.consuming import Consumption
+from shared.runtime.metrics import Metrics
+from shared.runtime.secrets import Sealer
 from shared.runtime.service import Context, Job, LoopWorker, Service
 
 NAME = "alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service consists of. Only the wiring holds it: everything else is handed the parts that it needs."""
+
+    database: Database
+    clock: Clock
+    metrics: Metrics
+    signal: CommitSignal
+    alert_store: AlertStore
+    endpoint_store: EndpointStore
+    push_store: PushStore
+    subscription_store: SubscriptionStore
+    pushes: PushService
+    routing: Routing
+    counts: EndpointCounts
+    alerts: AlertService
+    endpoints: EndpointService
+    digests: Digests
+    peer_notices: PeerNotices
+    risk_records: RiskRecords
+    registry_records: RegistryRecords
+
+
+def parts(
+    database: Database,
+    sealer: Sealer,
+    clock: Clock,
+    metrics: Metrics,
+    *,
+    public_url: str = "",
+    schedule: Schedule = STANDARD,
+) -> Parts:
+    """The parts, each with those that it works with; long because it is only wiring."""
+    alert_store, endpoint_store, push_store = AlertStore(), EndpointStore(sealer), PushStore()
+    subscription_store, digest_store, peer_facts = SubscriptionStore(), DigestStore(), PeerStore()
+    signal, counts = CommitSignal(), EndpointCounts(clock)
+    pushes = PushService(push_store, clock, signal, schedule)
+    routing = Routing(endpoint_store, push_store, clock, subscription_store, digest_store)
+    alerts = AlertService(
+        catalogue=load_catalogue(),
+        store=alert_store,
+        peer_facts=peer_facts,
+        routing=routing,
+        pushes=pushes,
+        clock=clock,
+        metrics=metrics,
+        public_url=public_url,
+    )
+    return Parts(
+        database=database,
+        clock=clock,
+        metrics=metrics,
+        signal=signal,
+        alert_store=alert_store,
+        endpoint_store=endpoint_store,
+        push_store=push_store,
+        subscription_store=subscription_store,
+        pushes=pushes,
+        routing=routing,
+        counts=counts,
+        alerts=alerts,
+        endpoints=EndpointService(endpoint_store, subscription_store, pushes, counts, clock),
+        digests=Digests(database, digest_store, endpoint_store, routing, pushes),
+        peer_notices=PeerNotices(database, clock, metrics, pushes),
+        risk_records=RiskRecords(alerts, alert_store, clock, metrics),
+        registry_records=RegistryRecords(peer_facts),
+    )
+
+
+def router(of: Parts, guard: Guard, event_stream: EventStream) -> APIRouter:
+    """All routes, each resource with the parts that it needs."""
+    database = of.database
+    return routes(
+        alert_routes(database, of.alerts, of.alert_store, of.push_store),
+        event_routes(database, event_stream),
+        endpoint_routes(database, of.endpoints, of.endpoint_store, of.push_store, guard, of.clock),
+        delivery_routes(database, of.push_store, of.pushes),
+        subscription_routes(database, of.subscription_store, of.endpoint_store, of.clock),
+        peer_routes(database),
+    )
+
+
+def delivery(of: Parts, channel: NewChannel, policy: Policy) -> Delivery:
+    """The sender over the parts."""
+    return Delivery(
+        database=of.database,
+        queue=PushQueue(lease=policy.lease, fail_for=policy.fail_for),
+        alerts=of.alerts,
+        endpoints=of.endpoint_store,
+        pushes=of.push_store,
+        counts=of.counts,
+        signal=of.signal,
+        channel=channel,
+        clock=of.clock,
+        metrics=of.metrics,
+        policy=policy,
+    )
 
 
 def build(context: Context, *, policy: Policy | None = None) -> Service:
     """The service, wired."""
     database, settings = context.database(NAME), context.settings
     guard = Guard(settings.allow_private_targets, ports=settings.push_ports)
-    casework = Casework(
-        catalogue=load_catalogue(),
-        alerts=AlertStore(),
-        endpoints=EndpointStore(context.sealer),
-        pushes=PushStore(),
-        clock=context.clock,
-        metrics=context.metrics,
-        hint=Hint(),
-        public_url=settings.public_url or "",
-    )
-    handlers = Handlers(casework)
-    peers = Peers(database, context.clock, context.metrics, casework.hint)
-    policy = policy or Policy()
-    feed = Feed(database)
-    delivery = Delivery(
-        database=database,
-        queue=PushQueue(lease=policy.lease, fail_for=policy.fail_for),
-        casework=casework,
-        channel=lambda: Webhooks(guard),
-        clock=context.clock,
-        metrics=context.metrics,
-        policy=policy,
-    )
+    of = parts(database, context.sealer, context.clock, context.metrics, public_url=settings.public_url or "")
+    event_stream = EventStream(database)
+
+    def channel() -> Channel:
+        return Webhooks(guard)
+
+    sender = delivery(of, channel, policy or Policy())
     return Service(
         name=NAME,
-        router=routes(database, casework, guard, feed),
+        router=router(of, guard, event_stream),
         database=database,
         progress=Progress(PROGRESS),
         outbox=Outbox(OUTBOX),
         outbox_table=OUTBOX,
         lease_table=LEASE,
         consumptions=[
-            Consumption("alerts-register", {REGISTRY: handlers.take_register}),
-            Consumption("alerts", {RISKS: handlers.take_risks}),
+            Consumption("alerts-register", {REGISTRY: of.registry_records.take}),
+            Consumption("alerts", {RISKS: of.risk_records.take}),
         ],
-        jobs=[Job("alerts-peers", peers.run), Job("alerts-digests", Digests(database, casework).run)],
-        workers=[LoopWorker("alerts-delivery", delivery.run), feed],
+        jobs=[Job("alerts-peers", of.peer_notices.run), Job("alerts-digests", of.digests.run)],
+        workers=[LoopWorker("alerts-delivery", sender.run), event_stream],
     )

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, Table, insert
 from sqlmodel import Field, Session, SQLModel
 
-from shared.database import OUTBOX_WRITTEN, UtcDateTime, WideInteger
+from shared.database import UtcDateTime, WideInteger, outbox_written
 from shared.domain.errors import Invalid
 from shared.domain.events import Event
 from shared.eventlog.codec import encode_event
@@ -69,7 +69,7 @@ class Outbox:
                 for key, event in events
             ]
             bulk_insert(session, self._table, rows)
-            session.info[OUTBOX_WRITTEN] = True
+            outbox_written(session)
 
     def put(
         self,
@@ -93,7 +93,7 @@ class Outbox:
                 created_at=wall_now,
             )
         )
-        session.info[OUTBOX_WRITTEN] = True
+        outbox_written(session)
 
 
 def _sendable(value: bytes | None) -> bytes | None:

@@ -28,7 +28,7 @@ def peer_decision(folder: Path) -> list[Row]:
     with district.database.transaction() as session:
         for code in some:
             url, owner = f"https://{code}.example/", Owner(credit_code=code)
-            district.casework.endpoints.add(session, url, owner, by="bench", wall_now=T0)
+            district.parts.endpoint_store.add(session, url, owner, by="bench", wall_now=T0)
     district.take(*(trouble(code, T0 + timedelta(seconds=n)) for n, code in enumerate(some[:AFFECTED])))
     slot = T0 + timedelta(hours=1)
     began = time.monotonic()

@@ -81,7 +81,7 @@ def test_a_reader_is_not_held_up_by_a_writer(database: Database) -> None:
             assert other.exec(select(Counter)).all() == []
 
 
-def test_the_relay_is_told_of_a_commit_with_outbox_rows_and_of_no_other(database: Database) -> None:
+def test_the_relay_is_woken_by_a_commit_with_outbox_rows_and_by_no_other(database: Database) -> None:
     with database.transaction() as session:
         session.add(Counter(name="quiet"))
     assert not database.committed.is_set()

@@ -16,9 +16,9 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from services.alerts.api import routes
 from services.alerts.channels.guard import Guard
-from services.alerts.delivery.event_stream import Feed
+from services.alerts.delivery.event_stream import EventStream
+from services.alerts.service import router
 from services.alerts.store.tables import ENDPOINT, OUTBOX
 from shared.access import Caller, Role
 from shared.runtime.web import install_problems
@@ -54,7 +54,7 @@ class House:
 
     desk: Desk
     url: str
-    feed: Feed
+    feed: EventStream
     stopping: threading.Event
 
     def ask(self, who: str, path: str, **query: Any) -> httpx.Response:
@@ -78,10 +78,10 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     desk, stopping = a_desk(tmp_path), threading.Event()
-    app, feed = FastAPI(), Feed(desk.database, look_s=0.02)
+    app, feed = FastAPI(), EventStream(desk.database, look_s=0.02)
     install_problems(app)
     app.state.verifier, app.state.stopping = Names(), stopping
-    app.include_router(routes(desk.database, desk.casework, Guard(LOOPBACK), feed))
+    app.include_router(router(desk.parts, Guard(LOOPBACK), feed))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=3))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

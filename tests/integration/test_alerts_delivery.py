@@ -13,7 +13,8 @@ from sqlalchemy import update
 from standardwebhooks import Webhook
 
 from services.alerts.channels import TryLater, Why
-from services.alerts.delivery.sender import LONGEST_WAIT, Policy
+from services.alerts.delivery.sender import Policy
+from services.alerts.domain.retry import Schedule
 from services.alerts.store.tables import ENDPOINT, PUSH
 from shared.access import Caller, Role
 from shared.database import open_database
@@ -24,7 +25,7 @@ from tests.support.receiver import Receiver
 
 ADMIN = Caller(Role.ADMIN, "admin")
 OWNER = Caller(Role.ENTERPRISE, "owner", credit_codes=(ENTERPRISE,))
-QUICK = (0, 0.02, 0.02, 0.02)
+QUICK = Schedule((0, 0.02, 0.02, 0.02))
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def desk(tmp_path: Path, database_url: str | None) -> Iterator[Desk]:
     if database_url is not None:
         with database.engine.begin() as connection:
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS alerts")
-    desk = a_desk(tmp_path, schedule_s=QUICK, database=database)
+    desk = a_desk(tmp_path, schedule=QUICK, database=database)
     yield desk
     desk.database.close()
 
@@ -76,7 +77,7 @@ def test_when_the_schedule_is_used_up_the_push_has_failed_and_says_so(desk: Desk
     with desk.sending():
         desk.wait_until(lambda: states(desk) == ["failed"])
     assert desk.pushes()[0].state_reason == "exhausted"
-    assert len(desk.attempts()) == len(receiver.ids("/no")) == len(QUICK)
+    assert len(desk.attempts()) == len(receiver.ids("/no")) == len(QUICK.waits_s)
 
 
 def test_410_disables_the_endpoint_and_enabling_lets_waiting_pushes_go(desk: Desk, receiver: Receiver) -> None:
@@ -92,9 +93,9 @@ def test_410_disables_the_endpoint_and_enabling_lets_waiting_pushes_go(desk: Des
         assert len(desk.pushes()) == 1  # nothing is written for who wants no more
         receiver.modes["/gone"] = "ok"
         with desk.database.transaction() as session:
-            desk.casework.endpoints.enable(session, endpoint_id, ADMIN, wall_now=datetime.now(UTC))
-            desk.casework.pushes.replay(session, desk.pushes()[0].id, ADMIN, wall_now=datetime.now(UTC))
-            desk.casework.hint.when_committed(session)
+            desk.parts.endpoint_store.enable(session, endpoint_id, ADMIN, wall_now=datetime.now(UTC))
+            desk.parts.push_store.replay(session, desk.pushes()[0].id, ADMIN, wall_now=datetime.now(UTC))
+            desk.parts.signal.notify_after_commit(session)
         desk.wait_until(lambda: states(desk) == ["delivered"])
     assert [one.outcome for one in desk.attempts()] == ["refused", "delivered"]
     assert len(set(receiver.ids("/gone"))) == 1
@@ -106,35 +107,23 @@ def test_a_replay_by_hand_sends_the_same_webhook_id_again(desk: Desk, receiver: 
     with desk.sending():
         desk.wait_until(lambda: states(desk) == ["delivered"])
         with desk.database.transaction() as session:
-            desk.casework.pushes.replay(session, desk.pushes()[0].id, ADMIN, wall_now=datetime.now(UTC))
-            desk.casework.hint.when_committed(session)
+            desk.parts.push_store.replay(session, desk.pushes()[0].id, ADMIN, wall_now=datetime.now(UTC))
+            desk.parts.signal.notify_after_commit(session)
         first, second = receiver.wait_taken(2, "/again")
     assert first.id == second.id and first.body == second.body
 
 
-@pytest.mark.parametrize(
-    ("asked", "low", "high"),
-    [
-        (None, 240, 360),
-        (timedelta(seconds=1), 240, 360),
-        (timedelta(hours=2), 7200, 7200),
-        (timedelta(days=365), 86400, 86400),
-    ],
-    ids=["by schedule", "sooner than the schedule", "two hours", "a year"],
-)
-def test_what_the_receiver_asks_for_counts_between_the_schedule_and_a_day(
-    desk: Desk, asked: timedelta | None, low: int, high: int
-) -> None:
+def test_a_new_schedule_changes_no_push_under_way(tmp_path: Path) -> None:
+    desk = a_desk(tmp_path, schedule=Schedule((0, 300, 1800)))
     desk.endpoint("http://127.0.0.1:1/")
-    object.__setattr__(desk.casework, "schedule_s", (0, 300, 1800))
     desk.take(a_risk())
-    sender, now = desk.sender(), datetime.now(UTC)
+    sender, now = a_desk(tmp_path, database=desk.database).sender(), datetime.now(UTC)
     with desk.database.transaction() as session:
         (push,) = sender.queue.claim(session, now + timedelta(seconds=1), limit=5, held={}, a_lane=4)
-    again = sender.again_at(push, TryLater(Why.RATE_LIMITED, 429, after=asked), now)
-    assert again is not None and low <= (again - now).total_seconds() <= high
-    assert timedelta(days=1) == LONGEST_WAIT
-    assert sender.again_at(replace(push, step=2), TryLater(Why.TIMEOUT), now) is None
+    again = sender.next_attempt_at(push, TryLater(Why.TIMEOUT), now)
+    assert again is not None and 240 <= (again - now).total_seconds() <= 360
+    assert sender.next_attempt_at(replace(push, step=2), TryLater(Why.TIMEOUT), now) is None
+    desk.database.close()
 
 
 def test_an_endpoint_that_only_fails_for_five_days_is_disabled_and_its_pushes_wait(desk: Desk) -> None:
@@ -212,8 +201,8 @@ def test_the_first_proven_delivery_starts_the_enterprise_s_and_the_authority_s_c
     assert alert.due_enterprise == T0 + timedelta(minutes=10, hours=24)
     assert alert.due_authority == T0 + timedelta(minutes=10, hours=48)
     with desk.database.read() as session:
-        document = desk.casework.alerts.document(session, alert.id, ADMIN)
-        history = desk.casework.alerts.history(session, alert.id)
+        document = desk.parts.alert_store.document(session, alert.id, ADMIN)
+        history = desk.parts.alert_store.history(session, alert.id)
     assert document["due"]["enterprise"] == rfc3339(alert.due_enterprise)
     assert [row.what for row in history].count("delivered") == 2
 
@@ -221,7 +210,7 @@ def test_the_first_proven_delivery_starts_the_enterprise_s_and_the_authority_s_c
 def test_a_rotated_secret_signs_beside_the_old_one_for_a_day(desk: Desk, receiver: Receiver) -> None:
     endpoint_id, old = desk.endpoint(receiver.url("/rotated"))
     with desk.database.transaction() as session:
-        new = desk.casework.endpoints.rotate(session, endpoint_id, OWNER, wall_now=datetime.now(UTC))
+        new = desk.parts.endpoint_store.rotate(session, endpoint_id, OWNER, wall_now=datetime.now(UTC))
     desk.take(a_risk())
     with desk.sending():
         (letter,) = receiver.wait_taken(1, "/rotated")
@@ -229,7 +218,7 @@ def test_a_rotated_secret_signs_beside_the_old_one_for_a_day(desk: Desk, receive
     for secret in (old, new):
         Webhook(secret).verify(letter.body, letter.headers)
     row = desk.endpoints()[receiver.url("/rotated")]
-    assert desk.casework.endpoints.secrets(row, datetime.now(UTC) + timedelta(hours=25)) == [new]
+    assert desk.parts.endpoint_store.secrets(row, datetime.now(UTC) + timedelta(hours=25)) == [new]
     assert new not in str(row) and old not in str(row)
 
 
@@ -253,7 +242,7 @@ def test_a_replayed_delivery_that_is_on_its_way_is_refused(desk: Desk) -> None:
     with desk.database.transaction() as session:
         (push,) = sender.queue.claim(session, datetime.now(UTC), limit=1, held={}, a_lane=4)
     with desk.database.transaction() as session, pytest.raises(Conflict):
-        desk.casework.pushes.replay(session, push.id, ADMIN, wall_now=datetime.now(UTC))
+        desk.parts.push_store.replay(session, push.id, ADMIN, wall_now=datetime.now(UTC))
 
 
 def test_stopping_gives_back_what_was_not_tried_and_ends_soon(desk: Desk, receiver: Receiver) -> None:

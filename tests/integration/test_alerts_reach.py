@@ -23,7 +23,7 @@ from tests.support.district import District, a_district
 
 ANOTHER = "91150103MA0N0CCC3D"
 ME = f"enterprise:{MINE}"
-CALLERS = ("admin", "ops", "officer:15", "officer:150102", ME)
+CALLERS = ("admin", "officer:15", "officer:150102", ME)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def told(district: District) -> list[tuple[str, int, int]]:
 
 def attempt(district: District, outcome: Outcome) -> None:
     """Every due push is tried, and this comes of it."""
-    sender, now = district.sender(), district.casework.clock.wall_now()
+    sender, now = district.sender(), district.parts.clock.wall_now()
     with district.database.transaction() as session:
         claimed = sender.queue.claim(session, now, limit=50, held={}, a_lane=50)
     assert claimed
@@ -106,7 +106,7 @@ def test_failing_is_no_news_until_it_disables(district: District) -> None:
     district.take(a_risk())
     attempt(district, TryLater(Why.TIMEOUT))
     assert told(district) == [(MINE, 1, 1)]
-    now = district.casework.clock.wall_now()
+    now = district.parts.clock.wall_now()
     with district.database.transaction() as session:
         since = {"failing_since": now - timedelta(hours=121), "last_failure_at": now - timedelta(hours=20)}
         session.connection().execute(update(ENDPOINT).values(**since))

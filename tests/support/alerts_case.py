@@ -1,4 +1,4 @@
-"""Builders for tests of alerts: risks, records, a casework over a fresh SQLite file, tokens, a running sender."""
+"""Builders for tests of alerts: risks, records, the parts of the service over a fresh SQLite file, tokens, a running sender."""
 
 from __future__ import annotations
 
@@ -14,20 +14,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import Webhooks
 from services.alerts.delivery.sender import Delivery, Policy
 from services.alerts.domain.alert import Alert
 from services.alerts.domain.audience import Owner
-from services.alerts.handlers.alerts import SCHEDULE_S, Casework
-from services.alerts.handlers.risk_records import Handlers
-from services.alerts.store.alerts import AlertStore
-from services.alerts.store.endpoints import EndpointStore
-from services.alerts.store.push_queue import PushQueue
-from services.alerts.store.pushes import PushStore
+from services.alerts.domain.retry import STANDARD, Schedule
+from services.alerts.service import Parts, delivery, parts
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, OUTBOX, PUSH, AlertsTable
-from shared.commit_signal import Hint
 from shared.database import Database, open_database
 from shared.domain.clock import Clock
 from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED, RISKS, Event
@@ -112,27 +106,27 @@ class Clocks:
 
 @dataclass
 class Desk:
-    """A casework on a database, with short cuts that read like sentences."""
+    """The parts of the service on a database, with short cuts that read like sentences."""
 
     database: Database
-    casework: Casework
+    parts: Parts
     clocks: Clocks
 
     def take(self, *risks: Risk) -> None:
         """One batch of records."""
         with self.database.transaction() as session:
-            Handlers(self.casework).take_risks(session, [a_record(risk, n) for n, risk in enumerate(risks)])
+            self.parts.risk_records.take(session, [a_record(risk, n) for n, risk in enumerate(risks)])
 
     def alert(self, risk_id: str = FACTS["id"]) -> Alert:
         """The last alert of the risk."""
         with self.database.read() as session:
-            return self.casework.alerts.latest_of(session, [risk_id])[risk_id]
+            return self.parts.alert_store.latest_of(session, [risk_id])[risk_id]
 
     def endpoint(self, url: str, **owner: Any) -> tuple[str, str]:
         with self.database.transaction() as session:
-            now = self.casework.clock.wall_now()
+            now = self.parts.clock.wall_now()
             mine = Owner(**owner) if owner else Owner(credit_code=ENTERPRISE)
-            return self.casework.endpoints.add(session, url, mine, by="test", wall_now=now)
+            return self.parts.endpoint_store.add(session, url, mine, by="test", wall_now=now)
 
     def rows(self, table: Any, *order: Any) -> Sequence[Any]:
         with self.database.read() as session:
@@ -173,31 +167,14 @@ class Desk:
     def sender(self, policy: Policy | None = None, **channel: Any) -> Delivery:
         policy = policy or Policy(poll_s=0.05, grace_s=0.1)
         guard = channel.pop("guard", Guard(LOOPBACK))
-        return Delivery(
-            database=self.database,
-            queue=PushQueue(lease=policy.lease, fail_for=policy.fail_for),
-            casework=self.casework,
-            channel=lambda: Webhooks(guard, **channel),
-            clock=self.casework.clock,
-            metrics=self.casework.metrics,
-            policy=policy,
-        )
+        return delivery(self.parts, lambda: Webhooks(guard, **channel), policy)
 
 
-def a_desk(folder: Path, *, schedule_s: Sequence[float] = SCHEDULE_S, database: Database | None = None) -> Desk:
-    """A casework on fresh tables."""
+def a_desk(folder: Path, *, schedule: Schedule = STANDARD, database: Database | None = None) -> Desk:
+    """The parts of the service on fresh tables."""
     clocks = Clocks()
     if database is None:
         database = open_database(None, folder, "alerts")
     AlertsTable.metadata.create_all(database.engine)
-    casework = Casework(
-        catalogue=load_catalogue(),
-        alerts=AlertStore(),
-        endpoints=EndpointStore(Sealer(b"k" * 32)),
-        pushes=PushStore(),
-        clock=clocks.clock(),
-        metrics=Metrics(),
-        hint=Hint(),
-        schedule_s=schedule_s,
-    )
-    return Desk(database, casework, clocks)
+    made = parts(database, Sealer(b"k" * 32), clocks.clock(), Metrics(), schedule=schedule)
+    return Desk(database, made, clocks)

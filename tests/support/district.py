@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,20 +15,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
-from services.alerts.api import routes
-from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.channels.guard import Guard
-from services.alerts.delivery.event_stream import Feed
-from services.alerts.handlers.alerts import Casework
-from services.alerts.handlers.digests import Digests
-from services.alerts.handlers.peer_notices import Peers
-from services.alerts.handlers.risk_records import Handlers
-from services.alerts.store.alerts import AlertStore
-from services.alerts.store.endpoints import EndpointStore
-from services.alerts.store.pushes import PushStore
+from services.alerts.delivery.event_stream import EventStream
+from services.alerts.service import parts, router
 from services.alerts.store.tables import OUTBOX, AlertsTable
 from shared.access import Caller, Role
-from shared.commit_signal import Hint
 from shared.database import Database, open_database
 from shared.domain.clock import Clock
 from shared.domain.events import REGISTERED, REGISTRY, Event
@@ -109,18 +100,17 @@ class District(Desk):
     notice_id: Callable[[], str] = field(default_factory=lambda: map("ntc_{:026}".format, count(1)).__next__)
 
     def __post_init__(self) -> None:
-        casework = self.casework
-        self.peers = Peers(self.database, casework.clock, casework.metrics, casework.hint, notice_id=self.notice_id)
-        self.digests = Digests(self.database, casework)
+        self.peers = replace(self.parts.peer_notices, notice_id=self.notice_id)
+        self.digests = self.parts.digests
         app = FastAPI()
         install_problems(app)
         app.state.verifier, app.state.stopping = Names(), threading.Event()
-        app.include_router(routes(self.database, casework, Guard(LOOPBACK), Feed(self.database)))
+        app.include_router(router(self.parts, Guard(LOOPBACK), EventStream(self.database)))
         self.app = app
 
     def register(self, *records: list[Record]) -> None:
         with self.database.transaction() as session:
-            Handlers(self.casework).take_register(session, [one for some in records for one in some])
+            self.parts.registry_records.take(session, [one for some in records for one in some])
 
     def settle(self, *codes: str, **other: Any) -> None:
         """Enterprises of the class with a permit."""
@@ -177,16 +167,7 @@ def a_district(folder: Path, *, database: Database | None = None) -> District:
     if database is None:
         database = open_database(None, folder, "alerts")
     AlertsTable.metadata.create_all(database.engine)
-    casework = Casework(
-        catalogue=load_catalogue(),
-        alerts=AlertStore(),
-        endpoints=EndpointStore(Sealer(b"k" * 32)),
-        pushes=PushStore(),
-        clock=clocks.clock(),
-        metrics=Metrics(),
-        hint=Hint(),
-    )
-    return District(database, casework, clocks)
+    return District(database, parts(database, Sealer(b"k" * 32), clocks.clock(), Metrics()), clocks)
 
 
 def codes(n: int, prefix: str = "E") -> list[str]:

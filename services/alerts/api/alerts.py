@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
+from sqlmodel import Session
 
 from services.alerts.domain.alert import Move, Status
 from services.alerts.domain.catalogue import Level, Stage
-from services.alerts.handlers.alerts import Casework
-from services.alerts.store.alerts import Wanted
+from services.alerts.handlers.alerts import AlertService
+from services.alerts.store.alerts import AlertStore, Wanted
+from services.alerts.store.pushes import PushStore
 from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.clock import parse_rfc3339, rfc3339
@@ -57,28 +59,28 @@ class Filters(BaseModel):
     cursor: str | None = Field(default=None, max_length=300)
 
 
-def alert_routes(database: Database, casework: Casework) -> APIRouter:
+def alert_routes(database: Database, alerts: AlertService, store: AlertStore, pushes: PushStore) -> APIRouter:
     """The routes of the inbox; long because it is only wiring."""
     router = APIRouter(tags=[TAG])
 
     def moved(caller: Caller, alert_id: str, move: Move, text: str) -> dict[str, Any]:
         with database.transaction() as session:
-            casework.alerts.document(session, alert_id, caller)  # 404 outside the scope
-            casework.move(session, alert_id, move, who=f"{caller.role}:{caller.subject}", text=text)
-            return _whole(casework, session, alert_id, caller)
+            store.document(session, alert_id, caller)  # 404 outside the scope
+            alerts.move(session, alert_id, move, who=f"{caller.role}:{caller.subject}", text=text)
+            return _whole(store, pushes, session, alert_id, caller)
 
     @router.get("/alerts", summary="预警列表，最新在前 / Alerts, newest first")
     def list_alerts(caller: Reader, filters: Annotated[Filters, Query()]) -> Page[dict[str, Any]]:
         wanted = Wanted(**filters.model_dump(exclude={"limit", "cursor"}))
         with database.read() as session:
             before = read_place(filters.cursor)
-            rows = casework.alerts.page(session, caller, wanted, before=before, limit=filters.limit + 1)
+            rows = store.page(session, caller, wanted, before=before, limit=filters.limit + 1)
         return page([(row.opened_at, row.id, row.document) for row in rows], filters.limit)
 
     @router.get("/alerts/{alert_id}", summary="一条预警及其经过 / One alert with its history")
     def get_alert(caller: Reader, alert_id: str) -> dict[str, Any]:
         with database.read() as session:
-            return _whole(casework, session, alert_id, caller)
+            return _whole(store, pushes, session, alert_id, caller)
 
     @router.post("/alerts/{alert_id}/acknowledge", summary="签收 / Acknowledge")
     def acknowledge(caller: ByEnterprise, alert_id: str, note: Note | None = None) -> dict[str, Any]:
@@ -107,9 +109,9 @@ def alert_routes(database: Database, casework: Casework) -> APIRouter:
     return router
 
 
-def _whole(casework: Casework, session: Any, alert_id: str, caller: Caller) -> dict[str, Any]:
+def _whole(store: AlertStore, pushes: PushStore, session: Session, alert_id: str, caller: Caller) -> dict[str, Any]:
     """The alert, what became of it, and whether those concerned were told."""
-    found = casework.alerts.document(session, alert_id, caller)
+    found = store.document(session, alert_id, caller)
     history = [
         {
             "revision": row.revision,
@@ -121,11 +123,11 @@ def _whole(casework: Casework, session: Any, alert_id: str, caller: Caller) -> d
             "push": row.push,
             "reason": row.reason,
         }
-        for row in casework.alerts.history(session, alert_id)
+        for row in store.history(session, alert_id)
     ]
     told = [
         {**one, "delivered_at": rfc3339(one["delivered_at"]) if one["delivered_at"] else None}
-        for one in casework.pushes.proof(session, alert_id)
+        for one in pushes.proof(session, alert_id)
     ]
     return {**found, "history": history, "told": told}
 

@@ -9,20 +9,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerts.api.alerts import Reader, Said, page, read_place, times
 from services.alerts.channels.guard import Guard
-from services.alerts.domain.audience import Owner, audience_of
-from services.alerts.handlers.alerts import Casework
-from services.alerts.store.endpoints import EndpointState, endpoint, is_owner, owner_of_row
+from services.alerts.domain.audience import Owner
+from services.alerts.handlers.endpoints import EndpointService
+from services.alerts.store.endpoints import EndpointState, EndpointStore, endpoint, is_owner
+from services.alerts.store.pushes import PushStore
 from shared.access import Caller, Role
 from shared.database import Database
+from shared.domain.clock import Clock
 from shared.domain.errors import Forbidden, Invalid
-from shared.domain.events import Event
-from shared.domain.identity import credit_code, new_id
+from shared.domain.identity import credit_code
 from shared.domain.region import prefix
 from shared.runtime.auth import allow
 from shared.runtime.web import MOST_CURSOR, Page
 
 TAG = "推送端点 / Endpoints"
-TEST = "yujing.endpoint.test.v1"
 Owning = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)]
 Supervising = Annotated[Caller, allow(Role.OFFICER, Role.OPS)]
 
@@ -42,15 +42,16 @@ class EndpointIn(BaseModel):
     owner: OwnerIn | None = Field(default=None, description="admin only, or to choose one of several credit codes")
 
 
-def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> APIRouter:
+def endpoint_routes(
+    database: Database, endpoints: EndpointService, store: EndpointStore, pushes: PushStore, guard: Guard, clock: Clock
+) -> APIRouter:
     """The routes of endpoints; long because it is only wiring."""
     router = APIRouter(tags=[TAG])
-    endpoints, pushes, clock = casework.endpoints, casework.pushes, casework.clock
 
     def shown(caller: Caller, endpoint_id: str) -> dict[str, Any]:
         with database.read() as session:
-            row = endpoints.load(session, endpoint_id, caller)
-            history = endpoints.history(session, [endpoint_id])
+            row = store.load(session, endpoint_id, caller)
+            history = store.history(session, [endpoint_id])
             return times(endpoint(row, history.get(endpoint_id, [])))
 
     @router.post(
@@ -63,8 +64,7 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
         guard.check_url(asked.url)
         with database.transaction() as session:
             by = f"{caller.role}:{caller.subject}"
-            endpoint_id, secret = endpoints.add(session, asked.url, owner, by=by, wall_now=clock.wall_now())
-            casework.reached(session, [owner.credit_code])
+            endpoint_id, secret = endpoints.register(session, asked.url, owner, by=by)
         registered = shown(caller, endpoint_id)
         return {**registered, "secret": secret} if is_owner(caller, owner) else registered
 
@@ -75,8 +75,8 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
         cursor: Annotated[str | None, Query(max_length=MOST_CURSOR)] = None,
     ) -> Page[dict[str, Any]]:
         with database.read() as session:
-            rows = endpoints.page(session, caller, after=read_place(cursor), limit=limit + 1)
-            history = endpoints.history(session, [row.id for row in rows])
+            rows = store.page(session, caller, after=read_place(cursor), limit=limit + 1)
+            history = store.history(session, [row.id for row in rows])
         documents = [times(endpoint(row, history.get(row.id, []))) for row in rows]
         return page([(row.created_at, row.id, document) for row, document in zip(rows, documents, strict=True)], limit)
 
@@ -87,20 +87,12 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
     @router.delete("/endpoints/{endpoint_id}", status_code=204, summary="注销推送端点 / Delete an endpoint")
     def delete_endpoint(caller: Owning, endpoint_id: str) -> None:
         with database.transaction() as session:
-            owner = endpoints.load(session, endpoint_id, caller).credit_code
-            endpoints.delete(session, endpoint_id, caller, wall_now=clock.wall_now())
-            pushes.cancel_endpoint(session, endpoint_id, "endpoint_deleted")
-            casework.routing.subscriptions.delete_of_endpoint(session, endpoint_id)
-            casework.reached(session, [owner])
+            endpoints.delete(session, endpoint_id, caller)
 
     @router.post("/endpoints/{endpoint_id}/test", status_code=202, summary="试推送 / Push a test event the usual way")
     def test_endpoint(caller: Owning, endpoint_id: str) -> dict[str, Any]:
         with database.transaction() as session:
-            row = endpoints.load(session, endpoint_id, caller)
-            audience, push_id = audience_of(owner_of_row(row)), new_id("psh")
-            words = {"zh": "这是一次推送测试。", "en": "This is a test of your endpoint."}
-            test = Event(TEST, "/alerts", push_id, 1, clock.wall_now(), {"endpoint": endpoint_id, "headline": words})
-            casework.test_push(session, endpoint_id, audience or "test", test, push_id)
+            push_id = endpoints.test(session, endpoint_id, caller)
             return times(pushes.document(session, push_id, caller))
 
     @router.post(
@@ -109,24 +101,19 @@ def endpoint_routes(database: Database, casework: Casework, guard: Guard) -> API
     )
     def rotate(caller: Owning, endpoint_id: str) -> dict[str, Any]:
         with database.transaction() as session:
-            secret = endpoints.rotate(session, endpoint_id, caller, wall_now=clock.wall_now())
+            secret = store.rotate(session, endpoint_id, caller, wall_now=clock.wall_now())
         return {**shown(caller, endpoint_id), "secret": secret}
 
     @router.post("/endpoints/{endpoint_id}/disable", summary="停用 / Stop pushes to it; its owner sees who and why")
     def disable(caller: Supervising, endpoint_id: str, reason: Said) -> dict[str, Any]:
-        now = clock.wall_now()
         with database.transaction() as session:
-            row = endpoints.disable(session, endpoint_id, caller, text=reason.text, wall_now=now)
-            casework.reached(session, [row.credit_code])
-        return times({"id": endpoint_id, "state": EndpointState.DISABLED.value, "state_at": now})
+            at = endpoints.disable(session, endpoint_id, caller, text=reason.text)
+        return times({"id": endpoint_id, "state": EndpointState.DISABLED.value, "state_at": at})
 
     @router.post("/endpoints/{endpoint_id}/enable", summary="重新启用 / Enable again")
     def enable(caller: Owning, endpoint_id: str) -> dict[str, Any]:
         with database.transaction() as session:
-            owner = endpoints.load(session, endpoint_id, caller).credit_code
-            endpoints.enable(session, endpoint_id, caller, wall_now=clock.wall_now())
-            casework.hint.when_committed(session)
-            casework.reached(session, [owner])
+            endpoints.enable(session, endpoint_id, caller)
         return shown(caller, endpoint_id)
 
     return router

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from services.alerts.api.alerts import Reader
-from services.alerts.delivery.event_stream import PAGE, Feed
+from services.alerts.delivery.event_stream import PAGE, EventStream
 from services.alerts.store.events import Said, last_said, said_after
 from shared.access import Caller
 from shared.database import Database
@@ -32,7 +32,7 @@ class Events(BaseModel):
     next: int
 
 
-def event_routes(database: Database, feed: Feed) -> APIRouter:
+def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
     router = APIRouter(tags=[TAG])
 
     @router.get("/events", summary="预警事件，可长轮询 / Events of alerts, by long poll")
@@ -43,10 +43,10 @@ def event_routes(database: Database, feed: Feed) -> APIRouter:
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="seconds to wait for an event")] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
     ) -> Events:
-        feed.end_with(request.app.state.stopping)
+        event_stream.end_with(request.app.state.stopping)
         found, reached = await asyncio.to_thread(_page, database, caller, after, limit)
         if not found and wait:
-            async with aclosing(feed.listen(caller, reached, idle_s=wait)) as listening:
+            async with aclosing(event_stream.listen(caller, reached, idle_s=wait)) as listening:
                 found = await anext(listening, [])
         found = found[:limit]
         # a page without events names no later number: it would tell of events that the caller may not see
@@ -64,10 +64,12 @@ def event_routes(database: Database, feed: Feed) -> APIRouter:
         after: Annotated[int | None, Query(ge=0, lt=2**62, description="stream number; none: only what is new")] = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> StreamingResponse:
-        feed.end_with(request.app.state.stopping)
+        event_stream.end_with(request.app.state.stopping)
         start = await _start(database, after, last_event_id)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_messages(feed, caller, start), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            _messages(event_stream, caller, start), media_type="text/event-stream", headers=headers
+        )
 
     return router
 
@@ -97,9 +99,9 @@ def _last(database: Database) -> int:
         return last_said(session)
 
 
-async def _messages(feed: Feed, caller: Caller, after: int) -> AsyncGenerator[bytes, None]:
+async def _messages(event_stream: EventStream, caller: Caller, after: int) -> AsyncGenerator[bytes, None]:
     yield b"retry: 3000\n\n"
-    async with aclosing(feed.listen(caller, after, idle_s=HEARTBEAT_S)) as listening:
+    async with aclosing(event_stream.listen(caller, after, idle_s=HEARTBEAT_S)) as listening:
         async for events in listening:
             yield b"".join(_message(one) for one in events) or b": still here\n\n"
 

@@ -12,11 +12,11 @@ from services.alerts.api.alerts import page, read_place
 from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.quiet import read_quiet
 from services.alerts.domain.subscription import Filter, check
-from services.alerts.handlers.alerts import Casework
-from services.alerts.store.subscriptions import Wish, subscription
+from services.alerts.store.endpoints import EndpointStore
+from services.alerts.store.subscriptions import SubscriptionStore, Wish, subscription
 from shared.access import Caller, Role
 from shared.database import Database
-from shared.domain.clock import rfc3339
+from shared.domain.clock import Clock, rfc3339
 from shared.domain.errors import Forbidden, Invalid
 from shared.domain.identity import credit_code
 from shared.domain.industry import industry
@@ -67,10 +67,11 @@ class SubscriptionIn(BaseModel):
     quiet: QuietIn | None = None
 
 
-def subscription_routes(database: Database, casework: Casework) -> APIRouter:
+def subscription_routes(
+    database: Database, store: SubscriptionStore, endpoints: EndpointStore, clock: Clock
+) -> APIRouter:
     """The routes; long because it is only wiring."""
     router = APIRouter(tags=[TAG])
-    store = casework.routing.subscriptions
 
     def shown(session: Session, subscription_id: str, caller: Caller) -> dict[str, Any]:
         return _document(store.load(session, subscription_id, caller))
@@ -78,9 +79,9 @@ def subscription_routes(database: Database, casework: Casework) -> APIRouter:
     @router.post("/subscriptions", status_code=201, summary="新建订阅 / Subscribe")
     def subscribe(caller: Officer, asked: SubscriptionIn) -> dict[str, Any]:
         with database.transaction() as session:
-            wish = _wish(session, casework, caller, asked)
+            wish = _wish(session, endpoints, caller, asked)
             by = f"{caller.role}:{caller.subject}"
-            subscription_id = store.add(session, wish, by=by, wall_now=casework.clock.wall_now())
+            subscription_id = store.add(session, wish, by=by, wall_now=clock.wall_now())
             return shown(session, subscription_id, caller)
 
     @router.get("/subscriptions", summary="订阅列表 / Subscriptions")
@@ -101,7 +102,7 @@ def subscription_routes(database: Database, casework: Casework) -> APIRouter:
     @router.put("/subscriptions/{subscription_id}", summary="修改订阅 / Change a subscription")
     def change_subscription(caller: Officer, subscription_id: str, asked: SubscriptionIn) -> dict[str, Any]:
         with database.transaction() as session:
-            store.change(session, subscription_id, caller, _wish(session, casework, caller, asked))
+            store.change(session, subscription_id, caller, _wish(session, endpoints, caller, asked))
             return shown(session, subscription_id, caller)
 
     @router.delete("/subscriptions/{subscription_id}", status_code=204, summary="取消订阅 / Unsubscribe")
@@ -112,11 +113,11 @@ def subscription_routes(database: Database, casework: Casework) -> APIRouter:
     return router
 
 
-def _wish(session: Session, casework: Casework, caller: Caller, asked: SubscriptionIn) -> Wish:
+def _wish(session: Session, endpoints: EndpointStore, caller: Caller, asked: SubscriptionIn) -> Wish:
     """What is asked for, checked; it reaches no further than the owner and the endpoint do."""
     if caller.role is Role.OFFICER and not caller.region:
         raise Forbidden("the token names no division")
-    endpoint_id, reach = _endpoint(session, casework, caller, asked.via)
+    endpoint_id, reach = _endpoint(session, endpoints, caller, asked.via)
     scopes = (INVESTIGATE,) if caller.role is Role.ADMIN else caller.scopes
     wanted = _filter(asked.filter)
     check(wanted, region=reach, scopes=scopes)
@@ -131,7 +132,7 @@ def _wish(session: Session, casework: Casework, caller: Caller, asked: Subscript
     )
 
 
-def _endpoint(session: Session, casework: Casework, caller: Caller, via: dict[str, Any]) -> tuple[str, str]:
+def _endpoint(session: Session, endpoints: EndpointStore, caller: Caller, via: dict[str, Any]) -> tuple[str, str]:
     """The officers' endpoint that is named, and the division prefix that it may hear of; raises Invalid, NotFound."""
     ((way, to),) = via.items()
     if way in LATER:
@@ -139,7 +140,7 @@ def _endpoint(session: Session, casework: Casework, caller: Caller, via: dict[st
         raise Invalid(f"via {way!r} is not there yet", field=f"via.{way}", value=way, rule=rule, code="not-yet")
     if way != "endpoint" or not isinstance(to, str):
         raise Invalid(f"via {way!r} is no way out", field="via", value=way, rule='{"endpoint": "end_…"}')
-    row = casework.endpoints.load(session, to, caller)
+    row = endpoints.load(session, to, caller)
     if row.credit_code is not None:
         rule = "an endpoint of officers"
         raise Invalid(

@@ -24,10 +24,10 @@ LOOK_S = 0.25
 PAGE = 500
 
 
-class Feed:
+class EventStream:
     """Listeners live on the web server's loop; `stop` may come from any thread. Also a worker of the service."""
 
-    name = "alerts-feed"
+    name = "alerts-event-stream"
 
     def __init__(self, database: Database, *, look_s: float = LOOK_S) -> None:
         self._database = database

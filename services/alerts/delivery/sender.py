@@ -20,8 +20,12 @@ from sqlmodel import Session
 
 from services.alerts.channels import Channel, Delivered, Letter, Outcome, Refused, TryLater, Why
 from services.alerts.domain.catalogue import Audience
-from services.alerts.handlers.alerts import Casework
+from services.alerts.handlers.alerts import AlertService
+from services.alerts.handlers.endpoint_counts import EndpointCounts
+from services.alerts.store.endpoints import EndpointStore
 from services.alerts.store.push_queue import Claimed, PushQueue, Result
+from services.alerts.store.pushes import PushStore
+from shared.commit_signal import CommitSignal
 from shared.database import Database
 from shared.domain.clock import Clock, monotonic_s
 from shared.domain.errors import Invalid, Unreachable
@@ -31,8 +35,8 @@ from shared.runtime.metrics import Metrics
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
-LONGEST_WAIT = timedelta(hours=24)
 CHANNEL = "webhook"
+NewChannel = Callable[[], Channel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,12 @@ class Delivery:
 
     database: Database
     queue: PushQueue
-    casework: Casework
-    channel: Callable[[], Channel]
+    alerts: AlertService
+    endpoints: EndpointStore
+    pushes: PushStore
+    counts: EndpointCounts
+    signal: CommitSignal
+    channel: NewChannel
     clock: Clock
     metrics: Metrics
     policy: Policy = field(default_factory=Policy)
@@ -88,15 +96,15 @@ class Delivery:
         self._healthy = asyncio.Semaphore(self.policy.in_flight)
         self._struggling = asyncio.Semaphore(self.policy.in_flight // 2)
         loop, channel = asyncio.get_running_loop(), self.channel()
-        self.casework.hint.listen(lambda: _tell(loop, self._wake))
+        self.signal.subscribe(lambda: _wake_up(loop, self._wake))
         stopping = asyncio.create_task(self._wake_at(stop))
         try:
             if self.database.embedded:  # there is no other sender
-                await self._patiently(self._release_all)
+                await self._release_at_start(self._release_all)
             while not stop.is_set():
                 await self._turn(channel)
         finally:
-            self.casework.hint.listen(None)
+            self.signal.subscribe(None)
             stopping.cancel()
             await self._leave()
             await channel.close()
@@ -158,8 +166,8 @@ class Delivery:
         self.queue.release(session, unsent)
         for result in results:
             if self.queue.mark(session, result) and result.delivered and result.push.alert_id:
-                self.casework.delivered(session, result.push.alert_id, Audience(result.push.audience))
-        self.casework.reached(session, {one.push.endpoint.credit_code for one in results if not one.delivered})
+                self.alerts.delivered(session, result.push.alert_id, Audience(result.push.audience))
+        self.counts.publish(session, {one.push.endpoint.credit_code for one in results if not one.delivered})
 
     def _one_by_one(self, results: list[Result]) -> None:
         """Each in its own transaction; one that still fails is left to its lease: it goes out once more."""
@@ -181,8 +189,8 @@ class Delivery:
     def _measure(self, now: datetime) -> None:
         self._measured_at = monotonic_s()
         with self.database.read() as session:
-            oldest = self.casework.pushes.overdue_since(session)
-            states = self.casework.endpoints.count(session)
+            oldest = self.pushes.overdue_since(session)
+            states = self.endpoints.count(session)
         overdue = (now - oldest).total_seconds() if oldest else 0.0
         self.metrics.delivery_oldest.set(max(0.0, overdue))
         for state in ("active", "disabled"):
@@ -220,7 +228,7 @@ class Delivery:
     async def _attempt(self, channel: Channel, push: Claimed) -> Result:
         at, began = self.clock.wall_now(), monotonic_s()
         try:
-            letter = Letter(push.id, push.url, push.body, tuple(self.casework.endpoints.secrets(push.endpoint, at)), at)
+            letter = Letter(push.id, push.url, push.body, tuple(self.endpoints.secrets(push.endpoint, at)), at)
             outcome = await channel.send(letter)
             failpoints.reach("after-send")
         except Invalid as wrong:
@@ -247,23 +255,16 @@ class Delivery:
             latency_ms=round(took_s * 1000),
             snippet=outcome.snippet,
             delivered=isinstance(outcome, Delivered),
-            again_at=None,
+            next_attempt_at=None,
         )
         if isinstance(outcome, TryLater):
-            return replace(result, again_at=self.again_at(push, outcome, ended))
+            return replace(result, next_attempt_at=self.next_attempt_at(push, outcome, ended))
         return replace(result, disable=outcome.why.value) if isinstance(outcome, Refused) else result
 
-    def again_at(self, push: Claimed, outcome: TryLater, now: datetime) -> datetime | None:
-        """The next try: the schedule's next wait with jitter, or what the receiver asked for between that and 24 h."""
-        step = push.step + 1
-        if step >= len(push.schedule_s):
-            return None
-        wait = timedelta(
-            seconds=push.schedule_s[step] * self.random.uniform(1 - self.policy.jitter, 1 + self.policy.jitter)
-        )
-        if outcome.after is not None:
-            wait = min(max(outcome.after, wait), max(LONGEST_WAIT, wait))
-        return now + wait
+    def next_attempt_at(self, push: Claimed, outcome: TryLater, now: datetime) -> datetime | None:
+        """The next try by the push's own schedule, with jitter; None when that is used up."""
+        spread = self.random.uniform(1 - self.policy.jitter, 1 + self.policy.jitter)
+        return push.schedule.next_attempt_at(push.step, now, asked=outcome.after, spread=spread)
 
     async def _leave(self) -> None:
         """Let what is on its way end for a moment; what does not is due again at once."""
@@ -274,17 +275,17 @@ class Delivery:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         results, unsent = self._results, self._unsent
         try:
-            await self._in_thread(lambda: self._last_words(results, unsent))
+            await self._in_thread(lambda: self._record_rest(results, unsent))
         except Unreachable as away:
             log.warning("the last attempts are not recorded; their leases lapse", reason=away.detail)
 
-    def _last_words(self, results: list[Result], unsent: list[Claimed]) -> None:
+    def _record_rest(self, results: list[Result], unsent: list[Claimed]) -> None:
         if not results and not unsent:
             return
         with self.database.transaction() as session:
             self._record(session, results, unsent)
 
-    async def _patiently(self, what: Callable[[], None]) -> None:
+    async def _release_at_start(self, what: Callable[[], None]) -> None:
         try:
             await self._in_thread(what)
         except Unreachable as away:
@@ -298,6 +299,6 @@ class Delivery:
         self._wake.set()
 
 
-def _tell(loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
+def _wake_up(loop: asyncio.AbstractEventLoop, wake: asyncio.Event) -> None:
     with suppress(RuntimeError):  # the loop has ended; what is due is found at the next start
         loop.call_soon_threadsafe(wake.set)

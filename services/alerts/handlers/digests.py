@@ -4,14 +4,17 @@ it is marked in the transaction that makes the push.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session
 
 from services.alerts.domain.digest import Cadence, Span, due, event
-from services.alerts.handlers.alerts import Casework
-from services.alerts.store.digests import MOST
+from services.alerts.handlers.pushes import PushService
+from services.alerts.handlers.routing import Routing
+from services.alerts.store.digests import MOST, DigestStore, Item
+from services.alerts.store.endpoints import EndpointStore, Recipient
 from services.alerts.store.pushes import NewPush
 from shared.database import Database
 from shared.domain.identity import derived_id
@@ -20,43 +23,46 @@ from shared.eventlog.codec import encode_event
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The job `run`."""
+    """The job `run` and what it needs."""
 
     database: Database
-    casework: Casework
+    store: DigestStore
+    endpoints: EndpointStore
+    routing: Routing
+    pushes: PushService
 
     def run(self, now: datetime) -> None:
         """Make what is due by now."""
         with self.database.read() as session:
-            waiting = self.casework.routing.digests.waiting(session)
+            waiting = self.store.waiting(session)
         for endpoint_id, one in waiting:
             span = due(one, now)
             while span is not None and self._made(endpoint_id, one.cadence, span) == MOST:
                 pass  # a long one goes in several
 
     def _made(self, endpoint_id: str, cadence: Cadence, span: Span) -> int:
+        """Make one digest; how many alerts it has."""
         with self.database.transaction() as session:
-            return self._make(session, endpoint_id, cadence, span)
-
-    def _make(self, session: Session, endpoint_id: str, cadence: Cadence, span: Span) -> int:
-        work = self.casework
-        digests = work.routing.digests
-        items = digests.take(session, endpoint_id, cadence, span)
-        recipients = work.endpoints.still_there(session, [endpoint_id])
-        if not items or not recipients:
+            items = self.store.take(session, endpoint_id, cadence, span)
+            recipients = self.endpoints.active(session, [endpoint_id])
+            if items and recipients:
+                self._push(session, recipients[0], cadence, span, items)
+                return len(items)
             return 0
-        said = event(f"{endpoint_id}:{items[0].row_id}", cadence, span, [(one.alert_id, one.headline) for one in items])
-        digests.sent(session, items, said.subject)
+
+    def _push(
+        self, session: Session, recipient: Recipient, cadence: Cadence, span: Span, items: Sequence[Item]
+    ) -> None:
+        first = f"{recipient.id}:{items[0].row_id}"
+        digest = event(first, cadence, span, [(one.alert_id, one.headline) for one in items])
+        self.store.sent(session, items, digest.subject)
         push = NewPush(
-            id=derived_id("psh", said.subject, endpoint_id),
-            endpoint_id=endpoint_id,
-            audience=recipients[0].audience,
+            id=derived_id("psh", digest.subject, recipient.id),
+            endpoint_id=recipient.id,
+            audience=recipient.audience,
             reason=f"digest_{cadence.value}",
-            event_id=said.id,
-            body=encode_event(said),
-            schedule_s=work.schedule_s,
-            due_at=work.routing.held(session, endpoint_id),
+            event_id=digest.id,
+            body=encode_event(digest),
+            due_at=self.routing.held(session, recipient.id),
         )
-        work.pushes.add(session, [push], wall_now=work.clock.wall_now())
-        work.hint.when_committed(session)
-        return len(items)
+        self.pushes.add(session, [push])

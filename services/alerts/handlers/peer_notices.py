@@ -15,11 +15,10 @@ from sqlmodel import Session
 from services.alerts.domain.catalogue import Audience
 from services.alerts.domain.notice import cloud_event, document
 from services.alerts.domain.peer import Affected, Decision, Exposed, Former, Outcome, Topic, decide
-from services.alerts.handlers.alerts import SCHEDULE_S
+from services.alerts.handlers.pushes import PushService
 from services.alerts.store.peer_facts import Field, PeerStore, Place
 from services.alerts.store.peer_notices import NoticeStore
-from services.alerts.store.pushes import NewPush, PushStore
-from shared.commit_signal import Hint
+from services.alerts.store.pushes import NewPush
 from shared.database import Database
 from shared.domain.clock import Clock, hour_start, shanghai_day
 from shared.domain.identity import derived_id, new_id
@@ -35,17 +34,15 @@ def a_notice_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Peers:
+class PeerNotices:
     """The job `run` and what it needs."""
 
     database: Database
     clock: Clock
     metrics: Metrics
-    hint: Hint
-    schedule_s: Sequence[float] = SCHEDULE_S
+    pushes: PushService
     facts: PeerStore = field(default_factory=PeerStore)
     notices: NoticeStore = field(default_factory=NoticeStore)
-    pushes: PushStore = field(default_factory=PushStore)
     notice_id: Callable[[], str] = a_notice_id
 
     def run(self, now: datetime) -> None:
@@ -96,12 +93,11 @@ class Peers:
         body = encode(cloud_event(data))
         self.notices.add(session, notice_id, decision, slot, document=data, body=body)
         if decision.outcome is Outcome.NOTICE:
-            self._tell(session, notice_id, area, body)
+            self._send(session, notice_id, area, body)
         return Former(topic, area, slot)
 
-    def _tell(self, session: Session, notice_id: str, area: str, body: bytes) -> None:
-        now = self.clock.wall_now()
-        self.notices.say(session, notice_id, area, body, wall_now=now)
+    def _send(self, session: Session, notice_id: str, area: str, body: bytes) -> None:
+        self.notices.publish(session, notice_id, area, body, wall_now=self.clock.wall_now())
         new = [
             NewPush(
                 id=derived_id("psh", notice_id, endpoint_id),
@@ -110,10 +106,7 @@ class Peers:
                 reason=REASON,
                 event_id=notice_id,
                 body=body,
-                schedule_s=self.schedule_s,
             )
             for endpoint_id in self.notices.endpoints(session, notice_id)
         ]
-        self.pushes.add(session, new, wall_now=now)
-        if new:
-            self.hint.when_committed(session)
+        self.pushes.add(session, new)

@@ -1,24 +1,28 @@
-"""Who gets a push of an alert: whoever the catalogue tells unasked, and the subscriptions that ask for it; now, after
+"""Who gets a push of an alert: the audience that the catalogue names, and the subscriptions that match it; now, after
 quiet hours, or collected for a digest. Works inside the caller's transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session
 
 from services.alerts.domain.alert import Alert
-from services.alerts.domain.catalogue import Level
+from services.alerts.domain.audience import owners
+from services.alerts.domain.catalogue import OFFICERS, Audience, Level
+from services.alerts.domain.decision import ALL_CLEAR, Reason
 from services.alerts.domain.digest import Cadence
 from services.alerts.domain.quiet import held_until
 from services.alerts.domain.subscription import Facts, Subscription
 from services.alerts.store.digests import DigestStore
 from services.alerts.store.endpoints import EndpointStore, Recipient
+from services.alerts.store.pushes import PushStore
 from services.alerts.store.subscriptions import SubscriptionStore
 from shared.domain.clock import Clock
+from shared.domain.risk import SCOPE_OF_KIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +35,61 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Subscriptions and digests around the catalogue's own audience."""
+    """The catalogue's own audience, and subscriptions and digests around it."""
 
     endpoints: EndpointStore
+    pushes: PushStore
     clock: Clock
-    subscriptions: SubscriptionStore = field(default_factory=SubscriptionStore)
-    digests: DigestStore = field(default_factory=DigestStore)
+    subscriptions: SubscriptionStore
+    digests: DigestStore
 
-    def announced(self, session: Session, alert: Alert, unasked: Sequence[Recipient]) -> list[Route]:
-        """News of an alert: the audience at once, subscriptions as each wishes."""
-        asking = self.subscriptions.asking(session, facts(alert))
-        self._collect(session, alert, ((one.endpoint, Cadence(one.digest)) for one in asking if one.digest))
-        at_once = [one for one in asking if not one.digest]
-        told = {one.id for one in unasked}
-        also = self.endpoints.still_there(session, sorted({one.endpoint for one in at_once} - told))
-        return [*map(Route, unasked), *(Route(to, self._held(at_once, to.id, alert.level)) for to in also)]
+    def routes(self, session: Session, alert: Alert, reason: Reason) -> list[Route]:
+        """Where a push of the alert goes for this reason."""
+        if reason in ALL_CLEAR:
+            return self._follow_up(session, alert)
+        if reason is Reason.CONTRADICTED:
+            audience = sorted({Audience.COUNTY, *(one for one in alert.audience if one in OFFICERS)})
+            return [Route(to) for to in self._owned(session, alert, audience)]
+        return self._announcement(session, alert)
 
-    def followed(self, session: Session, alert: Alert, told: Sequence[Recipient], unasked: set[str]) -> list[Route]:
-        """What whoever was told learns later: no sooner than the quiet hours of a subscription allow."""
-        return [
-            Route(
-                to,
-                None
-                if to.id in unasked
-                else self._held(self.subscriptions.of_endpoint(session, to.id), to.id, alert.level),
-            )
-            for to in told
-        ]
-
-    def collected(self, session: Session, alert: Alert, unasked: Sequence[Recipient], *, historical: bool) -> None:
-        """An alert that is told in a digest only."""
-        asking = self.subscriptions.asking(session, facts(alert))
+    def collect(self, session: Session, alert: Alert, *, historical: bool) -> None:
+        """The alert goes out in digests only."""
+        subscribed = self.subscriptions.asking(session, facts(alert))
         always = Cadence.HISTORICAL if historical else None
-        to = [(one.id, always or Cadence.DAILY) for one in unasked]
-        to += [(one.endpoint, always or Cadence(one.digest or Cadence.DAILY)) for one in asking]
+        to = [(one.id, always or Cadence.DAILY) for one in self._audience(session, alert)]
+        to += [(one.endpoint, always or Cadence(one.digest or Cadence.DAILY)) for one in subscribed]
         self._collect(session, alert, to)
+
+    def _announcement(self, session: Session, alert: Alert) -> list[Route]:
+        """News of an alert: the audience at once, subscriptions as each wishes."""
+        audience = self._audience(session, alert)
+        subscribed = self.subscriptions.asking(session, facts(alert))
+        self._collect(session, alert, ((one.endpoint, Cadence(one.digest)) for one in subscribed if one.digest))
+        at_once = [one for one in subscribed if not one.digest]
+        others = sorted({one.endpoint for one in at_once} - {one.id for one in audience})
+        routes = [Route(to) for to in audience]
+        for to in self.endpoints.active(session, others):
+            routes.append(Route(to, self._held(at_once, to.id, alert.level)))
+        return routes
+
+    def _follow_up(self, session: Session, alert: Alert) -> list[Route]:
+        """An all-clear, for whoever was notified: no sooner than the quiet hours of a subscription allow."""
+        audience = {one.id for one in self._audience(session, alert)}
+        routes = []
+        for to in self.endpoints.active(session, self.pushes.recipients(session, alert.id)):
+            subscribed = () if to.id in audience else self.subscriptions.of_endpoint(session, to.id)
+            routes.append(Route(to, self._held(subscribed, to.id, alert.level)))
+        return routes
+
+    def _audience(self, session: Session, alert: Alert) -> list[Recipient]:
+        """Whom the catalogue names."""
+        if alert.risk.kind in SCOPE_OF_KIND:  # an endpoint's owner may lack the scope: only subscriptions prove it
+            return []
+        return self._owned(session, alert, alert.audience)
+
+    def _owned(self, session: Session, alert: Alert, audience: Sequence[Audience]) -> list[Recipient]:
+        risk = alert.risk
+        return self.endpoints.recipients(session, owners(audience, credit_code=risk.credit_code, region=risk.region))
 
     def held(self, session: Session, endpoint_id: str) -> datetime | None:
         """Until when quiet hours hold what is for no single alert."""

@@ -1,4 +1,4 @@
-"""Alerts and their history as rows, and the outbox rows that say them with their owner beside."""
+"""Alerts and their history as rows, and the outbox rows of their events with the owner beside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.alerts.domain.catalogue import Audience, Level, Stage
 from services.alerts.domain.decision import Decision
 from services.alerts.store.tables import ALERT, HISTORY, OUTBOX
 from shared.access import Caller, Columns, visible
-from shared.database import OUTBOX_WRITTEN
+from shared.database import outbox_written
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS, Event
 from shared.domain.risk import Risk
@@ -56,7 +56,7 @@ class Wanted:
 
 
 class AlertStore:
-    """Load, save and say; every method works inside the caller's session."""
+    """Every method works inside the caller's session."""
 
     def latest_of(self, session: Session, risk_ids: Sequence[str]) -> dict[str, Alert]:
         """The last alert of each risk, locked for change."""
@@ -98,7 +98,7 @@ class AlertStore:
             },
         )
 
-    def say(self, session: Session, alert: Alert, event: Event, *, wall_now: datetime) -> None:
+    def publish(self, session: Session, alert: Alert, event: Event, *, wall_now: datetime) -> None:
         """The event into the outbox, with whose it is."""
         risk = alert.risk
         session.connection().execute(
@@ -115,7 +115,7 @@ class AlertStore:
                 "kind": risk.kind,
             },
         )
-        session.info[OUTBOX_WRITTEN] = True
+        outbox_written(session)
 
     def document(self, session: Session, alert_id: str, caller: Caller) -> dict[str, Any]:
         """The alert as its callers see it; raises NotFound outside the caller's scope."""

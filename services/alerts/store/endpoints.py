@@ -169,7 +169,7 @@ class EndpointStore:
         mine = or_(*(_owned_by(owner) for owner in owners))
         return self._recipients(session, mine)
 
-    def still_there(self, session: Session, endpoint_ids: Sequence[str]) -> list[Recipient]:
+    def active(self, session: Session, endpoint_ids: Sequence[str]) -> list[Recipient]:
         """Those of the endpoints that are active."""
         return self._recipients(session, ENDPOINT.c.id.in_(endpoint_ids)) if endpoint_ids else []
 

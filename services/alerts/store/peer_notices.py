@@ -13,7 +13,7 @@ from services.alerts.domain.peer import ONE_A_TOPIC, Decision, Former, Outcome, 
 from services.alerts.store.peer_tables import NOTICE, RECIPIENT
 from services.alerts.store.tables import ENDPOINT, OUTBOX
 from shared.access import Caller, Columns, Role, divisions_above, visible
-from shared.database import OUTBOX_WRITTEN
+from shared.database import outbox_written
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS
 
@@ -64,7 +64,7 @@ class NoticeStore:
         to = [{"notice_id": notice_id, "credit_code": code} for code in decision.recipients]
         session.connection().execute(insert(RECIPIENT), to)
 
-    def say(self, session: Session, notice_id: str, area: str, body: bytes, *, wall_now: datetime) -> None:
+    def publish(self, session: Session, notice_id: str, area: str, body: bytes, *, wall_now: datetime) -> None:
         """The event into the outbox: nobody's own, but the recipients'."""
         values = {
             "topic": ALERTS,
@@ -77,7 +77,7 @@ class NoticeStore:
             "notice_id": notice_id,
         }
         session.connection().execute(insert(OUTBOX).values(values))
-        session.info[OUTBOX_WRITTEN] = True
+        outbox_written(session)
 
     def endpoints(self, session: Session, notice_id: str) -> list[str]:
         """Active endpoints of the recipients."""

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import and_, func, insert, or_, select, update
 from sqlmodel import Session
 
+from services.alerts.domain.retry import Schedule
 from services.alerts.store.pushes import PENDING, PushState
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
 
@@ -30,7 +31,7 @@ class Claimed:
     audience: str
     body: bytes
     url: str
-    schedule_s: Sequence[float]
+    schedule: Schedule
     step: int
     attempts: int
     due_at: datetime
@@ -42,7 +43,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an attempt came to. `again_at` None: never again. `disable`: why the endpoint is to be disabled."""
+    """What an attempt came to. `next_attempt_at` None: never again. `disable`: why the endpoint is to be disabled."""
 
     push: Claimed
     at: datetime
@@ -53,7 +54,7 @@ class Result:
     latency_ms: int
     snippet: str
     delivered: bool
-    again_at: datetime | None
+    next_attempt_at: datetime | None
     disable: str | None = None
 
 
@@ -191,14 +192,14 @@ def _after(result: Result) -> dict[str, Any]:
     values: dict[str, Any] = {"attempts": PUSH.c.attempts + 1, "lease_until": None}
     if result.delivered:
         return {**values, "state": PushState.DELIVERED.value, "state_reason": None, "delivered_at": result.ended_at}
-    if result.again_at is None:
+    if result.next_attempt_at is None:
         reason = "exhausted" if result.outcome == "later" else result.reason
         return {**values, "state": PushState.FAILED.value, "state_reason": reason}
     return {
         **values,
         "state": PushState.DUE.value,
         "state_reason": result.reason,
-        "due_at": result.again_at,
+        "due_at": result.next_attempt_at,
         "step": PUSH.c.step + 1,
     }
 
@@ -211,7 +212,7 @@ def _claimed(push: Any, endpoint: Any, until: datetime) -> Claimed:
         audience=push.audience,
         body=bytes(push.body),
         url=endpoint.url,
-        schedule_s=push.schedule_s,
+        schedule=Schedule(tuple(push.schedule_s)),
         step=push.step,
         attempts=push.attempts,
         due_at=push.due_at,

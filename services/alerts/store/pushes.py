@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
+from services.alerts.domain.retry import Schedule
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
 from shared.access import Caller, Columns, visible
 from shared.domain.errors import Conflict, NotFound
@@ -32,8 +33,7 @@ PENDING = (PushState.DUE.value, PushState.SENDING.value)
 
 @dataclass(frozen=True, slots=True)
 class NewPush:
-    """`schedule_s`: waits before each attempt; kept in the row, so that a new policy changes no old push. `due_at` None:
-    at once."""
+    """`due_at` None: at once."""
 
     id: str
     endpoint_id: str
@@ -41,7 +41,6 @@ class NewPush:
     reason: str
     event_id: str
     body: bytes
-    schedule_s: Sequence[float]
     alert_id: str | None = None
     alert_revision: int | None = None
     due_at: datetime | None = None
@@ -50,7 +49,7 @@ class NewPush:
 class PushStore:
     """Every method works inside the caller's session."""
 
-    def add(self, session: Session, pushes: Sequence[NewPush], *, wall_now: datetime) -> None:
+    def add(self, session: Session, pushes: Sequence[NewPush], *, schedule: Schedule, wall_now: datetime) -> None:
         """New pushes; one that is there already stays as it is."""
         if not pushes:
             return
@@ -66,7 +65,7 @@ class PushStore:
                 "reason": one.reason,
                 "event_id": one.event_id,
                 "body": one.body,
-                "schedule_s": list(one.schedule_s),
+                "schedule_s": list(schedule.waits_s),
                 "step": 0,
                 "attempts": 0,
                 "state": PushState.DUE.value,
@@ -79,7 +78,7 @@ class PushStore:
         for start in range(0, len(rows), ROWS):
             connection.execute(new(PUSH).values(rows[start : start + ROWS]).on_conflict_do_nothing())
 
-    def told(self, session: Session, alert_id: str) -> list[str]:
+    def recipients(self, session: Session, alert_id: str) -> list[str]:
         """Endpoints that a push of this alert was made for."""
         asked = select(PUSH.c.endpoint_id).where(PUSH.c.alert_id == alert_id).distinct()
         return list(session.connection().execute(asked).scalars())

@@ -170,8 +170,8 @@ class AttemptRow(AlertsTable, table=True):
     snippet: str
 
 
-class ReachRow(AlertsTable, table=True):
-    """How many active endpoints an enterprise has, as it was last said. `revision`: how often it was."""
+class EndpointCountRow(AlertsTable, table=True):
+    """How many active endpoints an enterprise has, as it was last published. `revision`: how often it was."""
 
     __tablename__ = "reach"
     credit_code: str = Field(primary_key=True)
@@ -220,5 +220,5 @@ def _table(name: str) -> Table:
 OUTBOX, PROGRESS, LEASE = _table("outbox"), _table("progress"), _table("lease")
 ALERT, HISTORY, ENDPOINT = _table("alert"), _table("alert_history"), _table("endpoint")
 ENDPOINT_HISTORY = _table("endpoint_history")
-PUSH, ATTEMPT, REACH = _table("push"), _table("attempt"), _table("reach")
+PUSH, ATTEMPT, ENDPOINT_COUNT = _table("push"), _table("attempt"), _table("reach")
 SUBSCRIPTION, DIGEST_ITEM = _table("subscription"), _table("digest_item")

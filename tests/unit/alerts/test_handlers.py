@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.alerts.domain.alert import Move, Status
-from services.alerts.handlers.risk_records import Handlers
 from shared.domain.events import DISCHARGE_SEEN, RISKS, Event
 from shared.domain.risk import Risk, RiskState
 from shared.eventlog.codec import encode_event
@@ -106,7 +105,7 @@ def test_acknowledging_stops_what_is_pending_but_not_a_later_raise(desk: Desk) -
     risk = a_risk(condition="lasting")
     desk.take(risk)
     with desk.database.transaction() as session:
-        desk.casework.move(session, desk.alert().id, Move.ACKNOWLEDGE, who="enterprise:e", text="收到")
+        desk.parts.alerts.move(session, desk.alert().id, Move.ACKNOWLEDGE, who="enterprise:e", text="收到")
     states = {push.endpoint_id == county: (push.state, push.state_reason) for push in desk.pushes()}
     assert states == {True: ("due", None), False: ("cancelled", "acknowledged")}
     desk.take(longer(risk, 2, "repeated", hours=4))
@@ -119,7 +118,7 @@ def test_a_new_window_after_an_alert_was_withdrawn_opens_a_follow_up(desk: Desk)
     desk.take(a_risk())
     first = desk.alert()
     with desk.database.transaction() as session:
-        desk.casework.move(session, first.id, Move.WITHDRAW, who="officer:o", text="检修")
+        desk.parts.alerts.move(session, first.id, Move.WITHDRAW, who="officer:o", text="检修")
     desk.take(longer(a_risk(), 2, "first", hours=2))
     second = desk.alert()
     assert (second.previous, second.number, second.status) == (first.id, 2, Status.OPEN)
@@ -135,9 +134,9 @@ def test_what_is_no_risk_is_passed_over_and_counted(desk: Desk) -> None:
     seen = Event(DISCHARGE_SEEN, "/monitoring", "discharge:p:2026-11-20", 1, T0, {"permit": "p"})
     record = Record(RISKS, 0, 0, ENTERPRISE, encode_event(seen), {}, datetime.now(UTC))
     with desk.database.transaction() as session:
-        Handlers(desk.casework).take_risks(session, [record])
+        desk.parts.risk_records.take(session, [record])
     assert desk.said() == []
-    assert desk.casework.metrics.push_decisions.labels("ignored")._value.get() == 1
+    assert desk.parts.metrics.push_decisions.labels("ignored")._value.get() == 1
 
 
 CONDITIONS = ("first", "lasting", "grave", "repeated")
