@@ -1,6 +1,6 @@
 # The verbs of this project. Each does its own set-up, in .venv; Python 3.11 or newer with venv is all that must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench kafka kafka-jars lock secrets clean
+.PHONY: help setup demo test fuzz check bench kafka kafka-jars lock secrets clean
 
 BIN := .venv/bin
 STAMP := .venv/.set-up
@@ -13,7 +13,9 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject
 # bash has a variable SECONDS of its own: only the one given to make counts
 ifeq ($(origin SECONDS),command line)
 DEMO_OPTIONS := --seconds $(SECONDS)
+FUZZ_SECONDS := $(SECONDS)
 endif
+FUZZ_SECONDS ?= 120
 
 help: ## show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -34,6 +36,10 @@ demo: setup ## a living sample region; SECONDS=60 ends it by itself
 
 test: setup ## every tier that this machine can run (ARGS="-k ..." narrows); says at its end which ran
 	@$(BIN)/python -m pytest -m "not bench" $(ARGS)
+
+fuzz: setup ## odd input by every entrance, in both shapes; SECONDS=600 for each shape, SEED=7 repeats a run
+	@YUJING_FUZZ_SECONDS=$(FUZZ_SECONDS) YUJING_FUZZ_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) \
+		$(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 check: setup ## format, lint, types, imports, contracts
 	@$(BIN)/ruff format --check --quiet .

@@ -107,7 +107,8 @@ def _known() -> list[bytes]:
         for name in ("mn", "command", "data_time", "qn")
         for text in ("", "\x00", "\ud800", "x" * 100_000, "9" * 5000)
     ]
-    empty, nul = {"": {}}, {"\x00": {"Avg": 1}}
+    empty: dict[str, Any] = {"": {}}
+    nul = {"\x00": {"Avg": 1}}
     inner: tuple[dict[str, Any], ...] = ({"\ud800": 1}, {"Flag": "\x00", "Avg": 1}, {"Avg": True}, {"Avg": []})
     odd_factors = [dumped([_packet(factors=one)]) for one in (empty, nul, *({"a21026": fields} for fields in inner))]
     many = [
