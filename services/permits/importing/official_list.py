@@ -17,6 +17,7 @@ from services.permits.domain import permit as rules
 from services.permits.domain.import_report import Finding, Outcome
 from services.permits.importing import cleaning
 from services.permits.importing.cleaning import Cleaned
+from services.permits.importing.limits import VALUE_CHARACTERS
 from services.permits.importing.readers import Listed
 from shared.domain.errors import Invalid
 from shared.domain.industry import industries
@@ -28,6 +29,8 @@ CATEGORIES: Mapping[str, str] = {
 }  # fmt: skip
 LEVELS = ("class", "group", "division", "section")  # the deepest first
 YEARS = range(1990, 2200)
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+TOO_LONG = f"expected: at most {VALUE_CHARACTERS} characters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,10 @@ class _Reading:
         return cleaned.text
 
     def certain(self, field: str, read: Callable[[], T], outcome: Outcome = Outcome.REFUSED) -> T | None:
-        """What `read` gives; None, and told, when it cannot be read."""
+        """What `read` gives; None, and reported, when it cannot be read."""
+        if len(self.cell(field)) > VALUE_CHARACTERS:
+            self.tell(field, self.cell(field), TOO_LONG, outcome)
+            return None
         try:
             return read()
         except Invalid as wrong:
@@ -82,7 +88,7 @@ def read_row(row: Listed) -> tuple[Entry | None, list[Finding]]:
     number = reading.certain("number", lambda: cleaning.permit_number(row.cells.get("number", "")))
     span = _validity(reading)
     _same_code(reading, number)
-    name = reading.mended("name", cleaning.name(reading.cell("name")))
+    name = _name(reading)
     category = _category(reading)
     industry, region = _industry(reading), _region(reading)
     longitude, latitude = _degrees(reading, "longitude", 180), _degrees(reading, "latitude", 90)
@@ -91,6 +97,15 @@ def read_row(row: Listed) -> tuple[Entry | None, list[Finding]]:
     permit = rules.Listed(reading.mended("number", number), *span, category)
     entry = Entry(row.line, permit, name or None, industry, region, longitude, latitude)
     return entry, reading.findings
+
+
+def _name(reading: _Reading) -> str:
+    """The holder's name, within what the API takes for one; empty when it is not."""
+    name = cleaning.name(reading.cell("name"))
+    if len(name.text) <= VALUE_CHARACTERS and CONTROL.search(name.text) is None:
+        return reading.mended("name", name)
+    reading.tell("name", name.text, f"{TOO_LONG}, no control characters", Outcome.LEFT_OUT)
+    return ""
 
 
 def _validity(reading: _Reading) -> tuple[date, date] | None:

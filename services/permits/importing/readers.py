@@ -14,7 +14,7 @@ from typing import TextIO
 
 from services.permits.importing.cleaning import INVISIBLE
 from services.permits.importing.encoding import LIST_ENCODINGS, beginning, open_text
-from services.permits.importing.limits import CELL_CHARACTERS, ROW_CHARACTERS, ROWS, exceeded
+from services.permits.importing.limits import CELL_CHARACTERS, LIST_CHARACTERS, ROW_CHARACTERS, ROWS, exceeded
 from services.permits.importing.page import page_rows
 from services.permits.importing.row import Row, whole_row
 from services.permits.importing.workbook import workbook_rows
@@ -76,7 +76,11 @@ def listed_rows(content: bytes, format: Format) -> Iterator[Listed]:
 def _named(rows: Iterable[Row]) -> Iterator[Listed]:
     """Cells by column: by a header row when there is one, else by the order of the official page."""
     columns: Sequence[str | None] | None = None
+    characters = 0
     for row in rows:
+        characters += sum(map(len, row.cells))
+        if characters > LIST_CHARACTERS:
+            raise exceeded("the list is too long", LIST_CHARACTERS, "characters in all cells")
         if not any(cell.strip() for cell in row.cells):
             continue
         header = _header(row.cells)
