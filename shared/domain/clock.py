@@ -19,12 +19,16 @@ DAY = timedelta(days=1)
 
 
 def aware(at: datetime, field: str = "time") -> datetime:
-    """The same instant in UTC; raises Invalid for a naive one."""
+    """The same instant in UTC; raises Invalid for a naive one, and for one that UTC has no year for."""
     if at.tzinfo is None:
         raise Invalid(
             f"{field} {at.isoformat()} has no offset", field=field, value=at.isoformat(), rule="RFC 3339 with offset"
         )
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as wrong:
+        value = at.isoformat()
+        raise Invalid(f"{field} {value} is out of range", field=field, value=value, rule="years 1 to 9999") from wrong
 
 
 def shanghai_day(at: datetime) -> date:
@@ -66,10 +70,7 @@ def parse_rfc3339(text: str, field: str = "time") -> datetime:
         raise Invalid(
             f"{field} {text!r} is not RFC 3339", field=field, value=text, rule="RFC 3339 with offset"
         ) from wrong
-    try:
-        return aware(at, field)
-    except OverflowError as wrong:
-        raise Invalid(f"{field} {text!r} is out of range", field=field, value=text, rule="years 1 to 9999") from wrong
+    return aware(at, field)
 
 
 @dataclass(frozen=True, slots=True)

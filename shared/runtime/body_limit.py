@@ -23,8 +23,7 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.web import Refused
 
 KB, MB = 1024, 1024 * 1024
-LINGER_BYTES = 32 * MB  # of a refused body are read and thrown away,
-LINGER_S = 2.0  # for at most this long
+LINGER_BYTES = 32 * MB  # of a body that nobody wants are read and thrown away
 RETRY_AFTER_S = 5
 BODY = "yujing.body"  # where the request's scope has its IncomingBody
 
@@ -42,10 +41,12 @@ DEFAULT = BodyLimit(most_bytes=MB, together_bytes=16 * MB)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A body has `grace_s` seconds to arrive, and one more for each `bytes_per_s` bytes that came."""
+    """A body has `grace_s` seconds to arrive, and one more for each `bytes_per_s` bytes that came; when nobody wants it,
+    `linger_s`."""
 
     grace_s: float = 30.0
     bytes_per_s: int = 64 * KB
+    linger_s: float = 2.0
 
 
 class BodyLimits:
@@ -169,7 +170,7 @@ class IncomingBody:
     async def _linger(self) -> None:
         left = LINGER_BYTES
         with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_S):
+            async with asyncio.timeout(self._limits.pace.linger_s):
                 while left > 0 and not self._complete:
                     message = await self._receive()
                     left -= len(message.get("body", b""))
@@ -181,7 +182,7 @@ def _declared(headers: Headers) -> int | None:
     if "transfer-encoding" in headers:
         return None
     length = headers.get("content-length", "0")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
+    return int(length[:20]) if length.isascii() and length.isdigit() else None
 
 
 def body_up_to(limit: BodyLimit) -> Any:

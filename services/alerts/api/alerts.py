@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from services.alerts.domain.alert import Move, Status
@@ -17,7 +17,7 @@ from services.alerts.store.alerts import AlertStore, Wanted
 from services.alerts.store.pushes import PushStore
 from shared.access import Caller, Role
 from shared.database import Database
-from shared.domain.clock import parse_rfc3339, rfc3339
+from shared.domain.clock import aware, parse_rfc3339, rfc3339
 from shared.runtime.auth import allow
 from shared.runtime.web import Page, cursor, read_cursor
 
@@ -54,7 +54,7 @@ class Filters(BaseModel):
     region: str | None = Field(default=None, pattern=r"^\d{2,6}$", description="区划代码前缀 / division prefix")
     outlet: str | None = Field(default=None, max_length=32)
     factor: str | None = Field(default=None, max_length=16)
-    since: AwareDatetime | None = Field(default=None, description="opened at or after")
+    since: Annotated[AwareDatetime, AfterValidator(aware)] | None = Field(default=None, description="opened at or after")
     limit: int = Field(default=50, ge=1, le=500)
     cursor: str | None = Field(default=None, max_length=300)
 
