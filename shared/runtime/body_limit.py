@@ -20,7 +20,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.runtime.metrics import Metrics
-from shared.runtime.web import Refused
+from shared.runtime.web import Refused, problems
 
 KB, MB = 1024, 1024 * 1024
 LINGER_BYTES = 32 * MB  # of a body that nobody wants are read and thrown away
@@ -183,6 +183,16 @@ def _declared(headers: Headers) -> int | None:
         return None
     length = headers.get("content-length", "0")
     return int(length[:20]) if length.isascii() and length.isdigit() else None
+
+
+def document_refusals(openapi: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document, with what this middleware answers added to each operation that takes a body."""
+    refusals = {str(status): one for status, one in problems(408, 413, 415).items()}
+    for operations in openapi["paths"].values():
+        for operation in operations.values():
+            if "requestBody" in operation:
+                operation["responses"] |= refusals
+    return openapi
 
 
 def body_up_to(limit: BodyLimit) -> Any:

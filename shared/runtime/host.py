@@ -31,7 +31,7 @@ from shared.eventlog.codec import encode
 from shared.eventlog.relay import Relay
 from shared.ports import Record, TopicShape
 from shared.runtime.auth import Authentication, Verifier
-from shared.runtime.body_limit import BodyLimits
+from shared.runtime.body_limit import BodyLimits, document_refusals
 from shared.runtime.consuming import Consumer, described
 from shared.runtime.metrics import Metrics
 from shared.runtime.scheduling import Scheduler
@@ -319,9 +319,10 @@ def _template(scope: Scope) -> str:
 
 def openapi(service: Service) -> dict[str, Any]:
     """The OpenAPI document of one service, as committed under `docs/openapi/`."""
-    return get_openapi(
+    document = get_openapi(
         title=f"Yujing 预警: {service.name}",
         version=VERSION,
         routes=service.router.routes,
         description="Errors are RFC 9457 problem+json; times are RFC 3339 with offset; lists are `{items, next}`.",
     )
+    return document_refusals(document)

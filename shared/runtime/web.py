@@ -54,10 +54,13 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = None
 
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": HTTPStatus(status).phrase, "content": {MEDIA: {"schema": Problem.model_json_schema()}}}
-    for status in (401, 403, 404, 408, 409, 413, 415, 422, 503)
-}
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of these errors."""
+    content = {MEDIA: {"schema": Problem.model_json_schema()}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+PROBLEMS = problems(401, 403, 404, 409, 422, 503)
 
 
 class Refused(HTTPException):
