@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from services.monitoring.api.scope import quarantine_seen
-from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
+from services.monitoring.domain.quarantine import QuarantineItem, QuarantineReason, QuarantineState
 from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.store import quarantine
 from services.monitoring.store.tables import KEPT
@@ -64,49 +64,50 @@ def add_quarantine(router: APIRouter, database: Database, put_back: PutBack) -> 
         if behind:
             wanted = wanted.where(KEPT.c.id < behind[0])
         with database.read() as session:
-            rows = session.connection().execute(wanted.order_by(KEPT.c.id.desc()).limit(limit + 1)).all()
-        following = cursor(rows[limit - 1].id) if len(rows) > limit else None
-        return Page(items=[_out(row) for row in rows[:limit]], next=following)
+            rows = session.connection().execute(wanted.order_by(KEPT.c.id.desc()).limit(limit + 1))
+            items = [quarantine.read_item(row) for row in rows]
+        following = cursor(items[limit - 1].id) if len(items) > limit else None
+        return Page(items=[_out(item) for item in items[:limit]], next=following)
 
     @router.post("/quarantine/{kept_id}/put-back", tags=["quarantine"], summary="恢复隔离数据 / Put it back")
     def put_it_back(caller: Keeper, kept_id: KeptId) -> KeptOut:
         """Its packet goes to `packets` again and is handled like any other."""
         with database.transaction() as session:
             put_back.now(session, _seen(session, caller, kept_id), by=caller.subject)
-            return _out(quarantine.find(session, kept_id))
+            return _out(_seen(session, caller, kept_id))
 
     @router.post("/quarantine/{kept_id}/dismiss", tags=["quarantine"], summary="排除隔离数据 / Dismiss it")
     def dismiss_it(caller: Keeper, kept_id: KeptId) -> KeptOut:
         """It stays readable, and is done with."""
         with database.transaction() as session:
-            row = _seen(session, caller, kept_id)
-            if row.state != QuarantineState.KEPT.value:
-                raise Conflict(f"the packet was {row.state} before", code="already-moved")
-            put_back.dismiss(session, row, by=caller.subject)
-            return _out(quarantine.find(session, kept_id))
+            item = _seen(session, caller, kept_id)
+            if item.state is not QuarantineState.KEPT:
+                raise Conflict(f"the packet was {item.state.value} before", code="already-moved")
+            put_back.dismiss(session, item, by=caller.subject)
+            return _out(_seen(session, caller, kept_id))
 
 
-def _seen(session: Session, caller: Caller, kept_id: int) -> Any:
-    row = quarantine.find(session, kept_id)
-    if row is not None:
+def _seen(session: Session, caller: Caller, kept_id: int) -> QuarantineItem:
+    item = quarantine.find(session, kept_id)
+    if item is not None:
         inside = select(KEPT.c.id).where(KEPT.c.id == kept_id, quarantine_seen(caller, KEPT.c.mn))
         if session.connection().execute(inside).first() is not None:
-            return row
+            return item
     raise NotFound(f"no such packet {kept_id} in quarantine")
 
 
-def _out(row: Any) -> KeptOut:
+def _out(item: QuarantineItem) -> KeptOut:
     return KeptOut(
-        id=row.id,
-        mn=row.mn,
-        reason=QuarantineReason(row.reason),
-        detail=row.detail,
-        state=QuarantineState(row.state),
-        form=row.form,
-        source=row.source,
-        address=row.address,
-        received_at=rfc3339(row.received_at),
-        raw=b64encode(row.raw).decode(),
-        moved_at=rfc3339(row.moved_at) if row.moved_at else None,
-        moved_by=row.moved_by,
+        id=item.id,
+        mn=item.mn,
+        reason=item.reason,
+        detail=item.detail,
+        state=item.state,
+        form=item.form,
+        source=item.source,
+        address=item.address,
+        received_at=rfc3339(item.received_at),
+        raw=b64encode(item.raw).decode(),
+        moved_at=rfc3339(item.moved_at) if item.moved_at else None,
+        moved_by=item.moved_by,
     )

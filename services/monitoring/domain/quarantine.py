@@ -1,12 +1,15 @@
-"""Why something was not understood, and what may become of it: the closed set of reasons, the states of a kept row."""
+"""What could not be used: the closed set of reasons, the states of an item, and the item itself."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
 class QuarantineReason(StrEnum):
-    """Frames first (the gateway says these), then packets (the shared check), then records of the log."""
+    """Frames first (the gateway finds these), then packets (the shared check), then records of the log."""
 
     NOISE = "noise"
     LENGTH = "length"
@@ -35,3 +38,42 @@ class QuarantineState(StrEnum):
     KEPT = "kept"
     PUT_BACK = "put-back"
     DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """What is put into quarantine. `origin`: the record it came in; `form`: frame or packet; `raw`: the bytes, passwords
+    masked; `comes_back_s`: the epoch second at which it goes back by itself."""
+
+    origin: str
+    mn: str | None
+    reason: QuarantineReason
+    detail: str
+    form: str
+    source: str
+    received_at: datetime
+    raw: bytes
+    address: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sealed_password: str | None = None
+    comes_back_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineItem:
+    """What is in quarantine, or was."""
+
+    id: int
+    mn: str | None
+    reason: QuarantineReason
+    detail: str
+    state: QuarantineState
+    form: str
+    source: str
+    address: str | None
+    received_at: datetime
+    raw: bytes
+    headers: Mapping[str, str]
+    sealed_password: str | None
+    moved_at: datetime | None
+    moved_by: str | None

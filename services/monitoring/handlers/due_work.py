@@ -110,13 +110,13 @@ class Jobs:
             more = bool(quarantine.come_back_by(session, seconds(now), 1))
         while more:
             with self._database.transaction() as session:
-                rows = quarantine.come_back_by(session, seconds(now), BACK_AT_ONCE)
-                for row in rows:
+                items = quarantine.come_back_by(session, seconds(now), BACK_AT_ONCE)
+                for item in items:
                     try:
-                        self._put_back.now(session, row, by="clock")
+                        self._put_back.now(session, item, by="clock")
                     except Conflict:
-                        quarantine.stay(session, row.id)
-                more = len(rows) == BACK_AT_ONCE
+                        quarantine.stay(session, item.id)
+                more = len(items) == BACK_AT_ONCE
 
     def prune(self, now: datetime) -> None:
         """Forget real-time values older than 35 days, once an hour: no re-decision reaches them."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlmodel import Session
 
@@ -16,7 +15,7 @@ from services.monitoring.detectors import DETECTORS
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.changes import Changes
 from services.monitoring.domain.due_work import HOUR, RUNNING, DueKey
-from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
+from services.monitoring.domain.quarantine import NewItem, QuarantineReason
 from services.monitoring.domain.reading import PeriodValue, PeriodValueKey, rank
 from services.monitoring.domain.windows import HOUR_S, WindowKey, hour_start_s, seconds, start_s
 from services.monitoring.engine.rows import RowHistory
@@ -63,7 +62,7 @@ class _Batch:
     last_seen: dict[str, int] = field(default_factory=dict)
     windows: set[WindowKey] = field(default_factory=set)
     due: dict[DueKey, int] = field(default_factory=dict)
-    refused: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[NewItem] = field(default_factory=list)
 
 
 class PacketHandler:
@@ -90,7 +89,7 @@ class PacketHandler:
         write_values(session, batch.values.values())
         write_last_seen(session, batch.last_seen)
         mark_due(session, batch.due)
-        quarantine.keep(session, batch.refused)
+        quarantine.add(session, batch.refused)
         self.settle(session, self.decider.decide(session, batch.windows, now.s, settle=False), now)
         self._metrics.stage_last.labels("decided").set(now.wall.timestamp())
 
@@ -188,24 +187,20 @@ def _with_siblings(sites: Mapping[str, Site], now_s: int) -> set[str]:
     return found
 
 
-def _refused(record: Record, packet: Packet | Rejection, why: Rejection, received: datetime) -> dict[str, Any]:
-    mn = packet.mn[:32] if isinstance(packet, Packet) else record.key[:32]
+def _refused(record: Record, packet: Packet | Rejection, why: Rejection, received: datetime) -> NewItem:
     back = None
     if why.code is QuarantineReason.FUTURE and isinstance(packet, Packet):
         at = data_time(packet.data_time)
         back = seconds(at) if at else None
-    return {
-        "origin": quarantine.origin(record),
-        "mn": mn,
-        "reason": why.code.value,
-        "detail": why.detail,
-        "state": QuarantineState.KEPT.value,
-        "form": "packet",
-        "source": packet.source[:40] if isinstance(packet, Packet) else "unknown",
-        "address": None,
-        "received_at": received,
-        "raw": record.value or b"",
-        "headers": {name: value.decode("latin-1") for name, value in record.headers.items() if name != "registry"},
-        "sealed_password": None,
-        "comes_back_s": back,
-    }
+    return NewItem(
+        origin=quarantine.origin(record),
+        mn=packet.mn[:32] if isinstance(packet, Packet) else record.key[:32],
+        reason=why.code,
+        detail=why.detail,
+        form="packet",
+        source=packet.source[:40] if isinstance(packet, Packet) else "unknown",
+        received_at=received,
+        raw=record.value or b"",
+        headers={name: value.decode("latin-1") for name, value in record.headers.items() if name != "registry"},
+        comes_back_s=back,
+    )

@@ -6,12 +6,11 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import structlog
 from sqlmodel import Session
 
-from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
+from services.monitoring.domain.quarantine import NewItem, QuarantineItem, QuarantineReason, QuarantineState
 from services.monitoring.packet_record import (
     Packet,
     aliases_of_segment,
@@ -35,63 +34,64 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
 
 log = structlog.get_logger(__name__)
-KEPT_PASSWORD = "quarantine-password"  # purpose under which the gateway seals what a stranger sent
+PASSWORD_OF_ITEM = "quarantine-password"  # purpose under which the gateway seals the password of an item
+REASONS = frozenset(reason.value for reason in QuarantineReason)
 
 
 class PutBack:
-    """Says the packet of a kept row anew, in the transaction that marks the row."""
+    """Publishes the packet of an item again, in the transaction that marks the item."""
 
     def __init__(self, *, clock: Clock, outbox: Outbox, sealer: Sealer) -> None:
         self._clock = clock
         self._outbox = outbox
         self._sealer = sealer
 
-    def if_it_fits(self, session: Session, kept: Any, point: Point) -> bool:
-        """A stranger's packet, once its point is known and its password is the point's; else it stays."""
+    def if_it_fits(self, session: Session, item: QuarantineItem, point: Point) -> bool:
+        """A packet of a point that was unknown, if its password is the point's; else it stays."""
         try:
-            if kept.form == "frame" and not self._password_fits(kept, point):
+            if item.form == "frame" and not self._password_fits(item, point):
                 return False
-            self.now(session, kept, by="register")
+            self.now(session, item, by="register")
         except Conflict as wrong:
-            log.info("a kept packet does not come back", id=kept.id, why=wrong.detail)
+            log.info("a quarantined packet does not go back", id=item.id, why=wrong.detail)
             return False
         return True
 
-    def now(self, session: Session, kept: Any, *, by: str) -> None:
-        """Put the row's packet on `packets`; raises Conflict when it was moved before or makes no packet."""
-        if kept.state != QuarantineState.KEPT.value:
-            raise Conflict(f"the packet was {kept.state} before", code="already-moved")
-        record = _record(kept)
+    def now(self, session: Session, item: QuarantineItem, *, by: str) -> None:
+        """Put the item's packet on `packets`; raises Conflict when it was moved before or makes no packet."""
+        if item.state is not QuarantineState.KEPT:
+            raise Conflict(f"the packet was {item.state.value} before", code="already-moved")
+        record = _record(item)
         headers = {name: value.decode("latin-1") for name, value in record.headers.items() if name != "registry"}
         wall = self._clock.wall_now()
-        event_id = f"put-back:{kept.id}"
+        event_id = f"put-back:{item.id}"
         self._outbox.put(session, PACKETS, record.key, event_id, record.value, wall_now=wall, headers=headers)
-        quarantine.move(session, kept.id, QuarantineState.PUT_BACK, at=self._clock.field_now(), by=by)
+        quarantine.move(session, item.id, QuarantineState.PUT_BACK, at=self._clock.field_now(), by=by)
 
-    def dismiss(self, session: Session, kept: Any, *, by: str) -> None:
-        """Done with, by a person's word."""
-        quarantine.move(session, kept.id, QuarantineState.DISMISSED, at=self._clock.field_now(), by=by)
+    def dismiss(self, session: Session, item: QuarantineItem, *, by: str) -> None:
+        """Done with, by a person's decision."""
+        quarantine.move(session, item.id, QuarantineState.DISMISSED, at=self._clock.field_now(), by=by)
 
-    def _password_fits(self, kept: Any, point: Point) -> bool:
+    def _password_fits(self, item: QuarantineItem, point: Point) -> bool:
         if point.sealed_password is None:
             return True
-        if kept.sealed_password is None:
+        if item.sealed_password is None:
             return False
         try:
-            said = self._sealer.open(kept.sealed_password, KEPT_PASSWORD)
-            return said == self._sealer.open(point.sealed_password, PASSWORD)
+            sent = self._sealer.open(item.sealed_password, PASSWORD_OF_ITEM)
+            return sent == self._sealer.open(point.sealed_password, PASSWORD)
         except Invalid:
             return False
 
 
-def _record(kept: Any) -> NewRecord:
-    headers = {name: value.encode("latin-1") for name, value in (kept.headers or {}).items()}
-    if kept.form == "packet":
-        packet = read_packet(kept.raw)
+def _record(item: QuarantineItem) -> NewRecord:
+    headers = {name: value.encode("latin-1") for name, value in item.headers.items()}
+    if item.form == "packet":
+        packet = read_packet(item.raw)
         if not isinstance(packet, Packet):
             raise Conflict(f"it makes no packet: {packet.detail}", code="no-packet")
-        return NewRecord(packet.mn, kept.raw, headers)
-    return _from_frame(kept.raw, kept.received_at, headers)
+        return NewRecord(packet.mn, item.raw, headers)
+    return _from_frame(item.raw, item.received_at, headers)
 
 
 def _from_frame(raw: bytes, received_at: datetime, headers: dict[str, bytes]) -> NewRecord:
@@ -111,35 +111,30 @@ def _from_frame(raw: bytes, received_at: datetime, headers: dict[str, bytes]) ->
 
 
 class QuarantineHandler:
-    """Records of `quarantine` become rows."""
+    """Records of `quarantine` become items."""
 
     def __init__(self, *, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def take(self, session: Session, records: Sequence[Record]) -> None:
-        rows = [_row(record) for record in records if record.value is not None]
-        quarantine.keep(session, rows)
-        for row in rows:
-            self._metrics.quarantined.labels(row["reason"]).inc()
+        items = [_item(record) for record in records if record.value is not None]
+        quarantine.add(session, items)
+        for item in items:
+            self._metrics.quarantined.labels(item.reason.value).inc()
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _item(record: Record) -> NewItem:
     document = decode(record.value or b"{}")
-    received = data_time(document.get("received_at")) or record.appended_at
-    reasons = {reason.value for reason in QuarantineReason}
     reason = str(document.get("reason"))
-    return {
-        "origin": quarantine.origin(record),
-        "mn": document.get("mn"),
-        "reason": reason if reason in reasons else QuarantineReason.MALFORMED.value,
-        "detail": str(document.get("detail") or ""),
-        "state": QuarantineState.KEPT.value,
-        "form": "packet" if document.get("form") == "packet" else "frame",
-        "source": str(document.get("source") or "unknown"),
-        "address": document.get("address"),
-        "received_at": received,
-        "raw": b64decode(document.get("raw") or ""),
-        "headers": {},
-        "sealed_password": document.get("sealed_password"),
-        "comes_back_s": None,
-    }
+    return NewItem(
+        origin=quarantine.origin(record),
+        mn=document.get("mn"),
+        reason=QuarantineReason(reason) if reason in REASONS else QuarantineReason.MALFORMED,
+        detail=str(document.get("detail") or ""),
+        form="packet" if document.get("form") == "packet" else "frame",
+        source=str(document.get("source") or "unknown"),
+        received_at=data_time(document.get("received_at")) or record.appended_at,
+        raw=b64decode(document.get("raw") or ""),
+        address=document.get("address"),
+        sealed_password=document.get("sealed_password"),
+    )

@@ -99,8 +99,8 @@ class RegisterHandler:
         if any(old.get(name) != event.data["document"].get(name) for name in _MOVES):
             self._redo(session, [point.mn], day_start_s(seconds(now)), now)
         if point.active:
-            for kept in quarantine.waiting_for(session, point.mn, now):
-                self._put_back.if_it_fits(session, kept, point)
+            for item in quarantine.waiting_for(session, point.mn, now):
+                self._put_back.if_it_fits(session, item, point)
         return True
 
     def _redo(self, session: Session, mns: Sequence[str], since_s: int, now: datetime) -> None:
