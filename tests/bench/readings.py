@@ -15,7 +15,7 @@ from stdnum.cn import uscc
 
 from shared.ports import Record
 from tests.support.servers import find_postgres, postgres_server
-from tests.unit.monitoring.scene import NOX, O2, SO2, Scene, a_limit
+from tests.unit.monitoring.harness import NOX, O2, SO2, MonitoringHarness, a_limit
 
 FACTORS = (SO2, NOX, O2, "a34013", "a01011", "a01012", "a01013", "a01014")
 OVER_EVERY = 97  # one packet in so many exceeds a limit, about one in a hundred as in the field
@@ -26,43 +26,43 @@ def bench_readings(
 ) -> dict[str, float]:
     """Readings a second from record to committed rows: values, due marks, last-heard; of hours verdicts and risks too."""
     with TemporaryDirectory() as folder:
-        scene = Scene(Path(folder), "2026-11-20 12:00", url=url)
-        mns = [_an_outlet(scene, n) for n in range(points)]
-        records = _hours(scene, mns, packets) if command == "2061" else _seconds(scene, mns, packets)
+        harness = MonitoringHarness(Path(folder), "2026-11-20 12:00", url=url)
+        mns = [_an_outlet(harness, n) for n in range(points)]
+        records = _hours(harness, mns, packets) if command == "2061" else _seconds(harness, mns, packets)
         began = perf_counter()
-        scene.take(*records, batch=batch)
+        harness.take(*records, batch=batch)
         took = perf_counter() - began
-        scene.database.close()
+        harness.database.close()
     rate = {"packets_per_s": round(packets / took), "readings_per_s": round(packets * len(FACTORS) / took)}
     return {"packets": packets, "seconds": round(took, 3), **rate}
 
 
-def _an_outlet(scene: Scene, number: int) -> str:
+def _an_outlet(harness: MonitoringHarness, number: int) -> str:
     """An enterprise with one permit, one outlet and one point."""
     body, mn = f"91150102MA{number:07d}", f"A110000_{number:04d}"
     code = body + str(uscc.calc_check_digit(body))
-    scene.an_enterprise(code)
-    scene.a_point(mn, code=code)
-    scene.a_permit(a_limit(), a_limit(NOX, "100"), mns=[mn], code=code)
+    harness.an_enterprise(code)
+    harness.a_point(mn, code=code)
+    harness.a_permit(a_limit(), a_limit(NOX, "100"), mns=[mn], code=code)
     return mn
 
 
-def _seconds(scene: Scene, mns: list[str], packets: int) -> list[Record]:
+def _seconds(harness: MonitoringHarness, mns: list[str], packets: int) -> list[Record]:
     """One packet a minute and point, up to now."""
-    begin = scene.now - timedelta(minutes=packets // len(mns) + 1)
-    return [_packet(scene, begin + timedelta(minutes=n // len(mns)), mns, n, "2011") for n in range(packets)]
+    begin = harness.now - timedelta(minutes=packets // len(mns) + 1)
+    return [_packet(harness, begin + timedelta(minutes=n // len(mns)), mns, n, "2011") for n in range(packets)]
 
 
-def _hours(scene: Scene, mns: list[str], packets: int) -> list[Record]:
+def _hours(harness: MonitoringHarness, mns: list[str], packets: int) -> list[Record]:
     """All points' hour packets, hour by hour, up to now."""
-    begin = scene.now.replace(minute=0) - timedelta(hours=packets // len(mns) + 1)
-    return [_packet(scene, begin + timedelta(hours=n // len(mns)), mns, n, "2061") for n in range(packets)]
+    begin = harness.now.replace(minute=0) - timedelta(hours=packets // len(mns) + 1)
+    return [_packet(harness, begin + timedelta(hours=n // len(mns)), mns, n, "2061") for n in range(packets)]
 
 
-def _packet(scene: Scene, at: Any, mns: list[str], n: int, command: str) -> Record:
+def _packet(harness: MonitoringHarness, at: Any, mns: list[str], n: int, command: str) -> Record:
     name, value = ("Rtd" if command == "2011" else "Avg"), (50.0 if n % OVER_EVERY == 0 else 20.0 + n % 9)
     factors = {code: {name: 7.9 if code == O2 else value, "Flag": "N"} for code in FACTORS}
-    return scene.packet(at, factors, command=command, mn=mns[n % len(mns)])
+    return harness.packet(at, factors, command=command, mn=mns[n % len(mns)])
 
 
 def main() -> None:

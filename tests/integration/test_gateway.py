@@ -299,7 +299,7 @@ def test_the_gateway_says_that_it_lives_from_the_first_moment_it_can_take_packet
         assert room.alive[0] == room.time.now
 
 
-def test_a_taken_port_is_told_at_start(room: Room) -> None:
+def test_a_taken_port_is_reported_at_start(room: Room) -> None:
     taken = Settings(data_dir=room.context.settings.data_dir, gateway_port=room.worker.port)
     context = type(room.context)(taken, *(getattr(room.context, name) for name in FIELDS))
     with pytest.raises(Conflict, match=str(room.worker.port)):

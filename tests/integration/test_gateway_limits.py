@@ -12,7 +12,7 @@ from services.monitoring.gateway import Limits
 from tests.support.gateway import Room, a_frame, a_gateway, wait_until
 
 MN = "A110000_0001"
-SWIFT = Limits(settle_s=1.0, half_open_s=30.0, idle_s=600.0, strangers_an_hour=5, strangers_in_all=8, claimed_an_hour=6)
+SWIFT = Limits(settle_s=1.0, half_open_s=30.0, idle_s=600.0, unknown_an_hour=5, unknown_in_all=8, claimed_an_hour=6)
 
 
 @pytest.fixture

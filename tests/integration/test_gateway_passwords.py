@@ -158,7 +158,7 @@ def test_a_frame_without_a_password_is_no_guess(free: Room) -> None:
 
 
 def test_every_refusal_is_counted_by_its_reason_although_few_are_kept(tmp_path: Path) -> None:
-    with a_gateway(tmp_path, limits=Limits(claimed_an_hour=3, strangers_an_hour=2)) as room:
+    with a_gateway(tmp_path, limits=Limits(claimed_an_hour=3, unknown_an_hour=2)) as room:
         room.register(MN, "123456")
         logger = room.logger()
         logger.send(RIGHT + WRONG * 9 + a_frame("STRANGER") * 40 + RIGHT.replace(b"42.1", b"42.2") * 5 + RIGHT)

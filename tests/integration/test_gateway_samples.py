@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(not ROWS, reason="../shared/data/hj212/samples.j
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    generous = Limits(strangers_an_hour=1_000, notice_every_s=0)
+    generous = Limits(unknown_an_hour=1_000, notice_every_s=0)
     with a_gateway(tmp_path_factory.mktemp("samples"), limits=generous) as found:
         yield found
 

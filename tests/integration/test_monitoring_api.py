@@ -31,7 +31,7 @@ from shared.runtime.secrets import Sealer
 from shared.runtime.service import Context, Service
 from shared.runtime.settings import Settings
 from shared.runtime.web import install_problems
-from tests.unit.monitoring.scene import CREDIT_CODE, MN, NOX, O2, PERMIT_NUMBER, SO2, Scene, a_limit, at
+from tests.unit.monitoring.harness import CREDIT_CODE, MN, NOX, O2, PERMIT_NUMBER, SO2, MonitoringHarness, a_limit, at
 
 NOW = at("2026-11-20 09:00")
 API = "/monitoring/v1"
@@ -39,7 +39,7 @@ OTHER_CODE, OTHER_MN = "91110000MA00AAAA1X", "B110000_0001"
 
 
 @dataclass
-class Door:
+class ApiHarness:
     """The service behind a test client; `pump` handles what the log holds."""
 
     context: Context
@@ -78,7 +78,7 @@ class Door:
                 with self.service.database.transaction() as session:
                     handler(session, [_unheaded(record) for record in records])
 
-    def say(self, records: Sequence[Record]) -> None:
+    def publish(self, records: Sequence[Record]) -> None:
         """Put records of the register on the log and into the look-up."""
         self.context.log.append(REGISTRY, [NewRecord(r.key, r.value) for r in records]).result(5)
         for record in self.records(REGISTRY):
@@ -92,7 +92,7 @@ def _unheaded(record: Record) -> Record:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Door]:
+def opened(folder: Path) -> Iterator[ApiHarness]:
     clock = Clock(wall_now=lambda: NOW, field_now=lambda: NOW)
     log = EmbeddedLog(folder / "log.sqlite", wall_now=clock.wall_now)
     log.create({PACKETS: TopicShape(4), REGISTRY: TopicShape(1, compacted=True), QUARANTINE: TopicShape(1)})
@@ -102,33 +102,33 @@ def opened(folder: Path) -> Iterator[Door]:
     database = context.database("monitoring")
     migrate(database, "services.monitoring.migrations", "monitoring")
     database.close()
-    door = Door(context, build(context), signing_key(folder / "signing.key"))
-    door.app.include_router(door.service.router)
-    door.app.state.verifier = Verifier(door, clock.wall_now)
-    install_problems(door.app)
-    door.app.add_middleware(BodyLimits, metrics=context.metrics)
+    harness = ApiHarness(context, build(context), signing_key(folder / "signing.key"))
+    harness.app.include_router(harness.service.router)
+    harness.app.state.verifier = Verifier(harness, clock.wall_now)
+    install_problems(harness.app)
+    harness.app.add_middleware(BodyLimits, metrics=context.metrics)
     try:
-        yield door
+        yield harness
     finally:
-        door.service.database.close()
+        harness.service.database.close()
         log.close()
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
+def harness(tmp_path: Path) -> Iterator[ApiHarness]:
     """Two enterprises with a point each; SO2 35 at 6 % oxygen, NOx 100."""
     with opened(tmp_path) as found:
-        scene = Scene(tmp_path / "scene")  # only to word the register's records
-        said: list[Record] = []
-        scene.take_registry = lambda *records: said.extend(records)  # type: ignore[method-assign]
-        scene.an_enterprise()
-        scene.a_point()
-        scene.a_permit(a_limit(), a_limit(NOX, "100", o2=None))
-        scene.an_enterprise(OTHER_CODE, region="110105")
-        scene.a_point(OTHER_MN, code=OTHER_CODE)
-        scene.a_permit(a_limit(), mns=[OTHER_MN], code=OTHER_CODE)
-        scene.database.close()
-        found.say(said)
+        register = MonitoringHarness(tmp_path / "register")  # only to make the register's records
+        registered: list[Record] = []
+        register.take_registry = lambda *records: registered.extend(records)  # type: ignore[method-assign]
+        register.an_enterprise()
+        register.a_point()
+        register.a_permit(a_limit(), a_limit(NOX, "100", o2=None))
+        register.an_enterprise(OTHER_CODE, region="110105")
+        register.a_point(OTHER_MN, code=OTHER_CODE)
+        register.a_permit(a_limit(), mns=[OTHER_MN], code=OTHER_CODE)
+        register.database.close()
+        found.publish(registered)
         yield found
 
 
@@ -143,12 +143,12 @@ def post(client: TestClient, items: Any) -> Any:
     return answer.json()
 
 
-def test_a_packet_over_http_becomes_an_exceedance(door: Door) -> None:
-    assert post(door.device(), [packet()]) == {"accepted": 1, "rejected": []}
-    (record,) = door.records(PACKETS)
+def test_a_packet_over_http_becomes_an_exceedance(harness: ApiHarness) -> None:
+    assert post(harness.device(), [packet()]) == {"accepted": 1, "rejected": []}
+    (record,) = harness.records(PACKETS)
     assert (record.key, record.headers["registry"]) == (MN, b"6")
-    door.pump()
-    officer = door.client(Role.OFFICER, region="15")
+    harness.pump()
+    officer = harness.client(Role.OFFICER, region="15")
     (window,) = officer.get(f"{API}/exceedances").json()["items"]
     assert (window["decided"], window["limit"], window["multiple"], window["outlet"]) == (
         "48.21",
@@ -161,7 +161,7 @@ def test_a_packet_over_http_becomes_an_exceedance(door: Door) -> None:
     assert (episode["condition"], episode["permit"], episode["state"]) == ("first", PERMIT_NUMBER, "open")
 
 
-def test_each_item_has_its_own_outcome(door: Door) -> None:
+def test_each_item_has_its_own_outcome(harness: ApiHarness) -> None:
     far = packet((NOW + timedelta(hours=9)).strftime("%Y-%m-%d %H:%M"))
     items = [
         packet(),
@@ -174,7 +174,7 @@ def test_each_item_has_its_own_outcome(door: Door) -> None:
         17,
         packet(factors={"a b": {"Avg": 1}}),
     ]
-    answer = post(door.client(Role.OPS), items)
+    answer = post(harness.client(Role.OPS), items)
     assert answer["accepted"] == 1
     assert [(found["index"], found["code"]) for found in answer["rejected"]] == [
         (1, "unknown-point"),
@@ -188,16 +188,18 @@ def test_each_item_has_its_own_outcome(door: Door) -> None:
     ]
 
 
-def test_a_device_speaks_for_its_own_points_only(door: Door) -> None:
-    answer = post(door.device(), [packet(mn=OTHER_MN), packet()])
+def test_a_device_speaks_for_its_own_points_only(harness: ApiHarness) -> None:
+    answer = post(harness.device(), [packet(mn=OTHER_MN), packet()])
     assert (answer["accepted"], answer["rejected"][0]["code"]) == (1, "not-yours")
-    assert door.client(Role.ENTERPRISE, credit_codes=(CREDIT_CODE,)).post(f"{API}/packets", json=[]).status_code == 403
-    assert TestClient(door.app).post(f"{API}/packets", json=[]).status_code == 401
+    assert (
+        harness.client(Role.ENTERPRISE, credit_codes=(CREDIT_CODE,)).post(f"{API}/packets", json=[]).status_code == 403
+    )
+    assert TestClient(harness.app).post(f"{API}/packets", json=[]).status_code == 401
 
 
-def test_lines_are_taken_and_a_bad_line_is_refused_alone(door: Door) -> None:
+def test_lines_are_taken_and_a_bad_line_is_refused_alone(harness: ApiHarness) -> None:
     lines = "\n".join([json.dumps(packet()), "{oops", "", json.dumps(packet("2026-11-20 07:00"))])
-    answer = door.device().post(f"{API}/packets", content=lines, headers={"content-type": "application/x-ndjson"})
+    answer = harness.device().post(f"{API}/packets", content=lines, headers={"content-type": "application/x-ndjson"})
     assert answer.status_code == 202 and answer.json()["accepted"] == 2
     assert [(found["index"], found["code"]) for found in answer.json()["rejected"]] == [(1, "bad-json")]
 
@@ -207,12 +209,12 @@ def test_lines_are_taken_and_a_bad_line_is_refused_alone(door: Door) -> None:
     [(b"{", 422), (b'{"mn": 1}', 422), (b"[" + b" " * (5 * 1024 * 1024) + b"]", 413)],
     ids=["no JSON", "no array", "too large"],
 )
-def test_a_body_that_makes_no_batch_is_a_problem(door: Door, content: bytes, status: int) -> None:
-    answer = door.device().post(f"{API}/packets", content=content)
+def test_a_body_that_makes_no_batch_is_a_problem(harness: ApiHarness, content: bytes, status: int) -> None:
+    answer = harness.device().post(f"{API}/packets", content=content)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 
-def test_while_the_log_is_away_nothing_is_acknowledged(tmp_path: Path, door: Door) -> None:
+def test_while_the_log_is_away_nothing_is_acknowledged(tmp_path: Path, harness: ApiHarness) -> None:
     class AwayLog:
         def append(self, _topic: str, _records: Sequence[NewRecord]) -> Future[list[tuple[int, int]]]:
             refused: Future[list[tuple[int, int]]] = Future()
@@ -220,31 +222,31 @@ def test_while_the_log_is_away_nothing_is_acknowledged(tmp_path: Path, door: Doo
             return refused
 
     away = Context(
-        door.context.settings, door.context.clock, AwayLog(), door.context.sealer, door.context.directory, Metrics()  # type: ignore[arg-type]
+        harness.context.settings, harness.context.clock, AwayLog(), harness.context.sealer, harness.context.directory, Metrics()  # type: ignore[arg-type]
     )  # fmt: skip
     service = build(away)
     app = FastAPI()
     app.include_router(service.router)
-    app.state.verifier = door.app.state.verifier
+    app.state.verifier = harness.app.state.verifier
     install_problems(app)
     app.add_middleware(BodyLimits, metrics=away.metrics)
-    door.app = app
-    answer = door.device().post(f"{API}/packets", json=[packet()])
+    harness.app = app
+    answer = harness.device().post(f"{API}/packets", json=[packet()])
     service.database.close()
     assert (answer.status_code, answer.headers["retry-after"], answer.json()["code"]) == (503, "5", "log-away")
 
 
-def test_codes_of_2005_are_read_as_those_of_2017(door: Door) -> None:
-    post(door.device(), [packet(factors={"02": {"Avg": 42.1}, "S01": {"Avg": 7.9}})])
-    door.pump()
-    items = door.device().get(f"{API}/points/{MN}/latest").json()["items"]
+def test_codes_of_2005_are_read_as_those_of_2017(harness: ApiHarness) -> None:
+    post(harness.device(), [packet(factors={"02": {"Avg": 42.1}, "S01": {"Avg": 7.9}})])
+    harness.pump()
+    items = harness.device().get(f"{API}/points/{MN}/latest").json()["items"]
     assert {item["factor"]: item["value"] for item in items} == {SO2: "42.1", O2: "7.9"}
 
 
-def test_a_series_is_paged_and_tells_the_verdicts(door: Door) -> None:
-    post(door.device(), [packet(f"2026-11-20 0{hour}:00") for hour in range(5)])
-    door.pump()
-    client = door.client(Role.ENTERPRISE, credit_codes=(CREDIT_CODE,))
+def test_a_series_is_paged_and_tells_the_verdicts(harness: ApiHarness) -> None:
+    post(harness.device(), [packet(f"2026-11-20 0{hour}:00") for hour in range(5)])
+    harness.pump()
+    client = harness.client(Role.ENTERPRISE, credit_codes=(CREDIT_CODE,))
     asked = {"factor": SO2, "from": "2026-11-20T01:00:00+08:00", "to": "2026-11-20T04:00:00+08:00", "limit": 2}
     page = client.get(f"{API}/points/{MN}/series", params=asked).json()
     rest = client.get(f"{API}/points/{MN}/series", params={**asked, "cursor": page["next"]}).json()
@@ -253,30 +255,31 @@ def test_a_series_is_paged_and_tells_the_verdicts(door: Door) -> None:
     assert page["items"][0]["verdict"]["decided"] == "48.21" and page["items"][0]["unit"] == "mg/m3"
 
 
-def test_what_is_outside_the_scope_is_not_there(door: Door) -> None:
-    post(door.client(Role.OPS), [packet(), packet(mn=OTHER_MN)])
-    door.pump()
-    stranger = door.client(Role.ENTERPRISE, credit_codes=(OTHER_CODE,))
-    assert stranger.get(f"{API}/points/{MN}/series", params={"factor": SO2}).status_code == 404
-    assert door.client(Role.DEVICE, mns=(OTHER_MN,)).get(f"{API}/points/{MN}/latest").status_code == 404
-    officer = door.client(Role.OFFICER, region="1101")
-    for client, seen in ((stranger, OTHER_CODE), (officer, OTHER_CODE)):
+def test_what_is_outside_the_scope_is_not_there(harness: ApiHarness) -> None:
+    post(harness.client(Role.OPS), [packet(), packet(mn=OTHER_MN)])
+    harness.pump()
+    other = harness.client(Role.ENTERPRISE, credit_codes=(OTHER_CODE,))
+    assert other.get(f"{API}/points/{MN}/series", params={"factor": SO2}).status_code == 404
+    assert harness.client(Role.DEVICE, mns=(OTHER_MN,)).get(f"{API}/points/{MN}/latest").status_code == 404
+    officer = harness.client(Role.OFFICER, region="1101")
+    for client, seen in ((other, OTHER_CODE), (officer, OTHER_CODE)):
         for of in ("windows", "episodes"):
             items = client.get(f"{API}/exceedances", params={"of": of}).json()["items"]
             assert [item["credit_code"] for item in items] == [seen]
-    admin = door.client()
+    admin = harness.client()
     page = admin.get(f"{API}/exceedances", params={"limit": 1}).json()
     rest = admin.get(f"{API}/exceedances", params={"limit": 1, "cursor": page["next"]}).json()
     assert {page["items"][0]["point"], rest["items"][0]["point"]} == {MN, OTHER_MN} and rest["next"] is None
 
 
-def test_exceedances_come_newest_first_unless_asked_otherwise(door: Door) -> None:
+def test_exceedances_come_newest_first_unless_asked_otherwise(harness: ApiHarness) -> None:
     post(
-        door.client(Role.OPS), [packet(f"2026-11-20 0{hour}:00", mn=mn) for hour in (0, 2, 4) for mn in (MN, OTHER_MN)]
+        harness.client(Role.OPS),
+        [packet(f"2026-11-20 0{hour}:00", mn=mn) for hour in (0, 2, 4) for mn in (MN, OTHER_MN)],
     )
-    post(door.client(Role.OPS), [{**packet("2026-11-20 01:00"), "factors": {SO2: {"ZsAvg": 10, "Flag": "N"}}}])
-    door.pump()
-    admin = door.client()
+    post(harness.client(Role.OPS), [{**packet("2026-11-20 01:00"), "factors": {SO2: {"ZsAvg": 10, "Flag": "N"}}}])
+    harness.pump()
+    admin = harness.client()
 
     def walked(**asked: str | int) -> list[tuple[str, str]]:
         found: list[dict[str, Any]] = []
@@ -297,24 +300,24 @@ def test_exceedances_come_newest_first_unless_asked_otherwise(door: Door) -> Non
     assert admin.get(f"{API}/exceedances", params={"order": "sideways"}).status_code == 422
 
 
-def test_quarantine_is_read_put_back_and_dismissed_once(door: Door) -> None:
+def test_quarantine_is_read_put_back_and_dismissed_once(harness: ApiHarness) -> None:
     def kept(mn: str) -> NewRecord:
         document = {"reason": "unknown-point", "mn": mn, "received_at": rfc3339(NOW), "source": "gateway",
                     "address": "10.0.0.9", "raw": "IyM=", "sealed_password": None, "detail": "no active point"}  # fmt: skip
         return NewRecord(mn, json.dumps(document).encode())
 
-    door.context.log.append(QUARANTINE, [kept(MN), kept("STRANGER")]).result(5)
-    foreign = {**packet(mn="STRANGER"), "received_at": rfc3339(NOW), "source": "bridge"}
-    door.context.log.append(PACKETS, [NewRecord("STRANGER", json.dumps(foreign).encode())]).result(5)
-    door.pump()
-    ops = door.client(Role.OPS)
+    harness.context.log.append(QUARANTINE, [kept(MN), kept("UNKNOWN")]).result(5)
+    foreign = {**packet(mn="UNKNOWN"), "received_at": rfc3339(NOW), "source": "bridge"}
+    harness.context.log.append(PACKETS, [NewRecord("UNKNOWN", json.dumps(foreign).encode())]).result(5)
+    harness.pump()
+    ops = harness.client(Role.OPS)
     items = ops.get(f"{API}/quarantine").json()["items"]
     assert [(item["mn"], item["form"], item["state"]) for item in items][::-1] == [
-        ("STRANGER", "packet", "kept"),
+        ("UNKNOWN", "packet", "kept"),
         (MN, "frame", "kept"),
-        ("STRANGER", "frame", "kept"),
+        ("UNKNOWN", "frame", "kept"),
     ]
-    officer = door.client(Role.OFFICER, region="15")
+    officer = harness.client(Role.OFFICER, region="15")
     (own,) = officer.get(f"{API}/quarantine").json()["items"]
     assert own["mn"] == MN
     whole = next(item["id"] for item in items if item["form"] == "packet")

@@ -31,7 +31,7 @@ from shared.runtime.service import Context, Service
 from shared.runtime.settings import Settings
 from tests.support.lab import running
 from tests.support.product import eventually
-from tests.unit.monitoring.scene import Scene, at
+from tests.unit.monitoring.harness import MonitoringHarness, at
 
 MNS = [f"A150102_{n:04d}" for n in range(1, 7)]
 MINUTE = timedelta(minutes=1)
@@ -63,11 +63,11 @@ class Station:
 
     def speak(self, *mns: str) -> None:
         """A sign of life of each."""
-        said = {"command": "9015", "factors": {}, "received_at": rfc3339(self.now), "source": "gateway"}
-        self.append(PACKETS, [NewRecord(mn, encode({"mn": mn, **said})) for mn in mns])
+        heartbeat = {"command": "9015", "factors": {}, "received_at": rfc3339(self.now), "source": "gateway"}
+        self.append(PACKETS, [NewRecord(mn, encode({"mn": mn, **heartbeat})) for mn in mns])
 
     def wait(self, minutes: int, *, hearing: bool = True) -> None:
-        """Time passes; the gateway notes that it hears, every two minutes, unless it is down in between."""
+        """Time passes; the gateway notes that it receives, every two minutes, unless it is down in between."""
         notes = AliveNotes(self.context.clock, self.service.database)
         end = self.now + minutes * MINUTE
         while self.now < end:
@@ -120,16 +120,16 @@ def _refuse(_session: Any, record: Record, wrong: Exception) -> None:
 
 @pytest.fixture
 def station(tmp_path: Path) -> Iterator[Station]:
-    """Six points of one county, all heard at nine."""
+    """Six points of one county, all seen at nine."""
     with opened(tmp_path) as found:
-        scene = Scene(tmp_path / "scene")  # only to word the register's records
-        said: list[Record] = []
-        scene.take_registry = lambda *records: said.extend(records)  # type: ignore[method-assign]
-        scene.an_enterprise()
+        harness = MonitoringHarness(tmp_path / "harness")  # only to word the register's records
+        registered: list[Record] = []
+        harness.take_registry = lambda *records: registered.extend(records)  # type: ignore[method-assign]
+        harness.an_enterprise()
         for mn in MNS:
-            scene.a_point(mn)
-        scene.database.close()
-        found.append(REGISTRY, [NewRecord(record.key, record.value) for record in said])
+            harness.a_point(mn)
+        harness.database.close()
+        found.append(REGISTRY, [NewRecord(record.key, record.value) for record in registered])
         found.speak(*MNS)
         yield found
 
@@ -138,7 +138,7 @@ def conditions(station: Station) -> list[tuple[str | None, str]]:
     return [(risk.mn, risk.condition) for risk in station.risks()]
 
 
-def test_one_silent_point_is_told_after_half_an_hour_two_hours_and_a_day(station: Station) -> None:
+def test_one_silent_point_is_reported_after_half_an_hour_two_hours_and_a_day(station: Station) -> None:
     silent, others = MNS[0], MNS[1:]
     steps = []
     for minutes in (29, 1, 89, 1, 60, 21 * 60 - 1, 1):

@@ -1,4 +1,4 @@
-"""The HTTP door of packets: a JSON array or NDJSON, an outcome for each item, 202 only when the log has the accepted ones."""
+"""Packets over HTTP: a JSON array or NDJSON, an outcome for each item, 202 only when the log has the accepted ones."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Taken(BaseModel):
 
 def add_packets(router: APIRouter, context: Context) -> None:
     """POST /packets."""
-    door = _Door(context)
+    ingress = _Ingress(context)
 
     @router.post(
         "/packets",
@@ -93,7 +93,7 @@ def add_packets(router: APIRouter, context: Context) -> None:
     ) -> Taken:
         """JSON array or NDJSON (`application/x-ndjson`), up to 5 MB. Codes of HJ/T 212-2005 are read as those of 2017."""
         ndjson = request.headers.get("content-type", "").partition(";")[0].strip() == NDJSON
-        return door.take(caller, _lines(body) if ndjson else _items(body))
+        return ingress.take(caller, _lines(body) if ndjson else _items(body))
 
 
 def _items(body: bytes) -> Iterable[Any]:
@@ -114,7 +114,7 @@ def _lines(body: bytes) -> Iterable[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Door:
+class _Ingress:
     context: Context
 
     def take(self, caller: Caller, items: Iterable[Any]) -> Taken:

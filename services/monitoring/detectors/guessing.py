@@ -112,13 +112,13 @@ def read_report(record: Record) -> Report | None:
     if record.value is None or b'"guessing"' not in record.value:
         return None
     document = decode(record.value)
-    said = document.get("guessing") if isinstance(document, dict) else None
-    if not isinstance(said, dict) or said.get("scope") not in CONDITIONS:
+    report = document.get("guessing") if isinstance(document, dict) else None
+    if not isinstance(report, dict) or report.get("scope") not in CONDITIONS:
         return None
-    of, mn, address = (_name(value) for value in (said.get("subject"), document.get("mn"), document.get("address")))
+    of, mn, address = (_name(value) for value in (report.get("subject"), document.get("mn"), document.get("address")))
     if of is None or mn is None or address is None:
         return None
-    return Report(said["scope"], of, mn, address, seconds(record.appended_at))
+    return Report(report["scope"], of, mn, address, seconds(record.appended_at))
 
 
 def _name(value: object) -> str | None:

@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._junk = 0
         self._begun_at: float | None = None  # when the unfinished frame began
         self._settled = True
-        self.heard_at = owner.now()
+        self.received_at = owner.now()
         self.address = self.network = ""
         self.proven: dict[str, str] = {}  # point → seal of the password that was right here
         self.guessing = False
@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
-        self.heard_at = self._owner.now()
+        self.received_at = self._owner.now()
         self._settled = False
         cuts = self._framer.feed(data)
         self._note_progress(cuts)
@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
         if full:
             self._transport.pause_reading()
         else:
-            self.heard_at = self._owner.now()
+            self.received_at = self._owner.now()
             self._transport.resume_reading()
 
     def look(self, now: float) -> bool:
@@ -158,7 +158,7 @@ class Connection(asyncio.Protocol):
         limits = self._owner.limits
         if self._ended:
             return False
-        if not self._settled and now - self.heard_at >= limits.settle_s:
+        if not self._settled and now - self.received_at >= limits.settle_s:
             self._settled = True
             cuts = self._framer.settle()
             self._note_progress(cuts)
@@ -206,7 +206,7 @@ class Connection(asyncio.Protocol):
         if not self._framer.pending:
             self._begun_at = None
         elif cuts or self._begun_at is None:
-            self._begun_at = self.heard_at
+            self._begun_at = self.received_at
         self._framed = self._framed or any(cut.declared is not None for cut in cuts)
 
     def _is_junk(self, data: bytes, cuts: Sequence[Cut]) -> bool:

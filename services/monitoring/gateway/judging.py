@@ -147,12 +147,12 @@ def _damaged(cut: Cut, fault: Fault, directory: Directory) -> Refused:
 
 
 def _refused(cut: Cut, reason: QuarantineReason, detail: str, directory: Directory) -> Refused:
-    mn, password = _said(_MN, cut.raw), _said(_PW, cut.raw)
+    mn, password = _header_field(_MN, cut.raw), _header_field(_PW, cut.raw)
     registered = mn is not None and directory.point(mn) is not None
     return Refused(reason, detail, mn, password, registered)
 
 
-def _said(pattern: re.Pattern[bytes], raw: bytes) -> str | None:
+def _header_field(pattern: re.Pattern[bytes], raw: bytes) -> str | None:
     """A header field of a frame that may not be parsed; None when it is not plain text."""
     found = pattern.search(raw[:512])
     text = found[1].decode("ascii", "replace").strip() if found else ""

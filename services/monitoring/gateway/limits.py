@@ -25,8 +25,8 @@ class Limits:
     junk_bytes: int = 4096  # without one frame among them
     unanswered: int = 1_000  # a connection; beyond it is not read
     waiting: int = 50_000  # records handed to the log by all connections; beyond none is read
-    strangers_an_hour: int = 50  # quarantine records an address, for MNs nobody registered and for noise
-    strangers_in_all: int = 2_000
+    unknown_an_hour: int = 50  # quarantine records an address, for MNs nobody registered and for noise
+    unknown_in_all: int = 2_000
     claimed_an_hour: int = 1_000  # the same for frames that name a registered MN but do not prove it
     claimed_in_all: int = 20_000
     passwords: Budget = field(default_factory=Budget)

@@ -51,7 +51,7 @@ class Gateway:
         self._waiting: set[Connection] = set()  # not read, because of what is outside them
         self._noticed: dict[str, datetime] = {}  # the last notice of a point that is durable
         self._touched: dict[Connection, None] = {}
-        self._strangers = Cap(self.limits.strangers_an_hour, self.limits.strangers_in_all, monotonic)
+        self._unknown = Cap(self.limits.unknown_an_hour, self.limits.unknown_in_all, monotonic)
         self._claimed = Cap(self.limits.claimed_an_hour, self.limits.claimed_in_all, monotonic)
         metrics = context.metrics
         self._guard = Guard(metrics, self.limits, monotonic)
@@ -65,7 +65,7 @@ class Gateway:
             name: metrics.ingest_packets.labels("gateway", name)
             for name in ("accepted", "repeated", "noticed", "quarantined", "capped", "log-away", "sealed")
         }
-        self._sealed_told = False
+        self._sealed_logged = False
 
     # what connections ask
     def now(self) -> float:
@@ -153,7 +153,7 @@ class Gateway:
     def _refuse(self, connection: Connection, verdict: Refused, cut: Cut, now: datetime) -> None:
         self._count(verdict)
         proven = verdict.packet is not None
-        cap = self._claimed if verdict.registered else self._strangers
+        cap = self._claimed if verdict.registered else self._unknown
         if not proven and not cap.admits(connection.address):
             self._outcome["capped"].inc()
             return
@@ -186,8 +186,8 @@ class Gateway:
     def _unopened(self, wrong: Invalid) -> None:
         """The secret key here is not the one that sealed the register: no packet can be checked, none is answered."""
         self._outcome["sealed"].inc()
-        if not self._sealed_told:
-            self._sealed_told = True
+        if not self._sealed_logged:
+            self._sealed_logged = True
             log.error("a logger's password does not open: packets stay unanswered", why=wrong.detail)
 
     # what comes back from the log
@@ -225,7 +225,7 @@ class Gateway:
 
     # the life of the server
     async def serve(self, stop: asyncio.Event, on_bound: Callable[[int], None]) -> None:
-        """Listen until told to stop, then close within `limits.stop_s`; raises OSError when the port is taken."""
+        """Listen until asked to stop, then close within `limits.stop_s`; raises OSError when the port is taken."""
         loop = asyncio.get_running_loop()
         self._appender = Appender(self._context.log, loop, self._after_append)
         settings = self._context.settings
@@ -254,7 +254,7 @@ class Gateway:
 
     def _drop_idle(self, now: float) -> None:
         for connection in list(self._connections):
-            if now - connection.heard_at >= self.limits.idle_s and not connection.unanswered:
+            if now - connection.received_at >= self.limits.idle_s and not connection.unanswered:
                 connection.drop("idle")
 
     async def _close(self) -> None:

@@ -1,4 +1,4 @@
-"""The gateway as a worker of the host: its own thread and loop; says each quarter of a minute that it can take packets."""
+"""The gateway as a worker of the host: its own thread and loop; notes each quarter of a minute that it can take packets."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class GatewayWorker:
         self._loop.stop()
 
     async def _main(self, stop: asyncio.Event) -> None:
-        alive = asyncio.create_task(self._say_alive(stop)) if self._note_alive else None
+        alive = asyncio.create_task(self._note_alive_always(stop)) if self._note_alive else None
         try:
             await self.gateway.serve(stop, self._on_bound)
         except OSError as wrong:
@@ -80,18 +80,18 @@ class GatewayWorker:
         log.info("the gateway listens", host=self._context.settings.gateway_host, port=port)
         self._bound.set()
 
-    async def _say_alive(self, stop: asyncio.Event) -> None:
+    async def _note_alive_always(self, stop: asyncio.Event) -> None:
         pause = 0.2
         while not stop.is_set():
-            if await asyncio.to_thread(self._say):
+            if await asyncio.to_thread(self._note):
                 pause = self._limits.alive_every_s
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause)
         if self.port:
-            await asyncio.to_thread(self._say)
+            await asyncio.to_thread(self._note)
 
-    def _say(self) -> bool:
-        """Whether packets can be taken, and saying so."""
+    def _note(self) -> bool:
+        """Whether packets can be taken; notes it if so."""
         able = bool(self.port) and self._context.directory.caught_up() and self._context.log.healthy() is None
         if able and self._note_alive is not None:
             self._note_alive(self._context.clock.field_now())

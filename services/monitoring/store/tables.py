@@ -67,7 +67,7 @@ class DecisionRow(MonitoringTable, table=True):
 
 
 class RiskRow(MonitoringTable, table=True):
-    """A risk with its revision; `document` is what was said last. `subject` finds it: outlet key, MN or county."""
+    """A risk with its revision; `document` is what was published last. `subject` finds it: outlet key, MN or county."""
 
     __tablename__ = "risk"
     __table_args__ = (
@@ -95,7 +95,7 @@ class RiskRow(MonitoringTable, table=True):
 
 
 class DueRow(MonitoringTable, table=True):
-    """Work list: what of a point is to be looked at when. `kind`: hour, day, running, running-day, redo, unknown-…."""
+    """Work list: what of a point is due when. `kind`: hour, day, running, running-day, redo, unknown-…."""
 
     __tablename__ = "due_window"
     __table_args__ = (Index("due_window_at", "due_at_s"), NO_ROWID)
@@ -105,8 +105,8 @@ class DueRow(MonitoringTable, table=True):
     due_at_s: int = Field(sa_type=BigInteger)
 
 
-class HeardRow(MonitoringTable, table=True):
-    """When a point was last heard, by the field clock of the door."""
+class LastSeenRow(MonitoringTable, table=True):
+    """When a point was last seen, by the field clock of whoever received it."""
 
     __tablename__ = "last_heard"
     __table_args__ = (Index("last_heard_at", "at_s"), NO_ROWID)
@@ -115,7 +115,7 @@ class HeardRow(MonitoringTable, table=True):
 
 
 class DowntimeRow(MonitoringTable, table=True):
-    """Spans in which our own door was closed: silence does not count there. `alive` is the open row of now."""
+    """Spans in which the service could receive nothing: silence does not count there. `alive` is the open row of now."""
 
     __tablename__ = "downtime"
     id: int | None = Field(default=None, primary_key=True, sa_type=WideInteger)
@@ -132,7 +132,7 @@ class AliveRow(MonitoringTable, table=True):
 
 
 class DischargeRow(MonitoringTable, table=True):
-    """Said once a permit and day: it discharges."""
+    """Published once a permit and day: it discharges."""
 
     __tablename__ = "discharge"
     __table_args__ = (NO_ROWID,)
@@ -221,7 +221,7 @@ def table(model: type[SQLModel]) -> Table:
 
 
 VALUE, DECISION, RISK, DUE = table(ValueRow), table(DecisionRow), table(RiskRow), table(DueRow)
-HEARD, DOWNTIME, ALIVE, DISCHARGE = table(HeardRow), table(DowntimeRow), table(AliveRow), table(DischargeRow)
+LAST_SEEN, DOWNTIME, ALIVE, DISCHARGE = table(LastSeenRow), table(DowntimeRow), table(AliveRow), table(DischargeRow)
 KEPT, ENTERPRISE, PERMIT, POINT = table(QuarantineRow), table(EnterpriseRow), table(PermitRow), table(PointRow)
 STATE, OUTBOX, PROGRESS, LEASE = (
     table(RegisterState),

@@ -13,7 +13,7 @@ from services.monitoring.domain.reading import NORMAL, PeriodValue
 from services.monitoring.domain.validity import Sample
 from services.monitoring.domain.verdict import Value
 from services.monitoring.domain.windows import HOUR_S, WindowKey
-from services.monitoring.store.tables import HEARD, VALUE
+from services.monitoring.store.tables import LAST_SEEN, VALUE
 from shared.sql import chunks, write_many
 
 _COLUMNS = "mn, period, start_s, factor, micro, zs_micro, mark, source, rank, received_at_s, extras"
@@ -143,7 +143,7 @@ def _read(row: Row[Any]) -> PeriodValue:
 
 def last_seen(session: Session, mns: Iterable[str] | None = None) -> dict[str, int]:
     """MN → when it was last seen, of all points or of these."""
-    wanted = select(HEARD.c.mn, HEARD.c.at_s)
+    wanted = select(LAST_SEEN.c.mn, LAST_SEEN.c.at_s)
     if mns is not None:
-        wanted = wanted.where(HEARD.c.mn.in_(list(mns)))
+        wanted = wanted.where(LAST_SEEN.c.mn.in_(list(mns)))
     return {row.mn: row.at_s for row in session.connection().execute(wanted)}

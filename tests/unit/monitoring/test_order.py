@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.monitoring.domain.windows import seconds
 from shared.domain.risk import RiskState
-from tests.unit.monitoring.scene import NOX, Scene, a_limit, at
+from tests.unit.monitoring.harness import NOX, MonitoringHarness, a_limit, at
 
 BEGIN = at("2026-11-18 00:00")
 HOURS = 60
@@ -34,10 +34,10 @@ reports = st.lists(
 )
 
 
-def oracle(said: list[Report]) -> tuple[dict[int, str], list[Span]]:
+def oracle(sent: list[Report]) -> tuple[dict[int, str], list[Span]]:
     """Straight from the rules, with lists of hours and nothing else."""
     truth: dict[int, Report] = {}
-    for report in said:
+    for report in sent:
         if report[0] not in truth or (report[4], report[3]) > (truth[report[0]][4], truth[report[0]][3]):
             truth[report[0]] = report
     verdicts = {h: ("none" if r[2] != "N" else "over" if r[1] > 100 else "compliant") for h, r in truth.items()}
@@ -74,11 +74,11 @@ def _span(hours: list[int], ended: bool, episodes: list[list[int]], truth: dict[
     return hours[0], hours[-1], len(hours), condition, "cleared" if ended else "open"
 
 
-def found(scene: Scene) -> tuple[dict[int, str], list[Span]]:
+def found(harness: MonitoringHarness) -> tuple[dict[int, str], list[Span]]:
     begin = seconds(BEGIN)
-    verdicts = {(row.start_s - begin) // 3600: row.status for row in scene.decisions()}
+    verdicts = {(row.start_s - begin) // 3600: row.status for row in harness.decisions()}
     spans = []
-    for risk in scene.risks():
+    for risk in harness.risks():
         if risk.state in (RiskState.OPEN, RiskState.CLEARED):
             assert risk.window is not None
             first, end = (seconds(risk.window.start) - begin) // 3600, (seconds(risk.window.end) - begin) // 3600
@@ -86,38 +86,38 @@ def found(scene: Scene) -> tuple[dict[int, str], list[Span]]:
     return verdicts, sorted(spans)
 
 
-def run(said: list[Report], batch: int) -> tuple[dict[int, str], list[Span]]:
+def run(sent: list[Report], batch: int) -> tuple[dict[int, str], list[Span]]:
     with TemporaryDirectory() as folder:
-        scene = Scene(Path(folder), NOW).a_site(a_limit(NOX, "100", o2=None))
+        harness = MonitoringHarness(Path(folder), NOW).a_site(a_limit(NOX, "100", o2=None))
         packets = [
-            scene.packet(
+            harness.packet(
                 BEGIN + timedelta(hours=hour),
                 {NOX: {"Avg": value, "Flag": mark}},
                 qn=f"2026112009000{qn:04d}",
                 rf=resent,
             )
-            for hour, value, mark, qn, resent in said
+            for hour, value, mark, qn, resent in sent
         ]
-        scene.take(*packets, batch=batch)
-        scene.tick("2026-11-20 12:32")
-        result = found(scene)
-        assert ids_are_told_in_order(scene)
-        scene.database.close()
+        harness.take(*packets, batch=batch)
+        harness.tick("2026-11-20 12:32")
+        result = found(harness)
+        assert revisions_are_published_in_order(harness)
+        harness.database.close()
     return result
 
 
-def ids_are_told_in_order(scene: Scene) -> bool:
+def revisions_are_published_in_order(harness: MonitoringHarness) -> bool:
     """Each risk's revisions count 1, 2, 3 … without a gap."""
-    told: dict[str, list[int]] = {}
-    for event in scene.said():
-        told.setdefault(event.subject, []).append(event.revision)
-    return all(revisions == list(range(1, len(revisions) + 1)) for revisions in told.values())
+    by_risk: dict[str, list[int]] = {}
+    for event in harness.published():
+        by_risk.setdefault(event.subject, []).append(event.revision)
+    return all(revisions == list(range(1, len(revisions) + 1)) for revisions in by_risk.values())
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(said=reports, data=st.data())
-def test_any_order_gives_what_the_rules_say(said: list[Report], data: st.DataObject) -> None:
-    wanted = oracle(said)
-    shuffled = data.draw(st.permutations(said))
-    again = [*shuffled, *data.draw(st.lists(st.sampled_from(said), max_size=10))]
+@given(sent=reports, data=st.data())
+def test_any_order_gives_what_the_rules_require(sent: list[Report], data: st.DataObject) -> None:
+    wanted = oracle(sent)
+    shuffled = data.draw(st.permutations(sent))
+    again = [*shuffled, *data.draw(st.lists(st.sampled_from(sent), max_size=10))]
     assert run(again, data.draw(st.sampled_from([1, 3, 500]))) == wanted

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.monitoring.domain.windows import seconds
 from shared.domain.risk import RiskState
-from tests.unit.monitoring.scene import NOX, O2, SO2, Scene, a_limit, at
+from tests.unit.monitoring.harness import NOX, O2, SO2, MonitoringHarness, a_limit, at
 
 BEGIN = at("2026-11-20 00:00")
 NOW = "2026-11-20 12:30"
@@ -36,17 +36,17 @@ reports = st.lists(
 )
 
 
-def truth_of(said: list[Report]) -> dict[int, Report]:
+def truth_of(sent: list[Report]) -> dict[int, Report]:
     truth: dict[int, Report] = {}
-    for report in said:
+    for report in sent:
         if report[0] not in truth or report[4] > truth[report[0]][4]:
             truth[report[0]] = report
     return truth
 
 
-def near(said: list[Report]) -> tuple[str, int] | None:
+def near(sent: list[Report]) -> tuple[str, int] | None:
     """Condition and last hour of the nearing of NOX that stands, straight from the rules."""
-    valid = sorted((hour, value) for hour, value, mark, _, _ in truth_of(said).values() if mark == "N")
+    valid = sorted((hour, value) for hour, value, mark, _, _ in truth_of(sent).values() if mark == "N")
     run: list[tuple[int, int]] = []
     for hour, value in valid:
         run = [*run, (hour, value)] if 80 <= value <= 100 else []
@@ -55,12 +55,12 @@ def near(said: list[Report]) -> tuple[str, int] | None:
     return ("near_90" if max(value for _, value in run) >= 90 else "near_80"), run[-1][0]
 
 
-def broken(said: list[Report]) -> set[tuple[str, tuple[str, ...]]]:
+def broken(sent: list[Report]) -> set[tuple[str, tuple[str, ...]]]:
     """What is broken, and which factors suffer from it."""
     found: dict[str, set[str]] = {}
     nox: tuple[int, str | None] | None = None
     so2: tuple[int, str | None] | None = None
-    for hour, _, mark, oxygen, _ in sorted(truth_of(said).values()):
+    for hour, _, mark, oxygen, _ in sorted(truth_of(sent).values()):
         if mark in ("N", "D", "B"):
             nox = hour, mark if mark != "N" else None
         so2 = hour, None if oxygen else "oxygen_missing"
@@ -70,16 +70,16 @@ def broken(said: list[Report]) -> set[tuple[str, tuple[str, ...]]]:
     return {(what, tuple(sorted(factors))) for what, factors in found.items()}
 
 
-def run(said: list[Report], batch: int) -> tuple[Any, Any, list[tuple[int, ...]]]:
+def run(sent: list[Report], batch: int) -> tuple[Any, Any, list[tuple[int, ...]]]:
     with TemporaryDirectory() as folder:
-        scene = Scene(Path(folder), NOW).a_site(a_limit(NOX, "100", o2=None), a_limit(SO2, "35"))
-        scene.take(*(report_packet(scene, report) for report in said), batch=batch)
-        open_near = [risk for risk in scene.risks("emission.nearing") if risk.state is RiskState.OPEN]
-        faults = [risk for risk in scene.risks("data.fault") if risk.state is RiskState.OPEN]
-        told: dict[str, list[int]] = {}
-        for event in scene.said():
-            told.setdefault(event.subject, []).append(event.revision)
-        scene.database.close()
+        harness = MonitoringHarness(Path(folder), NOW).a_site(a_limit(NOX, "100", o2=None), a_limit(SO2, "35"))
+        harness.take(*(report_packet(harness, report) for report in sent), batch=batch)
+        open_near = [risk for risk in harness.risks("emission.nearing") if risk.state is RiskState.OPEN]
+        faults = [risk for risk in harness.risks("data.fault") if risk.state is RiskState.OPEN]
+        by_risk: dict[str, list[int]] = {}
+        for event in harness.published():
+            by_risk.setdefault(event.subject, []).append(event.revision)
+        harness.database.close()
     assert len(open_near) <= 1
     stands = None
     for risk in open_near:
@@ -88,70 +88,72 @@ def run(said: list[Report], batch: int) -> tuple[Any, Any, list[tuple[int, ...]]
     return (
         stands,
         {(risk.facts["fault"], tuple(risk.facts["factors"])) for risk in faults},
-        [tuple(revisions) for revisions in told.values() if revisions != list(range(1, len(revisions) + 1))],
+        [tuple(revisions) for revisions in by_risk.values() if revisions != list(range(1, len(revisions) + 1))],
     )
 
 
-def report_packet(scene: Scene, report: Report) -> Any:
+def report_packet(harness: MonitoringHarness, report: Report) -> Any:
     hour, value, mark, oxygen, qn = report
     factors = {
         NOX: {"Avg": value, "Flag": mark},
         SO2: {"Avg": 5, "Flag": "N"},
         O2: {"Avg": 7.9, "Flag": "N" if oxygen else "D"},
     }
-    return scene.packet(BEGIN + timedelta(hours=hour), factors, qn=f"2026112012000{qn:04d}")
+    return harness.packet(BEGIN + timedelta(hours=hour), factors, qn=f"2026112012000{qn:04d}")
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(said=reports, data=st.data())
-def test_any_order_leaves_what_the_newest_windows_say(said: list[Report], data: st.DataObject) -> None:
-    shuffled = data.draw(st.permutations(said))
-    again = [*shuffled, *data.draw(st.lists(st.sampled_from(said), max_size=5))]
-    assert run(again, data.draw(st.sampled_from([1, 3, 500]))) == (near(said), broken(said), [])
+@given(sent=reports, data=st.data())
+def test_any_order_leaves_what_the_newest_windows_show(sent: list[Report], data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(sent))
+    again = [*shuffled, *data.draw(st.lists(st.sampled_from(sent), max_size=5))]
+    assert run(again, data.draw(st.sampled_from([1, 3, 500]))) == (near(sent), broken(sent), [])
 
 
 def test_a_late_broken_hour_does_not_reopen_what_a_newer_one_ended(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, "2026-11-20 09:05").a_site()
-    scene.take(scene.packet("2026-11-20 08:00", {SO2: 10}))  # its oxygen is awaited until 10:00
-    scene.now = at("2026-11-20 09:30")
-    scene.take(scene.packet("2026-11-20 07:00", {SO2: {"Avg": 10, "Flag": "D"}}))
-    assert [risk.state for risk in scene.risks("data.fault")] == [RiskState.OPEN]
-    scene.now = at("2026-11-20 10:00")
-    scene.take(scene.packet("2026-11-20 09:00", {SO2: 10, O2: 7.9}))
-    scene.tick("2026-11-20 10:01")
-    assert [row.reason for row in scene.decisions()] == ["invalid_mark", "oxygen_missing", None]
-    (risk,) = scene.risks("data.fault")
+    harness = MonitoringHarness(tmp_path, "2026-11-20 09:05").a_site()
+    harness.take(harness.packet("2026-11-20 08:00", {SO2: 10}))  # its oxygen is awaited until 10:00
+    harness.now = at("2026-11-20 09:30")
+    harness.take(harness.packet("2026-11-20 07:00", {SO2: {"Avg": 10, "Flag": "D"}}))
+    assert [risk.state for risk in harness.risks("data.fault")] == [RiskState.OPEN]
+    harness.now = at("2026-11-20 10:00")
+    harness.take(harness.packet("2026-11-20 09:00", {SO2: 10, O2: 7.9}))
+    harness.tick("2026-11-20 10:01")
+    assert [row.reason for row in harness.decisions()] == ["invalid_mark", "oxygen_missing", None]
+    (risk,) = harness.risks("data.fault")
     assert (risk.state, risk.revision) == (RiskState.CLEARED, 2)
-    scene.database.close()
+    harness.database.close()
 
 
 def test_a_point_without_oxygen_is_one_fault_that_names_its_factors(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, "2026-11-20 09:05").a_site(a_limit(SO2), a_limit(NOX, "100"), a_limit("a34013", "10"))
-    scene.take(scene.packet("2026-11-20 08:00", {SO2: 10, NOX: 20, "a34013": 5}))
-    scene.tick("2026-11-20 10:00")
-    (fault,) = scene.risks("data.fault")
+    harness = MonitoringHarness(tmp_path, "2026-11-20 09:05").a_site(
+        a_limit(SO2), a_limit(NOX, "100"), a_limit("a34013", "10")
+    )
+    harness.take(harness.packet("2026-11-20 08:00", {SO2: 10, NOX: 20, "a34013": 5}))
+    harness.tick("2026-11-20 10:00")
+    (fault,) = harness.risks("data.fault")
     assert (fault.facts["factors"], fault.factor, fault.revision) == ([NOX, SO2, "a34013"], O2, 1)
     assert fault.why["zh"].startswith("氮氧化物、二氧化硫、")
-    scene.take(scene.packet("2026-11-20 09:00", {SO2: 10, O2: 7.9}))  # the others are awaited
-    (fault,) = scene.risks("data.fault")
+    harness.take(harness.packet("2026-11-20 09:00", {SO2: 10, O2: 7.9}))  # the others are awaited
+    (fault,) = harness.risks("data.fault")
     assert (fault.state, fault.facts["factors"]) == (RiskState.OPEN, [NOX, "a34013"])
-    scene.database.close()
+    harness.database.close()
 
 
 def test_a_days_mean_so_far_comes_near_after_six_deciding_hours(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, "2026-11-20 05:30").a_site(a_limit(NOX, "100", "day", o2=None))
+    harness = MonitoringHarness(tmp_path, "2026-11-20 05:30").a_site(a_limit(NOX, "100", "day", o2=None))
     for hour in range(5):
-        scene.take(scene.packet(f"2026-11-20 0{hour}:00", {NOX: 85}))
-    scene.tick("2026-11-20 05:45")
-    assert scene.risks("emission.nearing") == []
-    scene.now = at("2026-11-20 06:05")
-    scene.take(scene.packet("2026-11-20 05:00", {NOX: 85}))
-    scene.tick("2026-11-20 06:10")
-    (risk,) = scene.risks("emission.nearing")
+        harness.take(harness.packet(f"2026-11-20 0{hour}:00", {NOX: 85}))
+    harness.tick("2026-11-20 05:45")
+    assert harness.risks("emission.nearing") == []
+    harness.now = at("2026-11-20 06:05")
+    harness.take(harness.packet("2026-11-20 05:00", {NOX: 85}))
+    harness.tick("2026-11-20 06:10")
+    (risk,) = harness.risks("emission.nearing")
     assert (risk.condition, risk.decided, risk.facts["closed"]) == ("near_80", "85", False)
     assert risk.window is not None and risk.window.averaging == "day"
-    scene.now = at("2026-11-21 00:05")
-    scene.take(scene.packet("2026-11-20 00:00", {NOX: 101}, command="2031"))
-    (risk,) = scene.risks("emission.nearing")
+    harness.now = at("2026-11-21 00:05")
+    harness.take(harness.packet("2026-11-20 00:00", {NOX: 101}, command="2031"))
+    (risk,) = harness.risks("emission.nearing")
     assert (risk.state, risk.cleared) == (RiskState.CLEARED, "exceeded")
-    scene.database.close()
+    harness.database.close()

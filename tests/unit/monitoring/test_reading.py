@@ -25,7 +25,7 @@ def test_an_hour_counts_by_avg_and_keeps_the_rest() -> None:
     )
 
 
-def test_a_factor_without_flag_is_told_apart_but_kept() -> None:
+def test_a_factor_without_flag_is_distinguished_but_kept() -> None:
     assert reading({"Avg": 2.0}, "hour") == (2_000_000, None, "", None)
 
 

@@ -11,7 +11,7 @@ import pytest
 from services.monitoring.domain.silence import Downtime, LastSeen, Silence, areas_out, silence
 from services.monitoring.store.due import note_alive
 from shared.domain.risk import Cleared, RiskState
-from tests.unit.monitoring.scene import MN, Scene
+from tests.unit.monitoring.harness import MN, MonitoringHarness
 
 MINUTE = 60
 
@@ -51,60 +51,60 @@ def test_more_than_a_quarter_and_at_least_five_make_an_outage(silent: int, point
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(tmp_path).a_site()
-    yield scene
-    scene.database.close()
+def harness(tmp_path: Path) -> Iterator[MonitoringHarness]:
+    harness = MonitoringHarness(tmp_path).a_site()
+    yield harness
+    harness.database.close()
 
 
-def sign_of_life(scene: Scene, mn: str = MN) -> None:
-    scene.take(scene.packet("2026-11-20 09:00", {}, command="9015", mn=mn, data_time=None))
+def sign_of_life(harness: MonitoringHarness, mn: str = MN) -> None:
+    harness.take(harness.packet("2026-11-20 09:00", {}, command="9015", mn=mn, data_time=None))
 
 
-def later(scene: Scene, minutes: int) -> None:
-    scene.now += timedelta(minutes=minutes)
-    scene.silence.sweep(scene.now)
+def later(harness: MonitoringHarness, minutes: int) -> None:
+    harness.now += timedelta(minutes=minutes)
+    harness.silence.sweep(harness.now)
 
 
-def test_a_silent_point_is_told_step_by_step_and_cleared_when_seen(scene: Scene) -> None:
-    sign_of_life(scene)
-    later(scene, 29)
-    assert scene.risks("data.offline") == []
+def test_a_silent_point_is_reported_step_by_step_and_cleared_when_seen(harness: MonitoringHarness) -> None:
+    sign_of_life(harness)
+    later(harness, 29)
+    assert harness.risks("data.offline") == []
     steps = []
     for minutes in (1, 1, 90, 24 * 60):
-        later(scene, minutes)
-        (risk,) = scene.risks("data.offline")
+        later(harness, minutes)
+        (risk,) = harness.risks("data.offline")
         steps.append((risk.condition, risk.revision))
     assert steps == [("short", 1), ("short", 1), ("hours", 2), ("day", 3)]
-    sign_of_life(scene)
-    later(scene, 0)
-    (risk,) = scene.risks("data.offline")
+    sign_of_life(harness)
+    later(harness, 0)
+    (risk,) = harness.risks("data.offline")
     assert (risk.state, risk.cleared, risk.mn, risk.outlet) == (RiskState.CLEARED, Cleared.RESUMED, MN, "DA001")
 
 
-def test_a_county_silent_together_is_one_outage_and_mutes_its_points(scene: Scene) -> None:
+def test_a_county_silent_together_is_one_outage_and_mutes_its_points(harness: MonitoringHarness) -> None:
     mns = [f"A110000_1{n:03d}" for n in range(5)]
     for mn in mns:
-        scene.a_point(mn)
-        sign_of_life(scene, mn)
-    later(scene, 31)
-    (outage,) = scene.risks("data.outage")
+        harness.a_point(mn)
+        sign_of_life(harness, mn)
+    later(harness, 31)
+    (outage,) = harness.risks("data.outage")
     assert (outage.state, outage.region, outage.credit_code) == (RiskState.OPEN, "150102", None)
-    assert [risk.muted for risk in scene.risks("data.offline")] == ["area_outage"] * 5
-    sign_of_life(scene, mns[0])
-    later(scene, 0)
-    assert [risk.state for risk in scene.risks("data.outage")] == [RiskState.CLEARED]
-    still = [risk for risk in scene.risks("data.offline") if risk.state is RiskState.OPEN]
+    assert [risk.muted for risk in harness.risks("data.offline")] == ["area_outage"] * 5
+    sign_of_life(harness, mns[0])
+    later(harness, 0)
+    assert [risk.state for risk in harness.risks("data.outage")] == [RiskState.CLEARED]
+    still = [risk for risk in harness.risks("data.offline") if risk.state is RiskState.OPEN]
     assert [risk.muted for risk in still] == [None] * 4
 
 
-def test_a_gap_of_our_own_is_noted_and_forgiven(scene: Scene) -> None:
-    sign_of_life(scene)
+def test_a_gap_of_our_own_is_noted_and_forgiven(harness: MonitoringHarness) -> None:
+    sign_of_life(harness)
     for minutes in (0, 0, 50, 0):
-        scene.now += timedelta(minutes=minutes)
-        with scene.database.transaction() as session:
-            note_alive(session, int(scene.now.timestamp()))
-    scene.silence.sweep(scene.now)
-    assert scene.risks("data.offline") == []
-    later(scene, 30)
-    assert [risk.condition for risk in scene.risks("data.offline")] == ["short"]
+        harness.now += timedelta(minutes=minutes)
+        with harness.database.transaction() as session:
+            note_alive(session, int(harness.now.timestamp()))
+    harness.silence.sweep(harness.now)
+    assert harness.risks("data.offline") == []
+    later(harness, 30)
+    assert [risk.condition for risk in harness.risks("data.offline")] == ["short"]

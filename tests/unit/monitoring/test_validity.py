@@ -8,7 +8,7 @@ import pytest
 
 from services.monitoring.domain.validity import Sample, own_hour
 from services.monitoring.domain.windows import day_start_s, seconds, shanghai_date, start_s
-from tests.unit.monitoring.scene import at
+from tests.unit.monitoring.harness import at
 
 
 def minutes(count: int, micro: int = 10) -> list[Sample]:

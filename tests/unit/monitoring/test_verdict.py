@@ -1,4 +1,4 @@
-"""What decides a window, to the letter: values, oxygen, marks, units, rounding, equality."""
+"""What decides a window, exactly: values, oxygen, marks, units, rounding, equality."""
 
 from __future__ import annotations
 

@@ -43,11 +43,11 @@ def at(text: str) -> datetime:
 def a_limit(
     factor: str = SO2, limit: str = "35", averaging: str = "hour", o2: str | None = "6", unit: str = "mg/m3"
 ) -> dict[str, Any]:
-    said = {"factor": factor, "averaging": averaging, "limit": limit, "unit": unit}
-    return {**said, "reference_o2_pct": o2, "basis": None}
+    limited = {"factor": factor, "averaging": averaging, "limit": limit, "unit": unit}
+    return {**limited, "reference_o2_pct": o2, "basis": None}
 
 
-class Scene:
+class MonitoringHarness:
     """Handlers on a real SQLite file; `now` is the field clock, set by the test."""
 
     def __init__(self, folder: Path, now: str = "2026-11-20 09:00", *, url: str | None = None) -> None:
@@ -108,7 +108,7 @@ class Scene:
         return {"effective_from": since, "recorded_at": rfc3339(self.now), "correction": False, "reason": None,
                 "document": {"valid_from": "2024-01-01", "valid_to": "2028-12-31", "outlets": [outlet]}}  # fmt: skip
 
-    def a_site(self, *limits: Mapping[str, Any]) -> Scene:
+    def a_site(self, *limits: Mapping[str, Any]) -> MonitoringHarness:
         self.an_enterprise()
         self.a_point()
         self.a_permit(*(limits or (a_limit(),)))
@@ -118,10 +118,10 @@ class Scene:
     def packet(self, start: str | datetime, factors: Mapping[str, Any], *, command: str = "2061", mn: str = MN,
                received: datetime | None = None, **more: Any) -> Record:  # fmt: skip
         begun = at(start) if isinstance(start, str) else start
-        said = {
+        fields = {
             code: value if isinstance(value, dict) else {"Avg": value, "Flag": "N"} for code, value in factors.items()
         }
-        document = {"mn": mn, "command": command, "data_time": rfc3339(begun), "qn": None, "rf": False, "factors": said,
+        document = {"mn": mn, "command": command, "data_time": rfc3339(begun), "qn": None, "rf": False, "factors": fields,
                     "received_at": rfc3339(received or self.now), "source": "http", **more}  # fmt: skip
         return self._record("packets", mn, encode(document))
 
@@ -161,14 +161,14 @@ class Scene:
             )
             return [Risk.read(document) for document in rows.scalars()]
 
-    def said(self, topic: str = "risks") -> list[Event]:
+    def published(self, topic: str = "risks") -> list[Event]:
         with self.database.read() as session:
             rows = session.connection().execute(
                 select(OUTBOX.c.value).where(OUTBOX.c.topic == topic).order_by(OUTBOX.c.id)
             )
             return [decode_event(value) for value in rows.scalars()]
 
-    def said_raw(self, topic: str) -> list[bytes]:
+    def published_raw(self, topic: str) -> list[bytes]:
         with self.database.read() as session:
             rows = session.connection().execute(
                 select(OUTBOX.c.value).where(OUTBOX.c.topic == topic).order_by(OUTBOX.c.id)
