@@ -40,7 +40,7 @@ STATUS: dict[type[DomainError], int] = {
 }
 MEDIA = "application/problem+json"
 SECRET_WORDS = ("password", "secret", "token")
-MOST_CURSOR = 400  # characters; the longest key of a list makes some 300
+MOST_CURSOR = 1000  # characters; a key of two names of 64 characters of any script makes some 700
 
 
 class Problem(BaseModel):

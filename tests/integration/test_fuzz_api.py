@@ -5,7 +5,9 @@ documented, every error problem+json, nothing without a token.
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,11 +19,15 @@ from schemathesis import checks
 from schemathesis.schemas import APIOperation
 
 from services.composition import BUILD
+from shared.access import Caller, Role
+from shared.runtime.auth import claims, signing_key
 from shared.runtime.web import MEDIA, cursor
 from tests.support.product import Source, eventually
 from tests.support.whole import Route, Whole, whole
 
 EXAMPLES = 8  # a route; deeper runs: raise this
+JSON = "application/json"
+IMPORTS = "/permits/v1/imports"  # takes any bytes, and reports what is wrong with them
 STREAM = "/alerts/v1/stream"  # never ends; its refusals are asked below
 CHECKS = [
     checks.not_a_server_error,
@@ -44,6 +50,7 @@ FORGED = [
     cursor(*"abcd"),
     cursor(1, None, [], {}),
     cursor(*range(9)),
+    *(urlsafe_b64encode(opening * depth).decode() for opening in (b"[", b'{"a":') for depth in (700, 20_000)),
     "bm90LWpzb24",
     "%%%",
     "é",
@@ -140,10 +147,13 @@ def listing(product: Whole) -> list[Route]:
     return [route for route in product.routes() if route.verb == "get" and "cursor" in route.parameters("query")]
 
 
-ODD = ["\x00", "a\x00b", "𒀀", "'; --", "%", str(2**63), "-" + "9" * 30]
+ODD = [
+    *("\x00", "a\x00b", "𒀀", "'; --", "%", str(2**63), "-" + "9" * 30, "9" * 5_000, "1e400", "nan", "-inf"),
+    *("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "9999-12-31", "0000-00-00"),
+]
 
 
-@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:30])
 def test_no_text_in_an_address_or_a_query_fells_a_route(product: Whole, client: TestClient, odd: str) -> None:
     fallen = []
     for route in product.routes():
@@ -209,6 +219,53 @@ def filled(route: Route, value: str = "x") -> str:
     for name in route.parameters("path"):
         path = path.replace("{" + name + "}", "".join(f"%{byte:02X}" for byte in value.encode()))
     return path
+
+
+DEEP = [
+    b"[" * 20_000,
+    b'{"text":' * 20_000,
+    b"[" * 900 + b"]" * 900,
+    b'{"text":' * 900 + b"1" + b"}" * 900,
+    b"9" * 5_000,
+]
+
+
+@pytest.mark.parametrize("body", DEEP, ids=["lists", "objects", "closed lists", "closed objects", "a long number"])
+def test_a_deeply_nested_body_is_invalid_on_every_route(product: Whole, client: TestClient, body: bytes) -> None:
+    for route in product.routes():
+        if "requestBody" in route.operation and route.path != IMPORTS:
+            answer = client.request(route.verb, filled(route), content=body, headers={"content-type": JSON})
+            assert answer.status_code == 422, f"{route}: {answer.status_code} {answer.text[:200]}"
+            problem(answer)
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "²", "-1", "nan"], ids=lambda number: number[:5])
+def test_a_last_event_id_that_is_none_is_refused(client: TestClient, number: str) -> None:
+    answer = client.get(STREAM, headers={"Last-Event-ID": number.encode("latin-1")})
+    assert answer.status_code == 422
+    assert problem(answer)["errors"][0]["field"] == "Last-Event-ID"
+
+
+ODD_CLAIMS = [
+    {"exp": "soon"},
+    {"exp": None},
+    {"exp": []},
+    {"exp": float("nan")},
+    {"exp": float("inf")},
+    {"exp": 10**400},
+]
+ODD_CLAIMS += [{"jti": ["x"]}, {"sub": None}, {"credit_codes": 7}, {"credit_codes": [7]}, {"region": [1]}, {"role": []}]
+
+
+@pytest.mark.parametrize("odd", ODD_CLAIMS, ids=repr)
+def test_a_token_of_ours_with_an_odd_claim_is_none(product: Whole, odd: dict[str, Any]) -> None:
+    key = signing_key(product.host.context.settings.signing_key)
+    body = claims(Caller(Role.OFFICER, "odd", region="15"), now=datetime.now(UTC))
+    token = key.sign({**body, **odd})
+    for route in product.routes():
+        answer = product.client(token).request(route.verb, filled(route))
+        assert answer.status_code == 401, f"{route}: {answer.status_code}"
+        problem(answer)
 
 
 TEXTS = st.recursive(

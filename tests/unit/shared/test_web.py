@@ -128,12 +128,30 @@ def test_a_body_that_does_not_fit_names_its_field(door: TestClient, body: Any, f
     assert error["rule"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 20_000, b'{"items":' * 20_000, b'{"items": ' + b"[" * 980 + b"]" * 980 + b"}", b"\xff\xfe", b"9" * 5_000],
+    ids=["nested lists", "nested objects", "nested as deep as can be read", "no UTF-8", "a number of 5000 digits"],
+)
+def test_a_body_that_no_parser_reads_is_invalid_like_any_other(door: TestClient, body: bytes) -> None:
+    answer = door.post("/", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, MEDIA)
+    assert answer.json()["code"] == "invalid" and answer.json()["errors"]
+
+
+def test_half_a_pair_in_a_detail_leaves_as_text() -> None:
+    assert asked(Conflict("the name \ud800")).json()["detail"] == "the name \\ud800"
+
+
 def test_an_address_that_is_not_there_and_a_wrong_verb_are_problems_too(door: TestClient) -> None:
     for answer, status in ((door.get("/nowhere"), 404), (door.delete("/"), 405), (door.post("/", content=b"{"), 422)):
         assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA)
 
 
-numbers, texts = st.integers(1 - 2**62, 2**62 - 1), st.text(st.characters(codec="utf-8")).filter(str.isprintable)
+numbers, texts = (
+    st.integers(1 - 2**62, 2**62 - 1),
+    st.text(st.characters(codec="utf-8"), max_size=60).filter(str.isprintable),
+)
 
 
 @given(number=numbers, text=texts)
@@ -165,8 +183,12 @@ def test_no_cursor_is_the_beginning(none: str | None) -> None:
         cursor(2**63, "x"),
         cursor(1, "a\x00b"),
         cursor(1, ["x"]),
+        urlsafe_b64encode(b"[" * 700).decode(),
+        urlsafe_b64encode(b"[" * 20_000).decode(),
+        urlsafe_b64encode(b'{"a":' * 20_000).decode(),
+        "A" * 1001,
     ],
-    ids=repr,
+    ids=lambda text: text[:60],
 )
 def test_a_cursor_that_is_not_of_this_list_is_refused(forged: str) -> None:
     with pytest.raises(Invalid) as refused:
