@@ -14,11 +14,11 @@ from services.alerts.api.events import event_routes
 from services.alerts.api.peer_notices import peer_routes
 from services.alerts.api.subscriptions import subscription_routes
 from services.alerts.catalogue.loader import load_catalogue
-from services.alerts.channels import Channel
+from services.alerts.channels import Channels, all_channels
 from services.alerts.channels.guard import Guard
-from services.alerts.channels.webhook import Webhooks
+from services.alerts.channels.webhook import KIND as WEBHOOK
 from services.alerts.delivery.event_stream import EventStream
-from services.alerts.delivery.sender import Delivery, NewChannel, Policy
+from services.alerts.delivery.sender import Delivery, NewChannels, Policy
 from services.alerts.domain.retry import STANDARD, Schedule
 from services.alerts.handlers.alerts import AlertService
 from services.alerts.handlers.digests import Digests
@@ -120,20 +120,20 @@ def parts(
     )
 
 
-def router(of: Parts, guard: Guard, event_stream: EventStream) -> APIRouter:
+def router(of: Parts, channels: Channels, event_stream: EventStream) -> APIRouter:
     """All routes, each resource with the parts that it needs."""
     database = of.database
     return routes(
         alert_routes(database, of.alerts, of.alert_store, of.push_store),
         event_routes(database, event_stream),
-        endpoint_routes(database, of.endpoints, of.endpoint_store, of.push_store, guard, of.clock),
+        endpoint_routes(database, of.endpoints, of.endpoint_store, of.push_store, channels[WEBHOOK], of.clock),
         delivery_routes(database, of.push_store, of.pushes),
         subscription_routes(database, of.subscription_store, of.endpoint_store, of.clock),
         peer_routes(database),
     )
 
 
-def delivery(of: Parts, channel: NewChannel, policy: Policy) -> Delivery:
+def delivery(of: Parts, new_channels: NewChannels, policy: Policy) -> Delivery:
     """The sender over the parts."""
     return Delivery(
         database=of.database,
@@ -143,7 +143,7 @@ def delivery(of: Parts, channel: NewChannel, policy: Policy) -> Delivery:
         pushes=of.push_store,
         counts=of.counts,
         signal=of.signal,
-        channel=channel,
+        new_channels=new_channels,
         clock=of.clock,
         metrics=of.metrics,
         policy=policy,
@@ -157,13 +157,10 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
     of = parts(database, context.sealer, context.clock, context.metrics, public_url=settings.public_url or "")
     event_stream = EventStream(database)
 
-    def channel() -> Channel:
-        return Webhooks(guard)
-
-    sender = delivery(of, channel, policy or Policy())
+    sender = delivery(of, lambda: all_channels(guard), policy or Policy())
     return Service(
         name=NAME,
-        router=router(of, guard, event_stream),
+        router=router(of, all_channels(guard), event_stream),
         database=database,
         progress=Progress(PROGRESS),
         outbox=Outbox(OUTBOX),

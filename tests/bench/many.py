@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.alerts.domain.audience import Owner
+from services.alerts.domain.contact import ContactPoint
 from services.alerts.store.peer_tables import NOTICE
 from tests.bench.frames import registered
 from tests.bench.rows import Row, quantile
@@ -28,7 +29,7 @@ def peer_decision(folder: Path) -> list[Row]:
     with district.database.transaction() as session:
         for code in some:
             url, owner = f"https://{code}.example/", Owner(credit_code=code)
-            district.parts.endpoint_store.add(session, url, owner, by="bench", wall_now=T0)
+            district.parts.endpoint_store.add(session, ContactPoint("webhook", url), owner, by="bench", wall_now=T0)
     district.take(*(trouble(code, T0 + timedelta(seconds=n)) for n, code in enumerate(some[:AFFECTED])))
     slot = T0 + timedelta(hours=1)
     began = time.monotonic()

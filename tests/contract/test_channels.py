@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.alerts.channels import Delivered, Letter, Outcome, Refused, TryLater, Why
+from services.alerts.channels.base import Delivered, OutboundMessage, Outcome, Refused, TryLater, Why
 from services.alerts.channels.guard import Guard, Resolver
 from services.alerts.channels.snippet import SNIPPET_BYTES
-from services.alerts.channels.webhook import Webhooks
+from services.alerts.channels.webhook import WebhookChannel
 from services.alerts.store.endpoints import new_secret
 from tests.support.alerts_case import LOOPBACK
 from tests.support.receiver import Receiver
@@ -39,9 +39,9 @@ def receiver() -> Iterator[Receiver]:
 
 def send(url: str, *, guard: Guard | None = None, secrets: Sequence[str] = (), **channel: object) -> Outcome:
     async def body() -> Outcome:
-        webhooks = Webhooks(guard or Guard(LOOPBACK), total_s=TOTAL_S, **channel)  # type: ignore[arg-type]
+        webhooks = WebhookChannel(guard or Guard(LOOPBACK), total_s=TOTAL_S, **channel)  # type: ignore[arg-type]
         try:
-            return await webhooks.send(Letter("psh_a", url, BODY, tuple(secrets) or (new_secret(),), NOW))
+            return await webhooks.send(OutboundMessage("psh_a", url, BODY, tuple(secrets) or (new_secret(),), NOW))
         finally:
             await webhooks.close()
 

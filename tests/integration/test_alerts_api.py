@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
+from services.alerts.channels import all_channels
 from services.alerts.channels.guard import Guard
 from services.alerts.delivery.event_stream import EventStream
 from services.alerts.service import router
@@ -81,7 +82,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     app, feed = FastAPI(), EventStream(desk.database, look_s=0.02)
     install_problems(app)
     app.state.verifier, app.state.stopping = Names(), stopping
-    app.include_router(router(desk.parts, Guard(LOOPBACK), feed))
+    app.include_router(router(desk.parts, all_channels(Guard(LOOPBACK)), feed))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=3))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

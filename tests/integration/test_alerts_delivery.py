@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import update
 from standardwebhooks import Webhook
 
-from services.alerts.channels import TryLater, Why
+from services.alerts.channels.base import TryLater, Why
 from services.alerts.delivery.sender import Policy
 from services.alerts.domain.retry import Schedule
+from services.alerts.store.endpoints import sealed_secrets
 from services.alerts.store.tables import ENDPOINT, PUSH
 from shared.access import Caller, Role
 from shared.database import open_database
@@ -99,6 +100,21 @@ def test_410_disables_the_endpoint_and_enabling_lets_waiting_pushes_go(desk: Des
         desk.wait_until(lambda: states(desk) == ["delivered"])
     assert [one.outcome for one in desk.attempts()] == ["refused", "delivered"]
     assert len(set(receiver.ids("/gone"))) == 1
+
+
+def test_every_attempt_has_the_bytes_of_the_event_also_after_a_restart(desk: Desk, receiver: Receiver) -> None:
+    receiver.modes["/restarted"] = "fail-then-ok:2"
+    desk.endpoint(receiver.url("/restarted"))
+    desk.take(a_risk(outlet_name="1号\u2028锅炉"))
+    with desk.sending():
+        desk.wait_until(lambda: states(desk) == ["delivered"])
+    (push,) = desk.pushes()
+    with desk.database.transaction() as session:
+        desk.parts.pushes.replay(session, push.id, ADMIN)
+    with a_desk(Path(), database=desk.database).sending():
+        messages = receiver.wait_taken(4, "/restarted")
+    (value,) = (bytes(event.value) for event in desk.said() if event.event_id == push.event_id)
+    assert [message.body for message in messages] == [value] * 4
 
 
 def test_a_replay_by_hand_sends_the_same_webhook_id_again(desk: Desk, receiver: Receiver) -> None:
@@ -218,7 +234,7 @@ def test_a_rotated_secret_signs_beside_the_old_one_for_a_day(desk: Desk, receive
     for secret in (old, new):
         Webhook(secret).verify(letter.body, letter.headers)
     row = desk.endpoints()[receiver.url("/rotated")]
-    assert desk.parts.endpoint_store.secrets(row, datetime.now(UTC) + timedelta(hours=25)) == [new]
+    assert desk.parts.endpoint_store.secrets(sealed_secrets(row), datetime.now(UTC) + timedelta(hours=25)) == (new,)
     assert new not in str(row) and old not in str(row)
 
 

@@ -20,7 +20,7 @@ from shared.database import open_database
 from shared.domain.errors import Invalid
 from shared.domain.events import HEARTBEAT, REGISTRY, Event
 from shared.domain.risk import RiskState
-from shared.eventlog.codec import encode_event
+from shared.eventlog.codec import encode, encode_event
 from shared.ports import Record
 from shared.runtime.migrating import migrate
 from tests.support.alerts_case import T0
@@ -60,12 +60,12 @@ def test_a_common_trouble_is_told_to_the_whole_class_at_the_next_whole_hour(dist
     assert (notice.slot, notice.area, notice.industry, notice.family) == (SLOT, "150102", "D4411", "so2")
     told = [push for push in district.pushes() if push.reason == "peer_notice"]
     assert {push.endpoint_id for push in told} == {ends[code] for code in some}
-    assert len({push.body for push in told}) == 1 and len({push.id for push in told}) == 14
+    assert len({encode(push.notification) for push in told}) == 1 and len({push.id for push in told}) == 14
     for code in some:
         (seen,) = district.get(f"enterprise:{code}", "/peer-notices")["items"]
-        assert seen == json.loads(told[0].body)["data"]
+        assert seen == told[0].notification["data"]
         assert district.get(f"enterprise:{code}", f"/peer-notices/{notice.id}") == seen
-        assert district.get(f"enterprise:{code}", "/events")["items"][-1] == json.loads(told[0].body)
+        assert district.get(f"enterprise:{code}", "/events")["items"][-1] == told[0].notification
         listed = district.get(f"enterprise:{code}", "/alerts")["items"]
         assert [one["kind"] for one in listed] == (["emission.exceeded"] if code in some[:3] else [])
     for outsider in ("X001", "X002", "X003"):
@@ -241,7 +241,7 @@ def view(district: District, code: str) -> str:
     seen["refused"] = [district.client(f"enterprise:{code}").get(f"/alerts/v1{one}").json() for one in refused]
     mine = district.endpoints()[f"https://{code}.example/"].id
     seen["letters"] = [
-        (push.id, push.event_id, str(push.due_at), push.body.decode())
+        (push.id, push.event_id, str(push.due_at), encode(push.notification).decode())
         for push in district.pushes()
         if push.endpoint_id == mine
     ]

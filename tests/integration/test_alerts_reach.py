@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import update
 
-from services.alerts.channels import Outcome, Refused, TryLater, Why
+from services.alerts.channels.base import Outcome, Refused, TryLater, Why
 from services.alerts.store.tables import ENDPOINT
 from shared.database import open_database
 from shared.domain.events import ALERTS, REACH_CHANGED
@@ -20,6 +20,7 @@ from shared.runtime.migrating import migrate
 from tests.support.alerts_case import ENTERPRISE as MINE
 from tests.support.alerts_case import a_risk
 from tests.support.district import District, a_district
+from tests.support.migrating import downgrade
 
 ANOTHER = "91150103MA0N0CCC3D"
 ME = f"enterprise:{MINE}"
@@ -157,9 +158,7 @@ def test_endpoints_of_an_older_database_are_said_once_by_the_upgrade(database_ur
     district = a_district(tmp_path, database=database)
     district.endpoint("http://127.0.0.1:1/1", credit_code=MINE)
     district.endpoint("http://127.0.0.1:1/county", region="150102")
-    with database.transaction() as session:
-        session.connection().execute(text("DROP TABLE reach"))
-        session.connection().execute(text("UPDATE alembic_version SET version_num = '0002'"))
+    downgrade(database, "alerts", "0002")
     assert migrate(database, "services.alerts.migrations", "alerts")
     assert told(district) == [(MINE, 1, 1)]
     register(district)

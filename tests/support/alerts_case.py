@@ -14,13 +14,16 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.alerts.channels import by_kind
 from services.alerts.channels.guard import Guard
-from services.alerts.channels.webhook import Webhooks
+from services.alerts.channels.webhook import WebhookChannel
 from services.alerts.delivery.sender import Delivery, Policy
 from services.alerts.domain.alert import Alert
 from services.alerts.domain.audience import Owner
+from services.alerts.domain.contact import ContactPoint
 from services.alerts.domain.retry import STANDARD, Schedule
 from services.alerts.service import Parts, delivery, parts
+from services.alerts.store.endpoints import new_secret
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, OUTBOX, PUSH, AlertsTable
 from shared.database import Database, open_database
 from shared.domain.clock import Clock
@@ -126,7 +129,8 @@ class Desk:
         with self.database.transaction() as session:
             now = self.parts.clock.wall_now()
             mine = Owner(**owner) if owner else Owner(credit_code=ENTERPRISE)
-            return self.parts.endpoint_store.add(session, url, mine, by="test", wall_now=now)
+            contact = ContactPoint("webhook", url, secret := new_secret())
+            return self.parts.endpoint_store.add(session, contact, mine, by="test", wall_now=now), secret
 
     def rows(self, table: Any, *order: Any) -> Sequence[Any]:
         with self.database.read() as session:
@@ -139,7 +143,7 @@ class Desk:
         return self.rows(ATTEMPT, ATTEMPT.c.id)
 
     def endpoints(self) -> dict[str, Any]:
-        return {row.url: row for row in self.rows(ENDPOINT)}
+        return {row.address: row for row in self.rows(ENDPOINT)}
 
     def said(self) -> Sequence[Any]:
         return self.rows(OUTBOX, OUTBOX.c.id)
@@ -167,7 +171,7 @@ class Desk:
     def sender(self, policy: Policy | None = None, **channel: Any) -> Delivery:
         policy = policy or Policy(poll_s=0.05, grace_s=0.1)
         guard = channel.pop("guard", Guard(LOOPBACK))
-        return delivery(self.parts, lambda: Webhooks(guard, **channel), policy)
+        return delivery(self.parts, lambda: by_kind([WebhookChannel(guard, **channel)]), policy)
 
 
 def a_desk(folder: Path, *, schedule: Schedule = STANDARD, database: Database | None = None) -> Desk:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
+from services.alerts.channels import all_channels
 from services.alerts.channels.guard import Guard
 from services.alerts.delivery.event_stream import EventStream
 from services.alerts.service import parts, router
@@ -105,7 +105,7 @@ class District(Desk):
         app = FastAPI()
         install_problems(app)
         app.state.verifier, app.state.stopping = Names(), threading.Event()
-        app.include_router(router(self.parts, Guard(LOOPBACK), EventStream(self.database)))
+        app.include_router(router(self.parts, all_channels(Guard(LOOPBACK)), EventStream(self.database)))
         self.app = app
 
     def register(self, *records: list[Record]) -> None:
@@ -158,7 +158,7 @@ class District(Desk):
 
     def letters(self, endpoint_id: str) -> list[dict[str, Any]]:
         """What was made to be pushed to an endpoint, in order."""
-        return [json.loads(push.body) for push in self.pushes() if push.endpoint_id == endpoint_id]
+        return [push.notification for push in self.pushes() if push.endpoint_id == endpoint_id]
 
 
 def a_district(folder: Path, *, database: Database | None = None) -> District:

@@ -134,7 +134,7 @@ def _told(folder: Path, happen: Callable[[District], None]) -> Said:
         happen(district)
         district.relay()
         documents = [decode(row.value) for row in district.said() if row.topic == ALERTS]
-        documents += [json.loads(push.body) for push in district.pushes()]
+        documents += [push.notification for push in district.pushes()]
     finally:
         district.database.close()
     wanted = ("yujing.peer.notice.issued.v1", "yujing.digest.v1")

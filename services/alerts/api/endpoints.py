@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerts.api.alerts import Reader, Said, page, read_place, times
-from services.alerts.channels.guard import Guard
+from services.alerts.channels.base import Channel
 from services.alerts.domain.audience import Owner
+from services.alerts.domain.contact import ContactPoint
 from services.alerts.handlers.endpoints import EndpointService
-from services.alerts.store.endpoints import EndpointState, EndpointStore, endpoint, is_owner
+from services.alerts.store.endpoints import EndpointState, EndpointStore, endpoint, is_owner, new_secret
 from services.alerts.store.pushes import PushStore
 from shared.access import Caller, Role
 from shared.database import Database
@@ -43,7 +44,12 @@ class EndpointIn(BaseModel):
 
 
 def endpoint_routes(
-    database: Database, endpoints: EndpointService, store: EndpointStore, pushes: PushStore, guard: Guard, clock: Clock
+    database: Database,
+    endpoints: EndpointService,
+    store: EndpointStore,
+    pushes: PushStore,
+    channel: Channel,
+    clock: Clock,
 ) -> APIRouter:
     """The routes of endpoints; long because it is only wiring."""
     router = APIRouter(tags=[TAG])
@@ -61,12 +67,14 @@ def endpoint_routes(
     )
     def register(caller: Owning, asked: EndpointIn) -> dict[str, Any]:
         owner = owner_of(caller, asked.owner)
-        guard.check_url(asked.url)
+        contact = ContactPoint(channel.kind, asked.url, new_secret())
+        channel.validate(contact.address)
+        channel.verify(contact)
         with database.transaction() as session:
             by = f"{caller.role}:{caller.subject}"
-            endpoint_id, secret = endpoints.register(session, asked.url, owner, by=by)
+            endpoint_id = endpoints.register(session, contact, owner, by=by)
         registered = shown(caller, endpoint_id)
-        return {**registered, "secret": secret} if is_owner(caller, owner) else registered
+        return {**registered, "secret": contact.secret} if is_owner(caller, owner) else registered
 
     @router.get("/endpoints", summary="推送端点 / Endpoints")
     def list_endpoints(

@@ -1,78 +1,20 @@
-"""Ways out: one file a channel. A channel answers `Delivered`, `Refused` (do not retry) or `TryLater`; it never retries
-by itself and never raises for what a receiver does.
-"""
+"""Channels: one file each, and the one list of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+
+from services.alerts.channels.base import Channel
+from services.alerts.channels.guard import Guard
+from services.alerts.channels.webhook import WebhookChannel
+
+Channels = Mapping[str, Channel]
 
 
-class Why(StrEnum):
-    """What an attempt came to: a closed set, also a metric's label."""
-
-    OK = "ok"
-    GONE = "gone"  # 410: the receiver wants no more
-    REDIRECT = "redirect"  # 3xx is never followed
-    RATE_LIMITED = "rate_limited"
-    UNAVAILABLE = "unavailable"  # 502, 503, 504
-    CLIENT_ERROR = "client_error"
-    SERVER_ERROR = "server_error"
-    TIMEOUT = "timeout"
-    CONNECT = "connect"  # no connection
-    TLS = "tls"
-    RESET = "reset"  # the connection broke off
-    PROTOCOL = "protocol"  # not HTTP
-    BLOCKED = "blocked"  # the address may not be reached from here
-    SECRET = "secret"  # the endpoint's secret does not open with our key
-    UNEXPECTED = "unexpected"
+def all_channels(guard: Guard) -> Channels:
+    """Every channel by its kind."""
+    return by_kind([WebhookChannel(guard)])
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    status: int
-    snippet: str = ""
-    why: Why = Why.OK
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Do not retry."""
-
-    why: Why
-    status: int | None = None
-    snippet: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TryLater:
-    """`after`: what the receiver asked for, if it did."""
-
-    why: Why
-    status: int | None = None
-    snippet: str = ""
-    after: timedelta | None = None
-
-
-Outcome = Delivered | Refused | TryLater
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What to send. `id` stays the same over all attempts; `at` is this attempt's time."""
-
-    id: str
-    url: str
-    body: bytes
-    secrets: tuple[str, ...]
-    at: datetime
-
-
-class Channel(Protocol):
-    """A way out."""
-
-    async def send(self, letter: Letter) -> Outcome: ...
-
-    async def close(self) -> None: ...
+def by_kind(channels: Iterable[Channel]) -> Channels:
+    return {channel.kind: channel for channel in channels}

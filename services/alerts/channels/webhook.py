@@ -18,14 +18,18 @@ from email.utils import parsedate_to_datetime
 import httpcore
 import structlog
 
-from services.alerts.channels import Delivered, Letter, Outcome, Refused, TryLater, Why
+from services.alerts.channels.base import Delivered, OutboundMessage, Outcome, Refused, TryLater, Why
 from services.alerts.channels.guard import Blocked, Guard, GuardedBackend, Resolver, Unresolved, system_resolver
 from services.alerts.channels.snippet import READ_S, read_snippet
 from services.alerts.channels.target import Target, read_target
+from services.alerts.domain.contact import ContactPoint
+from services.alerts.domain.notification import Notification
 from shared.domain.errors import Invalid
+from shared.eventlog.codec import encode
 
 log = structlog.get_logger(__name__)
 
+KIND = "webhook"
 TOTAL_S = 15.0  # connecting, sending and the answer's head together; Standard Webhooks says 15 to 30
 POOLS = 256  # receivers whose connections are kept open
 CONNECTIONS = 8  # to one receiver; a lane sends fewer at once
@@ -33,25 +37,25 @@ KEEP_ALIVE_S = 20.0
 USER_AGENT = b"yujing-webhooks/1"
 
 
-def signature(letter_id: str, timestamp: int, body: bytes, secrets: Sequence[str]) -> str:
+def signature(message_id: str, timestamp: int, body: bytes, secrets: Sequence[str]) -> str:
     """`v1,…` for each secret: HMAC-SHA256 over `id.timestamp.body`."""
-    signed = f"{letter_id}.{timestamp}.".encode() + body
+    signed = f"{message_id}.{timestamp}.".encode() + body
     keys = (b64decode(secret.removeprefix("whsec_")) for secret in secrets)
     return " ".join("v1," + b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode() for key in keys)
 
 
-def headers(letter: Letter, target: Target) -> list[tuple[bytes, bytes]]:
+def headers(message: OutboundMessage, target: Target) -> list[tuple[bytes, bytes]]:
     """What goes with the body."""
-    timestamp = int(letter.at.timestamp())
+    timestamp = int(message.at.timestamp())
     return [
         (b"host", target.authority.encode()),
         (b"content-type", b"application/cloudevents+json; charset=utf-8"),
-        (b"content-length", str(len(letter.body)).encode()),
+        (b"content-length", str(len(message.body)).encode()),
         (b"accept-encoding", b"identity"),
         (b"user-agent", USER_AGENT),
-        (b"webhook-id", letter.id.encode()),
+        (b"webhook-id", message.id.encode()),
         (b"webhook-timestamp", str(timestamp).encode()),
-        (b"webhook-signature", signature(letter.id, timestamp, letter.body, letter.secrets).encode()),
+        (b"webhook-signature", signature(message.id, timestamp, message.body, message.secrets).encode()),
     ]
 
 
@@ -69,8 +73,8 @@ def retry_after(text: str | None, now: datetime) -> timedelta | None:
     return max(timedelta(0), (at if at.tzinfo else at.replace(tzinfo=UTC)) - now)
 
 
-class Webhooks:
-    """The channel; belongs to one event loop. Environment proxies are not asked: httpcore knows none."""
+class WebhookChannel:
+    """The channel. Environment proxies are not asked: httpcore knows none."""
 
     def __init__(
         self,
@@ -86,12 +90,29 @@ class Webhooks:
         self._resolve = resolve or system_resolver()
         self._pools: OrderedDict[Target, httpcore.AsyncConnectionPool] = OrderedDict()
 
-    async def send(self, letter: Letter) -> Outcome:
+    @property
+    def kind(self) -> str:
+        return KIND
+
+    def validate(self, address: str) -> None:
+        """Raises Invalid for a URL that is known to be out of bounds without a name server."""
+        self._guard.check_url(address)
+
+    def verify(self, contact: ContactPoint) -> None:
+        """Raises Invalid without the secret that signs."""
+        if not contact.secret:
+            raise Invalid("a webhook without a secret cannot be signed", field="secret", rule="a secret")
+
+    def render(self, notification: Notification) -> bytes:
+        """The CloudEvent, structured."""
+        return encode(notification.document)
+
+    async def send(self, message: OutboundMessage) -> Outcome:
         """One attempt."""
         try:
-            target = read_target(letter.url)
+            target = read_target(message.address)
             async with asyncio.timeout(self._total_s) as limit:
-                return await self._send(letter, target, limit)
+                return await self._send(message, target, limit)
         except Invalid as wrong:  # registered under older rules
             return TryLater(Why.BLOCKED, snippet=wrong.detail)
         except Blocked as blocked:
@@ -107,14 +128,14 @@ class Webhooks:
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as wrong:
             return TryLater(Why.RESET if "disconnected" in str(wrong) else Why.PROTOCOL)
 
-    async def _send(self, letter: Letter, target: Target, limit: asyncio.Timeout) -> Outcome:
+    async def _send(self, message: OutboundMessage, target: Target, limit: asyncio.Timeout) -> Outcome:
         pool = await self._pool(target)
         url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.resource)
-        async with pool.stream("POST", url, headers=headers(letter, target), content=letter.body) as answer:
+        async with pool.stream("POST", url, headers=headers(message, target), content=message.body) as answer:
             limit.reschedule(asyncio.get_running_loop().time() + READ_S + 1)  # its status has come: it counts
             after = next((v.decode("latin-1") for k, v in answer.headers if k.lower() == b"retry-after"), None)
             snippet = await read_snippet(answer, self._guard)
-            return _outcome(answer.status, snippet, retry_after(after, letter.at))
+            return _outcome(answer.status, snippet, retry_after(after, message.at))
 
     async def _pool(self, target: Target) -> httpcore.AsyncConnectionPool:
         """The receiver's own pool: httpcore looks through all connections of a pool at every request, so that one for

@@ -18,7 +18,8 @@ from typing import TypeVar
 import structlog
 from sqlmodel import Session
 
-from services.alerts.channels import Channel, Delivered, Letter, Outcome, Refused, TryLater, Why
+from services.alerts.channels import Channels
+from services.alerts.channels.base import Delivered, OutboundMessage, Outcome, Refused, TryLater, Why
 from services.alerts.domain.catalogue import Audience
 from services.alerts.handlers.alerts import AlertService
 from services.alerts.handlers.endpoint_counts import EndpointCounts
@@ -35,8 +36,7 @@ from shared.runtime.metrics import Metrics
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
-CHANNEL = "webhook"
-NewChannel = Callable[[], Channel]
+NewChannels = Callable[[], Channels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Delivery:
     pushes: PushStore
     counts: EndpointCounts
     signal: CommitSignal
-    channel: NewChannel
+    new_channels: NewChannels
     clock: Clock
     metrics: Metrics
     policy: Policy = field(default_factory=Policy)
@@ -95,22 +95,23 @@ class Delivery:
         self._wake = asyncio.Event()
         self._healthy = asyncio.Semaphore(self.policy.in_flight)
         self._struggling = asyncio.Semaphore(self.policy.in_flight // 2)
-        loop, channel = asyncio.get_running_loop(), self.channel()
+        loop, channels = asyncio.get_running_loop(), self.new_channels()
         self.signal.subscribe(lambda: _wake_up(loop, self._wake))
         stopping = asyncio.create_task(self._wake_at(stop))
         try:
             if self.database.embedded:  # there is no other sender
                 await self._release_at_start(self._release_all)
             while not stop.is_set():
-                await self._turn(channel)
+                await self._turn(channels)
         finally:
             self.signal.subscribe(None)
             stopping.cancel()
             await self._leave()
-            await channel.close()
+            for channel in channels.values():
+                await channel.close()
             self._threads.shutdown(wait=True)
 
-    async def _turn(self, channel: Channel) -> None:
+    async def _turn(self, channels: Channels) -> None:
         self._wake.clear()
         results, self._results = self._results, []
         unsent, self._unsent = self._unsent, []
@@ -128,7 +129,7 @@ class Delivery:
             await asyncio.sleep(self.policy.poll_s)
             return
         for push in claimed:
-            self._begin(channel, push)
+            self._begin(channels, push)
         if not claimed and not self._results:
             await self._rest(wait_s)
 
@@ -167,7 +168,7 @@ class Delivery:
         for result in results:
             if self.queue.mark(session, result) and result.delivered and result.push.alert_id:
                 self.alerts.delivered(session, result.push.alert_id, Audience(result.push.audience))
-        self.counts.publish(session, {one.push.endpoint.credit_code for one in results if not one.delivered})
+        self.counts.publish(session, {one.push.credit_code for one in results if not one.delivered})
 
     def _one_by_one(self, results: list[Result]) -> None:
         """Each in its own transaction; one that still fails is left to its lease: it goes out once more."""
@@ -201,23 +202,23 @@ class Delivery:
             self.queue.release_all(session)
 
     # on the loop
-    def _begin(self, channel: Channel, push: Claimed) -> None:
+    def _begin(self, channels: Channels, push: Claimed) -> None:
         lane = self._lanes.get(push.endpoint_id)
         if lane is None:
             wide = 1 if push.struggling else self.policy.in_flight_endpoint
             lane = self._lanes[push.endpoint_id] = Lane(asyncio.Semaphore(wide))
         lane.held += 1
-        task = asyncio.create_task(self._send(channel, push, lane))
+        task = asyncio.create_task(self._send(channels, push, lane))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, channel: Channel, push: Claimed, lane: Lane) -> None:
+    async def _send(self, channels: Channels, push: Claimed, lane: Lane) -> None:
         try:
             async with lane.free, self._struggling if push.struggling else self._healthy:
                 if push.lease_until - self.clock.wall_now() < self.policy.attempt:
                     self._unsent.append(push)
                 else:
-                    result = await self._attempt(channel, push)
+                    result = await self._attempt(channels, push)
                     self._results.append(result)  # not in one line: the list is another one after the wait
         finally:
             lane.held -= 1
@@ -225,11 +226,12 @@ class Delivery:
                 self._lanes.pop(push.endpoint_id, None)
             self._wake.set()
 
-    async def _attempt(self, channel: Channel, push: Claimed) -> Result:
+    async def _attempt(self, channels: Channels, push: Claimed) -> Result:
         at, began = self.clock.wall_now(), monotonic_s()
         try:
-            letter = Letter(push.id, push.url, push.body, tuple(self.endpoints.secrets(push.endpoint, at)), at)
-            outcome = await channel.send(letter)
+            channel, secrets = channels[push.contact.kind], self.endpoints.secrets(push.sealed, at)
+            body = channel.render(push.notification)
+            outcome = await channel.send(OutboundMessage(push.id, push.contact.address, body, secrets, at))
             failpoints.reach("after-send")
         except Invalid as wrong:
             log.error("a push cannot be signed", push_id=push.id, reason=wrong.detail)
@@ -242,7 +244,7 @@ class Delivery:
     def _judged(self, push: Claimed, outcome: Outcome, at: datetime, took_s: float) -> Result:
         ended = at + timedelta(seconds=took_s)
         name = {Delivered: "delivered", Refused: "refused", TryLater: "later"}[type(outcome)]
-        self.metrics.delivery_attempts.labels(CHANNEL, name, outcome.why.value).inc()
+        self.metrics.delivery_attempts.labels(push.contact.kind, name, outcome.why.value).inc()
         if isinstance(outcome, Delivered):
             self.metrics.delivery_latency.observe(max(0.0, (ended - push.due_at).total_seconds()))
         result = Result(

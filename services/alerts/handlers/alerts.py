@@ -20,6 +20,7 @@ from services.alerts.domain.decision import (
 )
 from services.alerts.domain.document import document
 from services.alerts.domain.document import event as alert_event
+from services.alerts.domain.notification import notification_of
 from services.alerts.handlers.pushes import PushService
 from services.alerts.handlers.routing import Routing
 from services.alerts.store.alerts import AlertStore
@@ -29,7 +30,6 @@ from shared.domain.clock import Clock, shanghai_day
 from shared.domain.events import Event
 from shared.domain.identity import derived_id
 from shared.domain.risk import Risk, RiskState
-from shared.eventlog.codec import encode_event
 from shared.runtime.metrics import Metrics
 
 
@@ -135,7 +135,7 @@ class AlertService:
             self._peer_facts.add(session, risk, since=since, now=self._clock.field_now())
 
     def _push(self, session: Session, alert: Alert, event: Event, reason: Reason) -> None:
-        body = encode_event(event)
+        notification = notification_of(event)
         new = [
             NewPush(
                 id=derived_id("psh", alert.id, str(alert.revision), route.to.id),
@@ -143,7 +143,7 @@ class AlertService:
                 audience=route.to.audience,
                 reason=reason.value,
                 event_id=event.id,
-                body=body,
+                notification=notification,
                 alert_id=alert.id,
                 alert_revision=alert.revision,
                 due_at=route.due_at,

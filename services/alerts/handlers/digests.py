@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from services.alerts.domain.digest import Cadence, Span, due, event
+from services.alerts.domain.notification import notification_of
 from services.alerts.handlers.pushes import PushService
 from services.alerts.handlers.routing import Routing
 from services.alerts.store.digests import MOST, DigestStore, Item
@@ -18,7 +19,6 @@ from services.alerts.store.endpoints import EndpointStore, Recipient
 from services.alerts.store.pushes import NewPush
 from shared.database import Database
 from shared.domain.identity import derived_id
-from shared.eventlog.codec import encode_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Digests:
             audience=recipient.audience,
             reason=f"digest_{cadence.value}",
             event_id=digest.id,
-            body=encode_event(digest),
+            notification=notification_of(digest),
             due_at=self.routing.held(session, recipient.id),
         )
         self.pushes.add(session, [push])

@@ -8,6 +8,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from services.alerts.domain.audience import Owner, audience_of
+from services.alerts.domain.contact import ContactPoint
+from services.alerts.domain.notification import notification_of
 from services.alerts.handlers.endpoint_counts import EndpointCounts
 from services.alerts.handlers.pushes import PushService
 from services.alerts.store.endpoints import EndpointStore, owner_of_row
@@ -17,7 +19,6 @@ from shared.access import Caller
 from shared.domain.clock import Clock
 from shared.domain.events import Event
 from shared.domain.identity import new_id
-from shared.eventlog.codec import encode_event
 
 TEST = "yujing.endpoint.test.v1"
 TEST_WORDS = {"zh": "这是一次推送测试。", "en": "This is a test of your endpoint."}
@@ -33,11 +34,11 @@ class EndpointService:
     counts: EndpointCounts
     clock: Clock
 
-    def register(self, session: Session, url: str, owner: Owner, *, by: str) -> tuple[str, str]:
-        """A new active endpoint: its id and its secret."""
-        registered = self.store.add(session, url, owner, by=by, wall_now=self.clock.wall_now())
+    def register(self, session: Session, contact: ContactPoint, owner: Owner, *, by: str) -> str:
+        """A new active endpoint; its id."""
+        endpoint_id = self.store.add(session, contact, owner, by=by, wall_now=self.clock.wall_now())
         self.counts.publish(session, [owner.credit_code])
-        return registered
+        return endpoint_id
 
     def delete(self, session: Session, endpoint_id: str, caller: Caller) -> None:
         """It is gone for its owner: nothing more goes there, its deliveries stay readable."""
@@ -66,6 +67,6 @@ class EndpointService:
         audience = audience_of(owner_of_row(self.store.load(session, endpoint_id, caller)))
         push_id, now = new_id("psh"), self.clock.wall_now()
         test = Event(TEST, "/alerts", push_id, 1, now, {"endpoint": endpoint_id, "headline": TEST_WORDS})
-        push = NewPush(push_id, endpoint_id, audience or "test", "test", test.id, encode_event(test))
+        push = NewPush(push_id, endpoint_id, audience or "test", "test", test.id, notification_of(test))
         self.pushes.add(session, [push])
         return push_id

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from services.alerts.domain.catalogue import Audience
 from services.alerts.domain.notice import cloud_event, document
+from services.alerts.domain.notification import Notification
 from services.alerts.domain.peer import Affected, Decision, Exposed, Former, Outcome, Topic, decide
 from services.alerts.handlers.pushes import PushService
 from services.alerts.store.peer_facts import Field, PeerStore, Place
@@ -90,13 +91,15 @@ class PeerNotices:
         assert topic is not None and area is not None
         notice_id = self.notice_id()
         data = document(notice_id, topic, area, slot)
-        body = encode(cloud_event(data))
+        notification = Notification(cloud_event(data))
+        body = encode(notification.document)
         self.notices.add(session, notice_id, decision, slot, document=data, body=body)
         if decision.outcome is Outcome.NOTICE:
-            self._send(session, notice_id, area, body)
+            self._send(session, notice_id, area, notification)
         return Former(topic, area, slot)
 
-    def _send(self, session: Session, notice_id: str, area: str, body: bytes) -> None:
+    def _send(self, session: Session, notice_id: str, area: str, notification: Notification) -> None:
+        body = encode(notification.document)
         self.notices.publish(session, notice_id, area, body, wall_now=self.clock.wall_now())
         new = [
             NewPush(
@@ -105,7 +108,7 @@ class PeerNotices:
                 audience=Audience.ENTERPRISE.value,
                 reason=REASON,
                 event_id=notice_id,
-                body=body,
+                notification=notification,
             )
             for endpoint_id in self.notices.endpoints(session, notice_id)
         ]

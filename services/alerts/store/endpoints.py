@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, upda
 from sqlmodel import Session
 
 from services.alerts.domain.audience import Owner, audience_of
+from services.alerts.domain.contact import ContactPoint
 from services.alerts.store.peer_tables import ENTERPRISE
 from services.alerts.store.pushes import owned
 from services.alerts.store.tables import ENDPOINT, ENDPOINT_HISTORY
@@ -34,10 +35,26 @@ class EndpointState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An endpoint to tell, and as whom."""
+    """An endpoint that is notified, and as whom."""
 
     id: str
     audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSecrets:
+    """An endpoint's secret, and the one before it that signs beside it `previous_until`."""
+
+    current: str | None
+    previous: str | None
+    previous_until: datetime | None
+
+    def valid_at(self, now: datetime) -> Iterator[str]:
+        """Those that sign now, newest first."""
+        if self.current:
+            yield self.current
+        if self.previous and self.previous_until and self.previous_until > now:
+            yield self.previous
 
 
 class Step(StrEnum):
@@ -59,24 +76,25 @@ class EndpointStore:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
-    def add(self, session: Session, url: str, owner: Owner, *, by: str, wall_now: datetime) -> tuple[str, str]:
-        """A new active endpoint: its id and its secret, which is shown this once."""
-        endpoint_id, secret = new_id("end"), new_secret()
+    def add(self, session: Session, contact: ContactPoint, owner: Owner, *, by: str, wall_now: datetime) -> str:
+        """A new active endpoint; its id."""
+        endpoint_id = new_id("end")
         session.connection().execute(
             insert(ENDPOINT).values(
                 id=endpoint_id,
-                url=url,
+                kind=contact.kind,
+                address=contact.address,
                 credit_code=owner.credit_code,
                 region=owner.region,
                 operators=owner.operators,
                 state=EndpointState.ACTIVE.value,
                 state_at=wall_now,
-                sealed_secret=self._sealer.seal(secret, PURPOSE),
+                sealed_secret=self._sealer.seal(contact.secret, PURPOSE) if contact.secret else None,
                 created_at=wall_now,
                 created_by=by,
             )
         )
-        return endpoint_id, secret
+        return endpoint_id
 
     def load(self, session: Session, endpoint_id: str, caller: Caller) -> Row[Any]:
         """The endpoint, locked for change; raises NotFound outside the caller's scope."""
@@ -160,7 +178,7 @@ class EndpointStore:
         """Its deliveries stay readable, its secrets go."""
         self.load(session, endpoint_id, caller)
         state = EndpointState.DELETED.value
-        self._set(session, endpoint_id, state=state, state_at=wall_now, sealed_secret="", sealed_previous=None)
+        self._set(session, endpoint_id, state=state, state_at=wall_now, sealed_secret=None, sealed_previous=None)
 
     def recipients(self, session: Session, owners: Sequence[Owner]) -> list[Recipient]:
         """Active endpoints of these owners."""
@@ -173,12 +191,9 @@ class EndpointStore:
         """Those of the endpoints that are active."""
         return self._recipients(session, ENDPOINT.c.id.in_(endpoint_ids)) if endpoint_ids else []
 
-    def secrets(self, row: Row[Any], now: datetime) -> list[str]:
-        """The secrets that sign now, newest first."""
-        sealed = [row.sealed_secret]
-        if row.sealed_previous and row.previous_until and row.previous_until > now:
-            sealed.append(row.sealed_previous)
-        return [self._sealer.open(one, PURPOSE) for one in sealed]
+    def secrets(self, sealed: SealedSecrets, now: datetime) -> tuple[str, ...]:
+        """The secrets that sign now, newest first; raises Invalid for one that our key does not open."""
+        return tuple(self._sealer.open(one, PURPOSE) for one in sealed.valid_at(now))
 
     def count(self, session: Session) -> dict[str, int]:
         """How many endpoints are in each state."""
@@ -203,6 +218,11 @@ class EndpointStore:
         who = f"{caller.role.value}:{caller.subject}"
         entry = {"endpoint_id": endpoint_id, "at": wall_now, "what": step.value, "who": who, "text": text}
         session.connection().execute(insert(ENDPOINT_HISTORY).values(entry))
+
+
+def sealed_secrets(row: Row[Any]) -> SealedSecrets:
+    """Of an endpoint's row."""
+    return SealedSecrets(row.sealed_secret, row.sealed_previous, row.previous_until)
 
 
 def owner_of_row(row: Row[Any]) -> Owner:
@@ -243,7 +263,7 @@ def endpoint(row: Row[Any], history: Sequence[Row[Any]]) -> dict[str, Any]:
         owner = {"region": row.region}
     return {
         "id": row.id,
-        "url": row.url,
+        "url": row.address,
         "owner": owner,
         "state": row.state,
         "state_reason": row.state_reason,

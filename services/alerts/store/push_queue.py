@@ -14,7 +14,10 @@ from typing import Any
 from sqlalchemy import and_, func, insert, or_, select, update
 from sqlmodel import Session
 
+from services.alerts.domain.contact import ContactPoint
+from services.alerts.domain.notification import Notification
 from services.alerts.domain.retry import Schedule
+from services.alerts.store.endpoints import SealedSecrets, sealed_secrets
 from services.alerts.store.pushes import PENDING, PushState
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
 
@@ -23,14 +26,15 @@ FORGET = timedelta(hours=240)  # a failure older than this does not count toward
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A push in our hands until `lease_until`. `endpoint`: its row, secrets sealed."""
+    """A push that is leased until `lease_until`. `contact`: without its secret, which is `sealed`; `credit_code`: of the
+    enterprise that owns the endpoint."""
 
     id: str
     endpoint_id: str
     alert_id: str | None
     audience: str
-    body: bytes
-    url: str
+    contact: ContactPoint
+    notification: Notification
     schedule: Schedule
     step: int
     attempts: int
@@ -38,7 +42,8 @@ class Claimed:
     lease_until: datetime
     fence: int
     struggling: bool
-    endpoint: Any
+    credit_code: str | None
+    sealed: SealedSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +215,8 @@ def _claimed(push: Any, endpoint: Any, until: datetime) -> Claimed:
         endpoint_id=push.endpoint_id,
         alert_id=push.alert_id,
         audience=push.audience,
-        body=bytes(push.body),
-        url=endpoint.url,
+        contact=ContactPoint(endpoint.kind, endpoint.address),
+        notification=Notification(push.notification),
         schedule=Schedule(tuple(push.schedule_s)),
         step=push.step,
         attempts=push.attempts,
@@ -219,5 +224,6 @@ def _claimed(push: Any, endpoint: Any, until: datetime) -> Claimed:
         lease_until=until,
         fence=push.fence,
         struggling=endpoint.failing_since is not None,
-        endpoint=endpoint,
+        credit_code=endpoint.credit_code,
+        sealed=sealed_secrets(endpoint),
     )

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
+from services.alerts.domain.notification import Notification
 from services.alerts.domain.retry import Schedule
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
 from shared.access import Caller, Columns, visible
@@ -40,7 +41,7 @@ class NewPush:
     audience: str
     reason: str
     event_id: str
-    body: bytes
+    notification: Notification
     alert_id: str | None = None
     alert_revision: int | None = None
     due_at: datetime | None = None
@@ -64,7 +65,7 @@ class PushStore:
                 "audience": one.audience,
                 "reason": one.reason,
                 "event_id": one.event_id,
-                "body": one.body,
+                "notification": dict(one.notification.document),
                 "schedule_s": list(schedule.waits_s),
                 "step": 0,
                 "attempts": 0,
@@ -179,8 +180,8 @@ class PushStore:
         return row
 
     def _asked(self) -> Any:
-        named = (ENDPOINT.c.url, ENDPOINT.c.state.label("endpoint_state"))
-        columns = [column for column in PUSH.c if column.name != "body"]
+        named = (ENDPOINT.c.address, ENDPOINT.c.state.label("endpoint_state"))
+        columns = [column for column in PUSH.c if column.name != "notification"]
         return select(*columns, *named).join(ENDPOINT, ENDPOINT.c.id == PUSH.c.endpoint_id)
 
 
@@ -194,7 +195,7 @@ def delivery(row: Row[Any], attempts: Sequence[Row[Any]]) -> dict[str, Any]:
     return {
         "id": row.id,
         "endpoint": row.endpoint_id,
-        "url": row.url,
+        "url": row.address,
         "alert": row.alert_id,
         "event": row.event_id,
         "reason": row.reason,

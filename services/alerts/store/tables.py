@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, LargeBinary, MetaData, Table, UniqueConstraint
+from sqlalchemy import JSON, Index, MetaData, Table, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from shared.database import UtcDateTime, WideInteger
@@ -94,18 +94,20 @@ class HistoryRow(AlertsTable, table=True):
 
 
 class EndpointRow(AlertsTable, table=True):
-    """Exactly one owner. Secrets are sealed. A deleted endpoint stays as a row: deliveries name it."""
+    """A contact point (`kind`, `address`, a secret where the channel signs) with exactly one owner.
+    Secrets are sealed. A deleted endpoint stays as a row: deliveries name it."""
 
     __tablename__ = "endpoint"
     id: str = Field(primary_key=True)
-    url: str
+    kind: str
+    address: str
     credit_code: str | None = Field(default=None, index=True)
     region: str | None = Field(default=None, index=True)
     operators: bool = False
     state: str = Field(default="active", index=True)
     state_reason: str | None = None
     state_at: datetime = Field(sa_type=UtcDateTime)
-    sealed_secret: str
+    sealed_secret: str | None = None
     sealed_previous: str | None = None
     previous_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
@@ -128,7 +130,8 @@ class EndpointHistoryRow(AlertsTable, table=True):
 
 
 class PushRow(AlertsTable, table=True):
-    """One thing to tell one endpoint. `id` is the webhook-id of all its attempts. `lease_until` and `fence`: a sender
+    """One notification for one endpoint: its channel renders it. `id` is the webhook-id of all its attempts.
+    `lease_until` and `fence`: a sender
     that died or was overtaken marks nothing."""
 
     __tablename__ = "push"
@@ -144,7 +147,7 @@ class PushRow(AlertsTable, table=True):
     audience: str
     reason: str
     event_id: str
-    body: bytes = Field(sa_type=LargeBinary)
+    notification: dict[str, Any] = Field(sa_type=JSON)
     schedule_s: list[float] = Field(default_factory=list, sa_type=JSON)
     step: int = 0
     attempts: int = 0
@@ -173,7 +176,7 @@ class AttemptRow(AlertsTable, table=True):
 class EndpointCountRow(AlertsTable, table=True):
     """How many active endpoints an enterprise has, as it was last published. `revision`: how often it was."""
 
-    __tablename__ = "reach"
+    __tablename__ = "endpoint_count"
     credit_code: str = Field(primary_key=True)
     endpoints: int
     revision: int
@@ -220,5 +223,5 @@ def _table(name: str) -> Table:
 OUTBOX, PROGRESS, LEASE = _table("outbox"), _table("progress"), _table("lease")
 ALERT, HISTORY, ENDPOINT = _table("alert"), _table("alert_history"), _table("endpoint")
 ENDPOINT_HISTORY = _table("endpoint_history")
-PUSH, ATTEMPT, ENDPOINT_COUNT = _table("push"), _table("attempt"), _table("reach")
+PUSH, ATTEMPT, ENDPOINT_COUNT = _table("push"), _table("attempt"), _table("endpoint_count")
 SUBSCRIPTION, DIGEST_ITEM = _table("subscription"), _table("digest_item")

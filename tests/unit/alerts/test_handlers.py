@@ -48,7 +48,7 @@ def test_an_episode_is_pushed_when_it_opens_when_it_grows_graver_and_when_it_end
     graver = longer(risk, 3, "lasting", hours=3)
     desk.take(risk, longer(risk, 2, "first", hours=2), graver, cleared(graver, 4))
     assert reasons(desk) == ["first", "level_raised", "cleared"]
-    assert [json.loads(push.body)["data"]["level"] for push in desk.pushes()] == ["yellow", "orange", "orange"]
+    assert [push.notification["data"]["level"] for push in desk.pushes()] == ["yellow", "orange", "orange"]
 
 
 def test_point_to_point_an_alert_reaches_its_enterprise_and_its_own_officers_only(desk: Desk) -> None:

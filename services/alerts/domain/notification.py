@@ -1,0 +1,26 @@
+"""What a push has to say: facts and words, the document of a CloudEvent. The channel turns it into bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """`document`: JSON-ready, its fields in the order in which they are shown."""
+
+    document: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The event's."""
+        return str(self.document["id"])
+
+
+def notification_of(event: Event) -> Notification:
+    """The event as its receivers see it."""
+    return Notification(event.document())
