@@ -21,11 +21,11 @@ from shared.domain.clock import Clock, monotonic_s, shanghai_day, system_clock
 from shared.domain.errors import Invalid
 from shared.domain.events import PEER_NOTICE_ISSUED
 
-from .door import Door, endpoints_for
+from .api_client import ApiClient, endpoints_for
 from .findings import Evidence, Reached, look
 from .fleet import Fleet
-from .heard import Heard
 from .promises import promises
+from .received import Received
 from .receiver import Message, Receiver
 from .region import SampleRegion, sample_region
 from .scenes import Scenes
@@ -41,7 +41,7 @@ KNOWN_S = 10.0
 class Demo:
     """One run. `receiver` None: loggers only, and nobody does anything."""
 
-    door: Door
+    api: ApiClient
     clock: Clock
     region: SampleRegion
     fleet: Fleet
@@ -49,19 +49,19 @@ class Demo:
     screen: Screen
     stop: asyncio.Event
     scenes: Scenes
-    heard: Heard = field(default_factory=Heard)
+    received: Received = field(default_factory=Received)
     alerts: set[str] = field(default_factory=set)
     listening: asyncio.Task[None] | None = None
 
     def believe(self, message: Message) -> None:
         """A message that the receiver verified; of a peer notice only the last arrival is shown."""
-        self.heard.take(message)
+        self.received.take(message)
         now = self.clock.wall_now()
         if message.event.get("type") != PEER_NOTICE_ISSUED:
             self.screen.webhook(message, now)
-        elif len(self.heard.notices) == len(self.region.peers):
-            bodies = {body for got in self.heard.notices.values() for body in got}
-            self.screen.all_told(len(self.heard.notices), len(bodies), now)
+        elif len(self.received.notices) == len(self.region.peers):
+            bodies = {body for got in self.received.notices.values() for body in got}
+            self.screen.all_notified(len(self.received.notices), len(bodies), now)
 
     async def prepared(self) -> bool:
         """False when somebody stops it before it is."""
@@ -78,18 +78,18 @@ class Demo:
         return False
 
     async def _prepare(self) -> None:
-        """The endpoints, the register, and that monitoring has heard of it all."""
+        """The endpoints, the register, and that monitoring knows of it all."""
         began = monotonic_s()
         if self.receiver is not None:
-            await endpoints_for(self.door, self.region, self.receiver.url, self.receiver.trust)
+            await endpoints_for(self.api, self.region, self.receiver.url, self.receiver.trust)
             self.listening = asyncio.create_task(self._listen())
-        await self.door.register(self.region)
-        await self.door.known([point.mn for point in self.region.points], within_s=KNOWN_S)
+        await self.api.register(self.region)
+        await self.api.known([point.mn for point in self.region.points], within_s=KNOWN_S)
         self.screen.say(
             f"登记 registered: {len(self.region.enterprises)} 家企业 enterprises, {len(self.region.points)} 个监测点 points"
             f" ({monotonic_s() - began:.1f} s)"
         )
-        for row in await self.door.all("/permits/v1/coverage") if self.receiver is not None else ():
+        for row in await self.api.all("/permits/v1/coverage") if self.receiver is not None else ():
             if row["lacks"]:
                 self.screen.say(f"缺口 coverage: {row['name']} 缺 lacks {', '.join(row['lacks'])}")
 
@@ -118,7 +118,7 @@ class Demo:
         deadline = monotonic_s() + SETTLE_S
         calm = None
         while self.receiver is not None and not self.stop.is_set() and monotonic_s() < deadline:
-            state = (len(self.alerts), self.receiver.verified, await pending(self.door))
+            state = (len(self.alerts), self.receiver.verified, await pending(self.api))
             if state == calm and not state[2]:
                 return
             calm = state
@@ -132,7 +132,7 @@ class Demo:
         await self.stop.wait()
 
     async def _listen(self) -> None:
-        async for event in self.door.events():
+        async for event in self.api.events():
             if event.get("type") == PEER_NOTICE_ISSUED:
                 self.screen.notice(event, self.clock.wall_now())
                 continue
@@ -142,7 +142,7 @@ class Demo:
     async def _status(self) -> None:
         while True:
             await asyncio.sleep(STATUS_EVERY_S)
-            over = len(await self.door.all("/monitoring/v1/exceedances"))
+            over = len(await self.api.all("/monitoring/v1/exceedances"))
             self.screen.status(self.clock.field_now(), self.fleet.stats, over, len(self.alerts), self.receiver)
 
 
@@ -158,9 +158,9 @@ async def _run(
     fleet = Fleet(region, clock, _address(gateway))
     async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
         with _stopping() as stop, _open(receiver):
-            door = Door(client, token)
-            scenes = Scenes(door, clock, region, screen.say)
-            demo = Demo(door, clock, region, fleet, receiver, screen, stop, scenes)
+            api = ApiClient(client, token)
+            scenes = Scenes(api, clock, region, screen.say)
+            demo = Demo(api, clock, region, fleet, receiver, screen, stop, scenes)
             if not await demo.prepared():
                 return 0
             left_s = None if seconds is None else max(1.0, seconds - (monotonic_s() - began) - GRACE_WALL_S)
@@ -171,25 +171,25 @@ async def _run(
 
 async def _finish(demo: Demo, *, as_json: bool, judged: bool) -> int:
     """The summary; 1 when a promised thing did not happen."""
-    found = await look(demo.door, demo.region, as_peer=demo.receiver is not None)
+    found = await look(demo.api, demo.region, as_peer=demo.receiver is not None)
     origin = demo.fleet.origin or demo.clock.field_now()
     until = (demo.fleet.ended or demo.clock.field_now()) - timedelta(seconds=demo.clock.speed)
     reached = Reached(origin, until, demo.scenes.done)
-    evidence = Evidence(demo.region, found, demo.heard, reached)
+    evidence = Evidence(demo.region, found, demo.received, reached)
     made = checks(evidence, demo.fleet.stats, demo.receiver)
     if demo.receiver is not None:
         made += promises(evidence)
     if not judged:
         made = [check for check in made if check.ok]
-    told = document(demo.region, demo.fleet.stats, demo.receiver, found, made)
-    demo.screen.summary(told)
+    report = document(demo.region, demo.fleet.stats, demo.receiver, found, made)
+    demo.screen.summary(report)
     if as_json:
-        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     for check in made:
         if check.ok is False:
             demo.screen.say(f"未兑现 not kept: {check.name} ({check.detail})")
-    return 0 if told["ok"] else 1
+    return 0 if report["ok"] else 1
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .door import Door
-from .heard import Heard
+from .api_client import ApiClient
+from .received import Received
 from .region import SampleRegion
 from .terms import Term
 
@@ -48,11 +48,11 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a promise is judged by: the lists, what was heard, and how far it went."""
+    """All that a promise is judged by: the lists, what was received, and how far it went."""
 
     region: SampleRegion
     found: Findings
-    heard: Heard
+    received: Received
     reached: Reached
 
     def alerts(self, kind: str, credit_code: str) -> list[Item]:
@@ -63,16 +63,16 @@ class Evidence:
         ]
 
 
-async def look(door: Door, region: SampleRegion, *, as_peer: bool) -> Findings:
+async def look(api: ApiClient, region: SampleRegion, *, as_peer: bool) -> Findings:
     """Reads every list that is judged; `as_peer`: also what promises ask, the notices as a clean enterprise sees them."""
     clean = next((one for one in region.peers if not any(point.troubles for point in one.points)), None)
-    token = await door.enterprise_token(clean.credit_code) if as_peer and clean else None
+    token = await api.enterprise_token(clean.credit_code) if as_peer and clean else None
     return Findings(
-        alerts=await door.all("/alerts/v1/alerts"),
-        exceedances=await door.all("/monitoring/v1/exceedances"),
-        deliveries=await door.all("/alerts/v1/deliveries"),
-        quarantine=await door.all("/monitoring/v1/quarantine"),
-        expiring=await door.all("/permits/v1/expiring") if as_peer else (),
-        coverage=await door.all("/permits/v1/coverage") if as_peer else (),
-        notices=await door.all("/alerts/v1/peer-notices", token=token) if as_peer else (),
+        alerts=await api.all("/alerts/v1/alerts"),
+        exceedances=await api.all("/monitoring/v1/exceedances"),
+        deliveries=await api.all("/alerts/v1/deliveries"),
+        quarantine=await api.all("/monitoring/v1/quarantine"),
+        expiring=await api.all("/permits/v1/expiring") if as_peer else (),
+        coverage=await api.all("/permits/v1/coverage") if as_peer else (),
+        notices=await api.all("/alerts/v1/peer-notices", token=token) if as_peer else (),
     )

@@ -1,4 +1,4 @@
-"""The officers of the sample region: whose endpoints hear what, and the subscriptions they make."""
+"""The officers of the sample region: whose endpoints receive what, and the subscriptions they make."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .trouble import LEVELS, TroubleKind
 
 CITY, DUTY, DESK = "city", "duty", "desk"
 OFFICERS: Mapping[str, str] = {CITY: "市级 city", DUTY: "省级值班 duty", DESK: "许可窗口 permit desk"}
-SUBSCRIBED = (DUTY, DESK)  # the city hears what the catalogue tells it unasked
+SUBSCRIBED = (DUTY, DESK)  # the city receives what the catalogue sends it unasked
 
 
 @dataclass(frozen=True, slots=True)

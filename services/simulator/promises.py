@@ -16,8 +16,8 @@ from .officers import DESK, Wish, wishes
 from .region import SampleEnterprise
 from .terms import CASES, STEPS, Term
 
-SOON = timedelta(minutes=30)  # until a sweep came by and its alert was told
-TOLD = 3 * HOUR  # from the origin: the common trouble's hour and the whole hour behind it
+SOON = timedelta(minutes=30)  # until a sweep came by and its alert was published
+NOTIFIED = 3 * HOUR  # from the origin: the common trouble's hour and the whole hour behind it
 DIGEST_AT = timedelta(hours=8, minutes=30)
 NOT_YET = "尚未到时 not due yet"
 
@@ -42,20 +42,20 @@ def _judged(evidence: Evidence, name: str, ok: bool, detail: str, *, due: dateti
 
 
 def _step(evidence: Evidence, enterprise: SampleEnterprise) -> Check:
-    """The alert has reached its step, and the enterprise was told of that very step."""
+    """The alert has reached its step, and the enterprise was notified of that very step."""
     asked = CASES[enterprise.term]
     hits = evidence.alerts("permit.renewal", enterprise.credit_code)
-    told = evidence.heard.alerts.get(enterprise.credit_code, {})
-    steps = {step for one in hits for step in told.get(str(one["id"]), ())}
+    notified = evidence.received.alerts.get(enterprise.credit_code, {})
+    steps = {step for one in hits for step in notified.get(str(one["id"]), ())}
     ok = any(STEPS.index(step) >= STEPS.index(asked.step) for step in steps)
     waits = {Term.TURNING: day_start(evidence.region.on + DAY), Term.EXPIRED: evidence.reached.origin + 2 * HOUR}
     due = waits.get(enterprise.term, evidence.reached.origin) + SOON
     name = f"{asked.zh} {asked.en} → {asked.step}"
-    return _judged(evidence, name, ok, ", ".join(sorted(steps, key=STEPS.index)) or "not told", due=due)
+    return _judged(evidence, name, ok, ", ".join(sorted(steps, key=STEPS.index)) or "not notified", due=due)
 
 
 def _application(evidence: Evidence) -> Iterator[Check]:
-    """It clears the alert, the list names no step any more, and the desk hears of its term."""
+    """It clears the alert, the list names no step any more, and the desk is notified of its term."""
     one = evidence.region.with_term(Term.APPLYING)
     if one is None:
         return
@@ -66,9 +66,11 @@ def _application(evidence: Evidence) -> Iterator[Check]:
     stopped = cleared == ["applied"] and [row["step"] for row in rows] == [None]
     yield _judged(evidence, "提交申请即停止提醒 an application stops the steps", stopped, f"cleared {cleared}", due=due)
     terms = evidence.alerts("permit.decision_due", one.credit_code)
-    told = [alert for alert in terms if str(alert["id"]) in evidence.heard.alerts.get(DESK, {})]
-    name = "窗口得知办理期限 the desk hears its term → permit.decision_due"
-    yield _judged(evidence, name, len(terms) == len(told) == 1, f"alerts {len(terms)}, told {len(told)}", due=due)
+    notified = [alert for alert in terms if str(alert["id"]) in evidence.received.alerts.get(DESK, {})]
+    name = "窗口得知办理期限 the desk is notified of its term → permit.decision_due"
+    yield _judged(
+        evidence, name, len(terms) == len(notified) == 1, f"alerts {len(terms)}, notified {len(notified)}", due=due
+    )
 
 
 def _gap(evidence: Evidence) -> Iterator[Check]:
@@ -90,10 +92,12 @@ def _gap(evidence: Evidence) -> Iterator[Check]:
         evidence, "登记缺口 no permit known → register.gap", gap, f"{gap}", due=evidence.reached.origin + SOON
     )
     missing = evidence.alerts("permit.missing", one.credit_code)
-    told = any(str(alert["id"]) in evidence.heard.alerts.get(DESK, {}) for alert in missing)
+    notified = any(str(alert["id"]) in evidence.received.alerts.get(DESK, {}) for alert in missing)
     done = evidence.reached.done.get(Term.NONE)
     name = "登记齐全而无证 the register is complete → permit.missing"
-    yield _judged(evidence, name, told, f"alerts {len(missing)}, told {told}", due=done + SOON if done else None)
+    yield _judged(
+        evidence, name, notified, f"alerts {len(missing)}, notified {notified}", due=done + SOON if done else None
+    )
 
 
 def _peers(evidence: Evidence) -> Iterator[Check]:
@@ -101,12 +105,12 @@ def _peers(evidence: Evidence) -> Iterator[Check]:
     peers = evidence.region.peers
     if not peers:
         return
-    due, codes = evidence.reached.origin + TOLD + SOON, [one.credit_code for one in peers]
+    due, codes = evidence.reached.origin + NOTIFIED + SOON, [one.credit_code for one in peers]
     seeded = {one.credit_code for one in peers if any(point.troubles for point in one.points)}
     hit = {code for code in codes if evidence.alerts("emission.exceeded", code)}
     name = f"同类{len(peers)}家{len(seeded)}家超标 {len(seeded)} of {len(peers)} of a class over, the others clean"
     yield _judged(evidence, name, hit == seeded, f"{len(hit)} with an alert", due=due)
-    bodies = [evidence.heard.notices.get(code, []) for code in codes]
+    bodies = [evidence.received.notices.get(code, []) for code in codes]
     same = {body for got in bodies for body in got}
     name = f"同行业提醒送达全部 peer notice at all {len(peers)}, byte for byte the same"
     reached = sum(len(got) == 1 for got in bodies)
@@ -125,13 +129,13 @@ def _marks(one: SampleEnterprise) -> list[str]:
 
 def _subscription(evidence: Evidence, wish: Wish) -> Check:
     """Everything that was asked for, and nothing else."""
-    told = evidence.heard.alerts.get(wish.owner, {})
+    notified = evidence.received.alerts.get(wish.owner, {})
     wanted = {str(one["id"]) for one in evidence.found.alerts if wish.wants(one)}
-    first = [facts for (owner, _), facts in evidence.heard.first.items() if owner == wish.owner]
+    first = [facts for (owner, _), facts in evidence.received.first.items() if owner == wish.owner]
     besides = [facts for facts in first if not wish.wants(facts)]
-    detail = f"asked for {len(wanted)}, heard {len(wanted & set(told))}, besides {len(besides)}"
+    detail = f"asked for {len(wanted)}, received {len(wanted & set(notified))}, besides {len(besides)}"
     due = evidence.reached.origin + 2 * HOUR + SOON
-    kept = bool(wanted) and wanted <= set(told) and not besides
+    kept = bool(wanted) and wanted <= set(notified) and not besides
     return _judged(evidence, f"订阅 subscription {_words(wish)}", kept, detail, due=due)
 
 
@@ -140,7 +144,7 @@ def _digest(evidence: Evidence, wish: Wish) -> Check:
     early = {Term.LEFT_180, Term.LEFT_90, Term.STATUTORY}
     codes = [one.credit_code for one in evidence.region.enterprises if one.term in early]
     wanted = {str(alert["id"]) for code in codes for alert in evidence.alerts("permit.renewal", code)}
-    had = evidence.heard.digests.get(wish.owner, set())
+    had = evidence.received.digests.get(wish.owner, set())
     morning = day_start(shanghai_day(evidence.reached.origin)) + DIGEST_AT
     due = (morning if morning > evidence.reached.origin else morning + DAY) + SOON
     detail = f"asked for {len(wanted)}, in digests {len(wanted & had)}"

@@ -1,6 +1,6 @@
 """A sample receiver of webhooks on 127.0.0.1: takes only what Standard Webhooks 1.0 lets it believe.
 
-One path and secret an endpoint; a repeated `webhook-id` is answered and not told again. Its verifier is its own: it
+One path and secret an endpoint; a repeated `webhook-id` is answered and not passed on again. Its verifier is its own: it
 shares no code with the sender.
 """
 
@@ -53,10 +53,10 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, *, now_s: float
 
 @dataclass
 class Receiver:
-    """`told` is called on a server thread with each verified message, once a webhook-id."""
+    """`on_message` is called on a server thread with each verified message, once a webhook-id."""
 
     clock: Clock
-    told: Callable[[Message], None]
+    on_message: Callable[[Message], None]
     verified: int = 0
     repeated: int = 0
     refused: list[str] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Receiver:
                 return 204
             self._seen.add((owner, webhook_id))
             self.verified += 1
-        self.told(Message(owner, webhook_id, json.loads(body), body))
+        self.on_message(Message(owner, webhook_id, json.loads(body), body))
         return 204
 
 
@@ -132,6 +132,6 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: verified messages are told, refused ones counted."""
+            """Nothing: verified messages are passed on, refused ones counted."""
 
     return Handler

@@ -2,7 +2,7 @@
 in one county, by seed.
 
 Names begin with 示例 (sample); credit codes carry right check characters over an organisation code that is not given out.
-Gives the documents that callers PUT; sending them is door's work.
+Gives the documents that callers PUT; sending them is the API client's work.
 """
 
 from __future__ import annotations

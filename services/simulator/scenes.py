@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from shared.domain.clock import Clock, shanghai_day
 from shared.domain.region import full_name
 
-from .door import Door
+from .api_client import ApiClient
 from .region import SampleRegion
 from .terms import Term
 
@@ -21,7 +21,7 @@ Reach = Callable[[datetime], Awaitable[bool]]
 class Scenes:
     """`done`: what was done, and the field time of it. `reach` waits for a field time; False: it is over before."""
 
-    door: Door
+    api: ApiClient
     clock: Clock
     region: SampleRegion
     say: Callable[[str], None]
@@ -38,7 +38,7 @@ class Scenes:
         if applicant is None:
             return
         now = self.clock.field_now()
-        await self.door.permit(applicant, applied_on=shanghai_day(now))
+        await self.api.permit(applicant, applied_on=shanghai_day(now))
         self.done[Term.APPLYING] = now
         self.say(f"登记 registered: {applicant.name} 提交延续申请，不再提醒 applies for renewal, no further steps")
 
@@ -47,6 +47,6 @@ class Scenes:
         if uncovered is None:
             return
         now = self.clock.field_now()
-        await self.door.complete(uncovered.region)
+        await self.api.complete(uncovered.region)
         self.done[Term.NONE] = now
         self.say(f"登记 registered: {full_name(uncovered.region)}登记已齐全 the register is declared complete")

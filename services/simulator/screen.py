@@ -69,7 +69,7 @@ class Screen:
         """A peer notice on the stream."""
         self._line(now, "提醒 peers  ", "[magenta]同行业[/]", _headline(event["data"]))
 
-    def all_told(self, enterprises: int, bodies: int, now: datetime) -> None:
+    def all_notified(self, enterprises: int, bodies: int, now: datetime) -> None:
         """The last enterprise of a class has the notice."""
         same = "逐字节相同、不指名 byte for byte the same, naming nobody" if bodies == 1 else f"{bodies} bodies"
         words = f"[magenta]{enterprises} 家同类企业收到同一提醒[/] all {enterprises} of the class have it: {same}"
@@ -87,11 +87,11 @@ class Screen:
             counts += [f"预警 alerts {alerts}", f"已验签 webhooks verified {receiver.verified}"]
         self._console.print(f"[dim]—— {' · '.join(counts)}[/]", highlight=False, soft_wrap=True)
 
-    def summary(self, told: Mapping[str, Any]) -> None:
+    def summary(self, report: Mapping[str, Any]) -> None:
         """The numbers and the promises."""
-        self._console.print(_numbers(told))
+        self._console.print(_numbers(report))
         promises = Table(Column("承诺 promised", overflow="fold"), "", "", title="承诺 Promises", title_justify="left")
-        for check in told["checks"]:
+        for check in report["checks"]:
             sign = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[dim]…[/]"}[check["ok"]]
             promises.add_row(escape(check["name"]), sign, escape(check["detail"]))
         self._console.print(promises)
@@ -114,17 +114,17 @@ def _headline(data: Mapping[str, Any]) -> str:
     return f"{escape(str(headline.get('zh', data.get('kind', ''))))}  [dim]{escape(words)}[/]"
 
 
-def _numbers(told: Mapping[str, Any]) -> Table:
+def _numbers(report: Mapping[str, Any]) -> Table:
     table = Table("数目 number", "", title="小结 Summary", title_justify="left")
-    packets, alerts, webhooks = told["packets"], told["alerts"], told["webhooks"]
+    packets, alerts, webhooks = report["packets"], report["alerts"], report["webhooks"]
     rows: list[tuple[str, Any]] = [
-        ("企业 enterprises / 监测点 points", f"{told['enterprises']} / {told['points']}"),
+        ("企业 enterprises / 监测点 points", f"{report['enterprises']} / {report['points']}"),
         ("报文 packets / 已应答 acknowledged / 重发 resent",
          f"{packets['sent']} / {packets['acknowledged']} / {packets['resent']}"),
-        ("超标时段 exceedances", told["exceedances"]),
-        ("隔离报文 quarantined", told["quarantined"]),
+        ("超标时段 exceedances", report["exceedances"]),
+        ("隔离报文 quarantined", report["quarantined"]),
         ("预警 alerts", f"{alerts['total']}  {_counts(alerts['by_level'])}"),
-        ("推送 deliveries", _counts(told["deliveries"])),
+        ("推送 deliveries", _counts(report["deliveries"])),
     ]  # fmt: skip
     if webhooks is not None:
         words = f"{webhooks['verified']} / {webhooks['repeated']} / {webhooks['refused']}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.domain.clock import HOUR, day_start, shanghai_day
 
-from .door import Door
+from .api_client import ApiClient
 from .findings import Check, Evidence, Findings, Reached
 from .fleet import Stats
 from .promises import NOT_YET
@@ -65,9 +65,9 @@ def _due(trouble: Trouble, origin: datetime) -> datetime:
     return origin + (max(trouble.hours) + 1) * HOUR + late
 
 
-async def pending(door: Door) -> int:
+async def pending(api: ApiClient) -> int:
     """Pushes that are still on their way."""
-    return sum([len(await door.all("/alerts/v1/deliveries", state=state)) for state in ("due", "sending")])
+    return sum([len(await api.all("/alerts/v1/deliveries", state=state)) for state in ("due", "sending")])
 
 
 def document(

@@ -1,4 +1,4 @@
-"""Which permits of the sample region run out, when, and which step of the warning must be said of each.
+"""Which permits of the sample region run out, when, and which step of the warning must be announced of each.
 
 Days count from the day on which the region is registered; steps are those of 排污许可管理条例 Art. 14.
 """
@@ -21,7 +21,7 @@ class Term(StrEnum):
     STATUTORY = "statutory"
     LATE = "late"
     EXPIRED = "expired"
-    TURNING = "turning"  # its next step is said at midnight
+    TURNING = "turning"  # its next step is announced at midnight
     APPLYING = "applying"  # the same, but it applies for renewal before
     NONE = "none"  # a monitor without a permit
 

@@ -25,7 +25,7 @@ class SmallGateway:
     clock: Clock
     answers: Callable[[Packet], bool] = lambda packet: True
     took: list[tuple[Packet, datetime]] = field(default_factory=list)
-    hang_up_after: int | None = None
+    close_after: int | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         framer = Framer()
@@ -33,7 +33,7 @@ class SmallGateway:
             for cut in framer.feed(data):
                 packet = parse(cut.segment)
                 self.took.append((packet, self.clock.field_now()))
-                if self.hang_up_after == len(self.took):
+                if self.close_after == len(self.took):
                     writer.close()
                     return
                 if self.answers(packet):
@@ -102,7 +102,7 @@ def test_an_unanswered_packet_is_sent_again_with_the_same_qn() -> None:
 
 
 def test_a_broken_connection_is_made_again_and_its_packets_resent() -> None:
-    gateway = SmallGateway(fast_clock(), hang_up_after=30)
+    gateway = SmallGateway(fast_clock(), close_after=30)
     fleet = asyncio.run(
         run(gateway, lambda fleet: fleet.stats.acknowledged > 80 and fleet.stats.resent > 0, answer_s=0.3)
     )

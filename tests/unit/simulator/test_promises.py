@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from services.simulator.findings import Check, Evidence, Findings, Reached
-from services.simulator.heard import Heard
 from services.simulator.officers import DESK, DUTY
 from services.simulator.promises import promises
+from services.simulator.received import Received
 from services.simulator.receiver import Message
 from services.simulator.region import SampleEnterprise, sample_region
 from services.simulator.terms import CASES, Term
@@ -69,14 +69,14 @@ def message(owner: str, kind: str, data: dict[str, Any]) -> Message:
     return Message(owner, "psh_1", event, json.dumps(event).encode())
 
 
-def heard(given: list[dict[str, Any]]) -> Heard:
+def received(given: list[dict[str, Any]]) -> Received:
     """Each enterprise its own, officers what they asked for, the class its notice."""
-    made = Heard()
+    made = Received()
     for one in given:
-        told = [one["enterprise"]["credit_code"]]
+        notified = [one["enterprise"]["credit_code"]]
         if one["stage"] != "before":
-            told.append(DUTY if one["kind"] == "emission.exceeded" else DESK)
-        for owner in told:
+            notified.append(DUTY if one["kind"] == "emission.exceeded" else DESK)
+        for owner in notified:
             made.take(message(owner, "yujing.alert.issued.v1", one))
     for peer in REGION.peers:
         made.take(message(peer.credit_code, PEER_NOTICE_ISSUED, NOTICE))
@@ -86,24 +86,24 @@ def heard(given: list[dict[str, Any]]) -> Heard:
 
 
 def evidence(*, until: datetime = ORIGIN + timedelta(days=2)) -> Evidence:
-    return Evidence(REGION, findings(alerts()), heard(alerts()), Reached(ORIGIN, until, DONE))
+    return Evidence(REGION, findings(alerts()), received(alerts()), Reached(ORIGIN, until, DONE))
 
 
 def broken(given: Evidence) -> list[Check]:
     return [check for check in promises(given) if check.ok is False]
 
 
-def test_all_is_kept_when_everything_came_and_was_told() -> None:
+def test_all_is_kept_when_everything_came_and_was_received() -> None:
     made = list(promises(evidence()))
     assert [check.name for check in made if not check.ok] == []
     assert len(made) == len(CASES) + 2 + 3 + 3 + 3
 
 
 @pytest.mark.parametrize("term", CASES)
-def test_a_step_that_the_enterprise_was_not_told_is_named(term: Term) -> None:
+def test_a_step_that_the_enterprise_was_not_notified_of_is_named(term: Term) -> None:
     given = evidence()
-    given.heard.alerts.pop(of(term).credit_code)
-    assert [check.detail for check in broken(given)] == ["not told"]
+    given.received.alerts.pop(of(term).credit_code)
+    assert [check.detail for check in broken(given)] == ["not notified"]
 
 
 def test_a_step_after_the_application_breaks_the_promise() -> None:
@@ -114,20 +114,20 @@ def test_a_step_after_the_application_breaks_the_promise() -> None:
 
 def test_a_notice_with_other_bytes_at_one_enterprise_breaks_the_promise() -> None:
     given = evidence()
-    given.heard.notices[REGION.peers[3].credit_code] = [json.dumps({"data": {**NOTICE, "for": 3}}).encode()]
+    given.received.notices[REGION.peers[3].credit_code] = [json.dumps({"data": {**NOTICE, "for": 3}}).encode()]
     assert len(broken(given)) == 2  # not the same bytes; GET shows another
 
 
 def test_a_notice_that_one_of_the_class_lacks_breaks_the_promise() -> None:
     given = evidence()
-    del given.heard.notices[REGION.peers[3].credit_code]
+    del given.received.notices[REGION.peers[3].credit_code]
     assert [check.detail for check in broken(given)] == ["13, bodies 1"]
 
 
 def test_a_notice_that_names_a_source_breaks_the_promise() -> None:
     given = evidence()
     body = json.dumps({"data": NOTICE, "by": HIT[0].name}, ensure_ascii=False).encode()
-    given.heard.notices.update({one.credit_code: [body] for one in REGION.peers})
+    given.received.notices.update({one.credit_code: [body] for one in REGION.peers})
     assert [check.detail for check in broken(given)] == [HIT[0].name]
 
 
@@ -140,14 +140,14 @@ def test_an_alert_at_a_clean_one_of_the_class_breaks_the_promise() -> None:
     ]
 
 
-def test_an_officer_who_hears_more_or_less_than_asked_breaks_the_promise() -> None:
+def test_an_officer_who_receives_more_or_less_than_asked_breaks_the_promise() -> None:
     more, less = evidence(), evidence()
-    more.heard.take(
+    more.received.take(
         message(DUTY, "yujing.alert.issued.v1", alert(of(Term.LATE), "permit.renewal", "late", "red", "after"))
     )
-    assert [check.detail for check in broken(more)] == ["asked for 3, heard 3, besides 1"]
-    less.heard.alerts[DUTY].popitem()
-    assert [check.detail for check in broken(less)] == ["asked for 3, heard 2, besides 0"]
+    assert [check.detail for check in broken(more)] == ["asked for 3, received 3, besides 1"]
+    less.received.alerts[DUTY].popitem()
+    assert [check.detail for check in broken(less)] == ["asked for 3, received 2, besides 0"]
 
 
 def test_an_enterprise_that_coverage_calls_protected_wrongly_is_named() -> None:
@@ -159,7 +159,7 @@ def test_an_enterprise_that_coverage_calls_protected_wrongly_is_named() -> None:
 
 def test_what_was_not_due_yet_is_neither_kept_nor_broken() -> None:
     given = Evidence(
-        REGION, findings([]), Heard(), Reached(ORIGIN, ORIGIN + timedelta(minutes=5))
+        REGION, findings([]), Received(), Reached(ORIGIN, ORIGIN + timedelta(minutes=5))
     )  # nobody has done anything
     assert {check.ok for check in promises(given)} == {None, True}
     assert [check.name for check in promises(given) if check.ok] == ["保护缺口 coverage names who lacks a permit"]

@@ -20,13 +20,13 @@ EVENT = json.dumps({"type": "yujing.alert.issued.v1", "data": {"kind": "emission
 
 
 @pytest.fixture
-def told() -> list[Message]:
+def messages() -> list[Message]:
     return []
 
 
 @pytest.fixture
-def receiver(told: list[Message]) -> Iterator[Receiver]:
-    made = Receiver(Clock(wall_now=lambda: NOW, field_now=lambda: NOW), told.append)
+def receiver(messages: list[Message]) -> Iterator[Receiver]:
+    made = Receiver(Clock(wall_now=lambda: NOW, field_now=lambda: NOW), messages.append)
     made.start()
     made.trust("owner", SECRET)
     yield made
@@ -44,16 +44,16 @@ def post(
     return httpx.post(receiver.url(owner), content=body, headers=headers).status_code
 
 
-def test_a_signed_message_is_told_with_its_event(receiver: Receiver, told: list[Message]) -> None:
+def test_a_signed_message_is_passed_on_with_its_event(receiver: Receiver, messages: list[Message]) -> None:
     assert post(receiver) == 204
-    assert [(message.owner, message.webhook_id) for message in told] == [("owner", "psh_1")]
-    assert told[0].event["data"]["kind"] == "emission.exceeded"
+    assert [(message.owner, message.webhook_id) for message in messages] == [("owner", "psh_1")]
+    assert messages[0].event["data"]["kind"] == "emission.exceeded"
     assert (receiver.verified, receiver.refused) == (1, [])
 
 
-def test_a_repeated_message_is_answered_and_told_once(receiver: Receiver, told: list[Message]) -> None:
+def test_a_repeated_message_is_answered_and_passed_on_once(receiver: Receiver, messages: list[Message]) -> None:
     assert [post(receiver), post(receiver)] == [204, 204]
-    assert len(told) == 1
+    assert len(messages) == 1
     assert (receiver.verified, receiver.repeated) == (1, 1)
 
 
@@ -64,15 +64,15 @@ def test_a_repeated_message_is_answered_and_told_once(receiver: Receiver, told: 
         {"body": EVENT.replace("exceeded", "excused")},
         {"at": NOW - timedelta(minutes=5, seconds=1)},
         {"at": NOW + timedelta(minutes=5, seconds=1)},
-        {"owner": "stranger"},
+        {"owner": "unknown"},
     ],
     ids=["another's secret", "a changed body", "too old", "from the future", "no such endpoint"],
 )
 def test_what_cannot_be_believed_is_refused_and_counted(
-    receiver: Receiver, told: list[Message], wrong: dict[str, str | datetime]
+    receiver: Receiver, messages: list[Message], wrong: dict[str, str | datetime]
 ) -> None:
     assert post(receiver, **wrong) == 401  # type: ignore[arg-type]
-    assert told == []
+    assert messages == []
     assert (receiver.verified, len(receiver.refused)) == (0, 1)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.simulator.findings import Check, Evidence, Findings, Reached
 from services.simulator.fleet import Stats
-from services.simulator.heard import Heard
+from services.simulator.received import Received
 from services.simulator.receiver import Receiver
 from services.simulator.region import sample_region
 from services.simulator.summary import checks, document
@@ -38,17 +38,17 @@ def judged(
     alerts: list[dict[str, Any]], *, until: datetime = ORIGIN + timedelta(days=2), stats: Stats | None = None,
     receiver: Receiver | None = None,
 ) -> list[Check]:  # fmt: skip
-    evidence = Evidence(REGION, Findings(alerts=alerts), Heard(), Reached(ORIGIN, until))
+    evidence = Evidence(REGION, Findings(alerts=alerts), Received(), Reached(ORIGIN, until))
     return checks(evidence, stats or Stats(sent=5, acknowledged=5), receiver or a_receiver())
 
 
 def test_all_is_kept_when_every_trouble_has_its_alert() -> None:
     made = judged(alerts_of_all_troubles())
     assert all(check.ok for check in made)
-    told = document(REGION, Stats(sent=5, acknowledged=5), a_receiver(), Findings(), made)
-    assert told["ok"] is True
+    report = document(REGION, Stats(sent=5, acknowledged=5), a_receiver(), Findings(), made)
+    assert report["ok"] is True
     # eight kinds of trouble with a promised alert; packets twice, orange or red, webhooks twice
-    assert len(told["checks"]) == FRAMES + 5
+    assert len(report["checks"]) == FRAMES + 5
 
 
 @pytest.mark.parametrize("number", range(8))

@@ -24,7 +24,7 @@ Thing = TypeVar("Thing")
 
 
 @dataclass
-class Door:
+class ApiClient:
     """`client` has the base URL; `token` is an admin's."""
 
     client: httpx.AsyncClient
@@ -56,7 +56,7 @@ class Door:
         await self._send("PUT", f"/permits/v1/regions/{division}", {"register_complete": True})
 
     async def known(self, mns: Iterable[str], *, within_s: float) -> bool:
-        """Whether monitoring has heard of these points by then."""
+        """Whether monitoring knows these points by then."""
         deadline = asyncio.get_running_loop().time() + within_s
         for mn in mns:
             while (await self._ask(f"/monitoring/v1/points/{mn}/latest")).status_code == 404:
@@ -159,20 +159,20 @@ async def _each(things: Iterable[Thing], act: Callable[[Thing], Awaitable[None]]
 
 
 async def endpoints_for(
-    door: Door, region: SampleRegion, url: Callable[[str], str], trust: Callable[[str, str], None]
+    api: ApiClient, region: SampleRegion, url: Callable[[str], str], trust: Callable[[str, str], None]
 ) -> None:
     """One endpoint an enterprise, made with its own token, and the officers' with what they subscribe to."""
 
     async def enterprise(found: SampleEnterprise) -> None:
-        token = await door.enterprise_token(found.credit_code)
-        _, secret = await door.endpoint(url(found.credit_code), token)
+        token = await api.enterprise_token(found.credit_code)
+        _, secret = await api.endpoint(url(found.credit_code), token)
         trust(found.credit_code, secret)
 
     await _each(region.enterprises, enterprise)
     for owner, division in divisions_of(region).items():
-        token = await door.officer_token(division)
-        endpoint, secret = await door.endpoint(url(owner), token)
+        token = await api.officer_token(division)
+        endpoint, secret = await api.endpoint(url(owner), token)
         trust(owner, secret)
         for wish in wishes(region):
             if wish.owner == owner:
-                await door.subscribe(wish.document(endpoint), token)
+                await api.subscribe(wish.document(endpoint), token)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from services.simulator.door import Door
+from services.simulator.api_client import ApiClient
 from shared.domain.errors import Conflict, Unreachable
 
 
@@ -58,14 +58,14 @@ def base_url() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def door(base_url: str, token: str = "t") -> AsyncIterator[Door]:
+async def api(base_url: str, token: str = "t") -> AsyncIterator[ApiClient]:
     async with httpx.AsyncClient(base_url=base_url) as client:
-        yield Door(client, token)
+        yield ApiClient(client, token)
 
 
 def test_a_list_is_read_to_its_last_page(base_url: str) -> None:
     async def read() -> list[Any]:
-        async with door(base_url) as found:
+        async with api(base_url) as found:
             return await found.all("/alerts/v1/alerts")
 
     assert asyncio.run(read()) == [1, 2, 3]
@@ -74,7 +74,7 @@ def test_a_list_is_read_to_its_last_page(base_url: str) -> None:
 def test_the_stream_goes_on_behind_the_last_event_after_a_break(base_url: str) -> None:
     async def read() -> list[Mapping[str, Any]]:
         seen = []
-        async with door(base_url) as found:
+        async with api(base_url) as found:
             async for event in found.events():
                 seen.append(event)
                 if len(seen) == 3:
@@ -92,11 +92,11 @@ def test_the_stream_goes_on_behind_the_last_event_after_a_break(base_url: str) -
     ],
     ids=["the product is away", "the token is wrong"],
 )
-def test_a_problem_is_told_in_its_own_words(
+def test_a_problem_is_shown_in_its_own_words(
     base_url: str, path: str, token: str, error: type[Exception], says: str
 ) -> None:
     async def read() -> None:
-        async with door(base_url, token) as found:
+        async with api(base_url, token) as found:
             await found.all(path)
 
     with pytest.raises(error, match=says):
@@ -105,7 +105,7 @@ def test_a_problem_is_told_in_its_own_words(
 
 def test_a_host_that_is_not_there_is_unreachable() -> None:
     async def read() -> None:
-        async with door("http://127.0.0.1:9") as found:
+        async with api("http://127.0.0.1:9") as found:
             await found.all("/alerts/v1/alerts")
 
     with pytest.raises(Unreachable, match="does not answer"):

@@ -1,4 +1,4 @@
-"""What the receiver believed, as far as promises ask about it: peer notices byte by byte, and which alert was told to whom."""
+"""What the receiver believed, as far as promises ask about it: peer notices byte by byte, and which alert went to whom."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .receiver import Message
 
 
 @dataclass
-class Heard:
-    """`notices`: owner → bodies; `alerts`: owner → alert → its conditions; `first`: (owner, alert) → as told first."""
+class Received:
+    """`notices`: owner → bodies; `alerts`: owner → alert → its conditions; `first`: (owner, alert) → as first received."""
 
     notices: dict[str, list[bytes]] = field(default_factory=dict)
     alerts: dict[str, dict[str, set[str]]] = field(default_factory=dict)
