@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from tests.fuzz.inputs import Input
 from tests.fuzz.mutations import ODD_TEXTS, Raw, bytes_mutated, dumped, mutated, nested, paths, put
 from tests.fuzz.oracle import Oracle
-from tests.fuzz.site import TARGET, Site
+from tests.fuzz.site import CALLER, ELSEWHERE, TARGET, Site
 from tests.fuzz.web import WebEntrance
 
 JSON = (("content-type", b"application/json"),)
@@ -22,7 +23,6 @@ MEDIA = (
     b"application/x-ndjson",
     b"a/b; c=\xff",
 )
-ELSEWHERE = "650100"  # a division where nothing else of the fuzzer is
 LIMIT = {"factor": "a21026", "averaging": "hour", "limit": "35", "unit": "mg/m3", "reference_o2_pct": "6", "basis": "x"}
 PERMIT = TARGET.document(
     renewal_applied_on=None,
@@ -71,12 +71,13 @@ GOOD: dict[str, Any] = {
     "POST /alerts/v1/subscriptions": {
         "name": "x",
         "filter": FILTER,
-        "via": {"endpoint": "{endpoint}"},
+        "via": {"endpoint": "{desk}"},
         "digest": "daily",
     },
-    "PUT /alerts/v1/subscriptions/{subscription}": {"name": "x", "filter": FILTER, "via": {"endpoint": "{endpoint}"}},
+    "PUT /alerts/v1/subscriptions/{subscription}": {"name": "x", "filter": FILTER, "via": {"endpoint": "{desk}"}},
     "POST /monitoring/v1/quarantine/{quarantined}/put-back": None,
     "POST /alerts/v1/endpoints/{endpoint}/rotate": None,
+    "POST /alerts/v1/endpoints/{endpoint}/disable": {"text": "x"},
     "POST /alerts/v1/endpoints/{endpoint}/enable": None,
     **{
         f"POST /alerts/v1/alerts/{{alert}}/{move}": {"text": "x"}
@@ -130,19 +131,22 @@ class Bodies(WebEntrance):
 
     def __init__(self, site: Site, oracle: Oracle) -> None:
         super().__init__(site, oracle)
-        written = {
-            f"{r.verb} {r.path}" for r in site.routes if r.verb in ("PUT", "POST") and not r.path.endswith(UNTOUCHED)
-        }
-        assert len(written) == len(GOOD), f"a route without a good body, or one that is gone: {sorted(written)}"
+        for route in site.routes:
+            if route.verb in ("PUT", "POST") and not route.path.endswith(UNTOUCHED):
+                like = re.compile(f"{route.verb} {re.sub('{[^}]*}', '[^/]+', route.path)}")
+                assert any(map(like.fullmatch, GOOD)), f"{route.verb} {route.path} has no good body here to begin with"
 
     def known(self) -> Sequence[Input]:
         endpoint = "POST /alerts/v1/endpoints"
         urls = [Input(endpoint, dumped({**GOOD[endpoint], "url": url}), JSON) for url in URLS]
-        return [*urls, *(Input(target, body, JSON) for target in GOOD for body in _known(GOOD[target]))]
+        bodies = [Input(target, body, _headers(target)) for target in GOOD for body in _known(GOOD[target])]
+        return [*urls, *bodies]
 
     def make(self, random: Random) -> Input:
         target = random.choice(list(GOOD))
-        headers = (("content-type", random.choice(MEDIA)),) if random.random() < 0.05 else JSON
+        media = (("content-type", random.choice(MEDIA)),) if random.random() < 0.05 else JSON
+        callers = (b"enterprise", b"officer", b"admin") if "/alerts/" in target else (b"admin",)
+        headers = (*media, (CALLER, random.choice(callers)))
         if random.random() < 0.05:
             return Input(target, random.choice(_known(GOOD[target])), headers)
         body = mutated(GOOD[target], random)
@@ -158,6 +162,12 @@ class Bodies(WebEntrance):
             "utf-8", "surrogateescape"
         )
         return self.oracle.answer(self.ask(one.holding(body)))
+
+
+def _headers(target: str) -> tuple[tuple[str, bytes], ...]:
+    """Subscriptions are the officer's, the endpoint is the enterprise's."""
+    caller = b"officer" if "/subscriptions" in target else b"enterprise" if "/endpoints/" in target else b"admin"
+    return (*JSON, (CALLER, caller))
 
 
 def _known(good: Any) -> list[bytes]:

@@ -12,7 +12,7 @@ from typing import Any
 from shared.domain.clock import rfc3339
 from tests.fuzz.inputs import Input
 from tests.fuzz.mutations import Raw, bytes_mutated, dumped, json_mutated, nested
-from tests.fuzz.site import TARGET
+from tests.fuzz.site import CALLER, TARGET
 from tests.fuzz.web import WebEntrance
 from tests.support.product import last_hour
 
@@ -48,8 +48,7 @@ class Packets(WebEntrance):
         return to_packets(bytes_mutated(body, random) if random.random() < 0.1 else body, media, client)
 
     def send(self, one: Input) -> str:
-        client = self.site.device if dict(one.headers).get("x-caller") == b"device" else self.site.client
-        answer = self.ask(one, client)
+        answer = self.ask(one)
         outcome = self.oracle.answer(answer)
         if answer.status_code != 202:
             return outcome
@@ -58,7 +57,7 @@ class Packets(WebEntrance):
 
 
 def to_packets(body: bytes, media: str = ARRAY, caller: bytes = b"admin") -> Input:
-    return Input("POST /monitoring/v1/packets", body, (("content-type", media.encode()), ("x-caller", caller)))
+    return Input("POST /monitoring/v1/packets", body, (("content-type", media.encode()), (CALLER, caller)))
 
 
 def _packet(**more: Any) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from tests.fuzz.site import Site
 from tests.fuzz.web import Unsendable
 
 SLICE_S = 2.0  # of made inputs, between two questions to the oracle
-MOST_KNOWN = 100  # of known inputs between two questions
+MOST_MADE = 600
+MOST_KNOWN = 300  # of known inputs between two questions
 SHRINK_S = 20.0
 TRIALS = 24  # products started anew to find the one input of a batch that did it
 
@@ -85,22 +86,27 @@ class Fuzzer:
         """Fails with the smallest input found that breaks the product."""
         began = monotonic()
         try:
-            for batch in self._batches(began + seconds):
+            for batch in self._batches(seconds):
                 self._try(batch)
         finally:
             self._tally.seconds += monotonic() - began
         self._tally.grown = self._fuzzed.oracle.growth()
 
-    def _batches(self, until: float) -> Iterator[Iterator[Input]]:
+    def _batches(self, seconds: float) -> Iterator[Iterator[Input]]:
+        """The known inputs, then made ones for the rest of the time, but for half of it at least."""
+        until = monotonic() + seconds
         known = list(self._entrance.known())
         for start in range(0, len(known), MOST_KNOWN):
             yield iter(known[start : start + MOST_KNOWN])
         random = Random(f"{self._tally.seed}:{self._entrance.name}")
+        until = max(until, monotonic() + seconds / 2)
         while monotonic() < until:
             yield self._made(random, min(until, monotonic() + SLICE_S))
 
     def _made(self, random: Random, until: float) -> Iterator[Input]:
-        while monotonic() < until:
+        for _ in range(MOST_MADE):
+            if monotonic() >= until:
+                return
             yield self._entrance.make(random)
 
     def _try(self, batch: Iterator[Input]) -> None:

@@ -20,6 +20,7 @@ from kafka import KafkaProducer
 from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import NewRecord
 from shared.runtime.auth import SigningKey, signing_key
+from tests.fuzz.inputs import Input
 from tests.support.distributed import Distributed, running_apart
 from tests.support.product import Process, Source, eventually, last_hour, pages, running
 from tests.support.servers import KafkaServer, PostgresServer
@@ -29,6 +30,13 @@ TARGET = Source(number=9101, password=None)  # what the fuzzer writes about; who
 GUARDED = Source(number=9104)  # the same with a password
 GOOD = Source(number=9102)  # what must go on working
 LISTED = Source(number=9103)  # comes by imports of the official list
+ELSEWHERE = "650100"  # a division where nothing else of the fuzzer is
+ROLES: Mapping[str, Mapping[str, Any]] = {
+    "device": {"mns": [TARGET.mn]},
+    "enterprise": {"credit_codes": [TARGET.code]},
+    "officer": {"region": ELSEWHERE},
+}
+CALLER = "x-caller"  # among the headers of an input
 SERVICES = ("permits", "monitoring", "alerts")
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -49,10 +57,20 @@ class Site:
         """The administrator's."""
         return self.product.client()
 
+    def caller(self, one: Input) -> httpx.Client:
+        """A client of the role that the input's header `x-caller` names; the administrator's when it names none."""
+        return self.as_role(dict(one.headers).get(CALLER, b"").decode())
+
+    def as_role(self, role: str) -> httpx.Client:
+        return self._callers[role] if role in ROLES else self.client
+
     @cached_property
-    def device(self) -> httpx.Client:
-        """A logger's, of the target."""
-        answer = self.client.post("/permits/v1/keys", json={"role": "device", "mns": [TARGET.mn]})
+    def _callers(self) -> dict[str, httpx.Client]:
+        return {role: self._of(role, scope) for role, scope in ROLES.items()}
+
+    def _of(self, role: str, scope: Mapping[str, Any]) -> httpx.Client:
+        answer = self.client.post("/permits/v1/keys", json={"role": role, "subject": role, **scope})
+        assert answer.status_code == 201, answer.text
         return self.product.client(answer.json()["token"])
 
     @property
@@ -100,9 +118,8 @@ class Site:
         return "\n".join([*found.values()][-most:])
 
     def close(self) -> None:
-        for name in ("client", "device"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
+        for client in (*self.__dict__.get("_callers", {}).values(), self.client):
+            client.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +211,12 @@ def _alerted(site: Site) -> dict[str, str]:
 
 
 def _subscribed(site: Site) -> dict[str, str]:
-    asked = {"url": "http://127.0.0.1:9/x", "owner": {"region": "650000"}}
-    endpoint = site.client.post("/alerts/v1/endpoints", json=asked).json()["id"]
-    via = {"name": "x", "filter": {"regions": ["650000"]}, "via": {"endpoint": endpoint}}
-    answer = site.client.post("/alerts/v1/subscriptions", json=via)
-    return {"endpoint": endpoint, "subscription": answer.json().get("id", "x")}
+    """An endpoint of the enterprise's, one of the officer's, and the officer's subscription."""
+    url = {"url": "http://127.0.0.1:9/x"}
+    own, desk = (site.as_role(role).post("/alerts/v1/endpoints", json=url) for role in ("enterprise", "officer"))
+    asked = {"name": "x", "filter": {"regions": [ELSEWHERE]}, "via": {"endpoint": desk.json()["id"]}}
+    answer = site.as_role("officer").post("/alerts/v1/subscriptions", json=asked)
+    return {"endpoint": own.json()["id"], "desk": desk.json()["id"], "subscription": answer.json()["id"]}
 
 
 def _quarantined(site: Site) -> dict[str, str]:

@@ -34,9 +34,9 @@ class WebEntrance:
     def send(self, one: Input) -> str:
         return self.oracle.answer(self.ask(one))
 
-    def ask(self, one: Input, client: httpx.Client | None = None) -> httpx.Response:
-        """The answer; raises Broken when there is none."""
-        client = client or self.site.client
+    def ask(self, one: Input) -> httpx.Response:
+        """The answer to whom the input names as caller; raises Broken when there is none."""
+        client = self.site.caller(one)
         verb, _, path = self.site.filled(one.target).partition(" ")
         try:
             return client.request(verb, path, content=one.payload, headers=list(one.headers) or None)  # type: ignore[arg-type]
