@@ -124,7 +124,7 @@ def test_no_caller_s_list_shows_it_and_nothing_is_pushed(district: District) -> 
     for who in CALLERS:
         found = district.get(who, "/events")["items"]
         assert [one["type"] for one in found] == ["yujing.alert.issued.v1"], who
-    assert [json.loads(push.body)["type"] for push in district.pushes()] == ["yujing.alert.issued.v1"]
+    assert [push.notification["type"] for push in district.pushes()] == ["yujing.alert.issued.v1"]
     last = district.get(ME, "/events")["next"]
     register(district, name="3")
     district.relay()
