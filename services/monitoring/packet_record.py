@@ -74,7 +74,7 @@ HEARTBEAT = Accepted(None, 0, {})
 _decoder = msgspec.json.Decoder(Packet)
 
 
-def read_packet(document: bytes | Mapping[str, Any]) -> Packet | Rejection:
+def read_packet(document: bytes | Mapping[str, object]) -> Packet | Rejection:
     """The packet in JSON bytes or a decoded document, or what is wrong with its shape."""
     try:
         if isinstance(document, bytes):
@@ -143,7 +143,7 @@ def _notice(packet: DevicePacket) -> Document:
     return document
 
 
-def check(document: Mapping[str, Any] | Packet, directory: PointLookup, field_now: datetime) -> Rejection | None:
+def check(document: Mapping[str, object] | Packet, directory: PointLookup, field_now: datetime) -> Rejection | None:
     """None when the packet may enter the log."""
     packet = document if isinstance(document, Packet) else read_packet(document)
     if isinstance(packet, Rejection):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -96,14 +96,14 @@ def add_packets(router: APIRouter, context: Context) -> None:
         return ingress.take(caller, _lines(body) if ndjson else _items(body))
 
 
-def _items(body: bytes) -> Iterable[Any]:
+def _items(body: bytes) -> Iterable[object]:
     document = decode(body)
     if not isinstance(document, list):
         raise Invalid("the body is not a JSON array of packets", field="body", rule="JSON array, or NDJSON by its type")
     return document
 
 
-def _lines(body: bytes) -> Iterable[Any]:
+def _lines(body: bytes) -> Iterable[object]:
     for line in body.splitlines():
         if not line.strip():
             continue
@@ -117,7 +117,7 @@ def _lines(body: bytes) -> Iterable[Any]:
 class _Ingress:
     context: Context
 
-    def take(self, caller: Caller, items: Iterable[Any]) -> Taken:
+    def take(self, caller: Caller, items: Iterable[object]) -> Taken:
         accepted: list[NewRecord] = []
         rejected: list[Rejected] = []
         now = self.context.clock.field_now()
@@ -148,7 +148,7 @@ class _Ingress:
             return Rejection(QuarantineReason.TOO_LONG, f"a packet of {size} bytes, at most {MOST_RECORD_BYTES}")
         return record
 
-    def _one(self, caller: Caller, item: Any) -> Packet | Rejection:
+    def _one(self, caller: Caller, item: object) -> Packet | Rejection:
         if not isinstance(item, dict):
             return Rejection(QuarantineReason.BAD_JSON, "the item is not an object")
         packet = read_packet(item)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import ColumnElement, select, true
 from sqlmodel import Session
 
-from services.monitoring.store.register import row_of
+from services.monitoring.store.register import StoredRecord, find_enterprise, find_point
 from services.monitoring.store.tables import ENTERPRISE, POINT
 from shared.access import Caller, Columns, Role, Subject, must_see, visible
 from shared.domain.errors import NotFound
+from shared.register import read_enterprise
 
 
-def point_seen(session: Session, caller: Caller, mn: str) -> Any:
-    """The point's row; raises NotFound when there is none or it is outside the caller's scope."""
-    row = row_of(session, POINT, mn)
-    if row is None or (caller.role is Role.DEVICE and mn not in caller.mns):
+def point_seen(session: Session, caller: Caller, mn: str) -> StoredRecord:
+    """The point; raises NotFound when there is none or it is outside the caller's scope."""
+    point = find_point(session, mn)
+    if point is None or (caller.role is Role.DEVICE and mn not in caller.mns):
         raise NotFound(f"no such point {mn!r}")
     if caller.role is not Role.DEVICE:
-        enterprise = row_of(session, ENTERPRISE, row.credit_code)
-        region = enterprise.region if enterprise is not None else None
-        must_see(caller, f"point {mn!r}", Subject(row.credit_code, region))
-    return row
+        enterprise = find_enterprise(session, point.credit_code)
+        region = read_enterprise(enterprise.data).region if enterprise is not None else None
+        must_see(caller, f"point {mn!r}", Subject(point.credit_code, region))
+    return point
 
 
 def enterprises_seen(caller: Caller, credit_code: ColumnElement[str]) -> ColumnElement[bool]:

@@ -74,7 +74,7 @@ def add_series(router: APIRouter, database: Database) -> None:
             rows = series(session, mn, factor, period.value, low_s=low, high_s=span.high_s, limit=limit + 1)
             keys = [WindowKey(mn, period.value, row.start_s) for row in rows]
             verdicts = verdicts_of(session, keys) if period in (Period.HOUR, Period.DAY) else {}
-        units = point.data["document"].get("units") or {}
+        units = point.document.get("units") or {}
         items = [
             _value(row, units, verdicts.get(WindowKey(mn, row.period, row.start_s), {}).get(factor))
             for row in rows[:limit]
@@ -85,7 +85,7 @@ def add_series(router: APIRouter, database: Database) -> None:
     def read_latest(caller: PointReader, mn: str) -> Page[ValueOut]:
         """The newest value of each factor and period."""
         with database.read() as session:
-            units = point_seen(session, caller, mn).data["document"].get("units") or {}
+            units = point_seen(session, caller, mn).document.get("units") or {}
             rows = latest(session, mn)
         return Page(items=[_value(row, units, None) for row in rows])
 

@@ -15,8 +15,17 @@ from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.handlers.verdicts import REDECIDE_S
 from services.monitoring.store import quarantine
 from services.monitoring.store.due import put_due
-from services.monitoring.store.register import keep, points_of_permit, register_changed, row_of
-from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT
+from services.monitoring.store.register import (
+    StoredRecord,
+    find_enterprise,
+    find_permit,
+    find_point,
+    points_of_permit,
+    register_changed,
+    save_enterprise,
+    save_permit,
+    save_point,
+)
 from services.monitoring.store.values import first_window
 from shared.domain.clock import Clock
 from shared.domain.events import HEARTBEAT, Event
@@ -25,7 +34,8 @@ from shared.ports import Record
 from shared.register import read_enterprise, read_permit, read_point
 
 log = structlog.get_logger(__name__)
-_MOVES = ("units", "outlet", "permit", "credit_code", "active")  # of a point: what its verdicts stand on
+Document = Mapping[str, Any]  # the data of a record
+_MOVES = ("units", "outlet", "permit", "credit_code", "active")  # of a point: what its verdicts are made by
 
 
 class RegisterHandler:
@@ -43,11 +53,11 @@ class RegisterHandler:
             event = decode_event(record.value)
             if event.type == HEARTBEAT:
                 continue
-            changed |= self._keep(session, event)
+            changed |= self._save(session, event)
         if changed:
             register_changed(session)
 
-    def _keep(self, session: Session, event: Event) -> bool:
+    def _save(self, session: Session, event: Event) -> bool:
         kind, data = event.data["kind"], event.data
         now = self._clock.field_now()
         if kind == "enterprise":
@@ -61,28 +71,17 @@ class RegisterHandler:
 
     def _enterprise(self, session: Session, event: Event) -> bool:
         enterprise = read_enterprise(event.data)
-        before = row_of(session, ENTERPRISE, enterprise.credit_code)
-        if before is not None and before.revision >= event.revision:
+        if _is_known(find_enterprise(session, enterprise.credit_code), event):
             return False
-        row = {"credit_code": enterprise.credit_code, "region": enterprise.region}
-        keep(session, ENTERPRISE, {**row, "data": dict(event.data), "revision": event.revision})
+        save_enterprise(session, enterprise, StoredRecord(enterprise.credit_code, event.revision, event.data))
         return True
 
     def _permit(self, session: Session, event: Event, now: datetime) -> bool:
         permit = read_permit(event.data)
-        before = row_of(session, PERMIT, permit.number)
-        if before is not None and before.revision >= event.revision:
+        before = find_permit(session, permit.number)
+        if _is_known(before, event):
             return False
-        keep(
-            session,
-            PERMIT,
-            {
-                "number": permit.number,
-                "credit_code": permit.credit_code,
-                "data": dict(event.data),
-                "revision": event.revision,
-            },
-        )
+        save_permit(session, permit, StoredRecord(permit.credit_code, event.revision, event.data))
         since = changed_since(before.data if before is not None else None, event.data)
         if since is not None:
             self._redo(session, points_of_permit(session, permit.credit_code), date_start_s(since), now)
@@ -90,13 +89,13 @@ class RegisterHandler:
 
     def _point(self, session: Session, event: Event, now: datetime) -> bool:
         point = read_point(event.data)
-        before = row_of(session, POINT, point.mn)
-        if before is not None and before.revision >= event.revision:
+        before = find_point(session, point.mn)
+        if _is_known(before, event):
             return False
-        row = {"mn": point.mn, "credit_code": point.credit_code, "active": point.active}
-        keep(session, POINT, {**row, "data": dict(event.data), "revision": event.revision})
-        old = before.data["document"] if before is not None else {}
-        if any(old.get(name) != event.data["document"].get(name) for name in _MOVES):
+        record = StoredRecord(point.credit_code, event.revision, event.data)
+        save_point(session, point, record)
+        old = before.document if before is not None else {}
+        if any(old.get(name) != record.document.get(name) for name in _MOVES):
             self._redo(session, [point.mn], day_start_s(seconds(now)), now)
         if point.active:
             for item in quarantine.waiting_for(session, point.mn, now):
@@ -117,10 +116,14 @@ class RegisterHandler:
         put_due(session, due)
 
 
-def changed_since(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> date | None:
+def _is_known(before: StoredRecord | None, event: Event) -> bool:
+    return before is not None and before.revision >= event.revision
+
+
+def changed_since(before: Document | None, after: Document) -> date | None:
     """The first day on which another version, or another text of it, governs."""
 
-    def versions(data: Mapping[str, Any] | None) -> set[tuple[str, bytes]]:
+    def versions(data: Document | None) -> set[tuple[str, bytes]]:
         listed = data["versions"] if data else ()
         return {(v["effective_from"], encode([v["recorded_at"], v["document"]])) for v in listed}
 

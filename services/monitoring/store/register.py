@@ -1,4 +1,4 @@
-"""The register as monitoring keeps it: enterprises, permits, points; which permit and which limits govern a window.
+"""The register as monitoring stores it: enterprises, permits, points.
 
 A process keeps what it decoded until the register's revision (one row, counted up by every change) moves on.
 """
@@ -6,9 +6,10 @@ A process keeps what it decoded until the register's revision (one row, counted 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Table, select
 from sqlmodel import Session
 
 from services.monitoring.domain.applicable_limits import Site
@@ -26,6 +27,20 @@ from shared.sql import chunks, embedded, insert_new, upsert
 
 STATE_NAME = "register"
 KEPT_AT_MOST = 50_000  # points decoded and kept; beyond it we begin anew
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record of the register: its data as published, with the revision."""
+
+    credit_code: str
+    revision: int
+    data: Mapping[str, Any]
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.data["document"]
+        return found
 
 
 class Register:
@@ -65,7 +80,7 @@ def register_changed(session: Session) -> None:
 
 
 def lock_points(session: Session, mns: Iterable[str]) -> None:
-    """Hold these points for this transaction, in one order: values, verdicts and episodes of one outlet change one
+    """Lock these points for this transaction, in one order: values, verdicts and episodes of one outlet change one
     after the other. SQLite has one writer anyway."""
     wanted = sorted(set(mns))
     if wanted and not embedded(session):
@@ -113,20 +128,45 @@ def _permits(session: Session, points: Iterable[Point]) -> dict[str, Permit]:
     return found
 
 
-def row_of(session: Session, table: Any, key: str) -> Any:
-    """The row with this primary key, or None."""
-    column = next(iter(table.primary_key.columns))
-    return session.connection().execute(select(table).where(column == key)).one_or_none()
+def find_enterprise(session: Session, credit_code: str) -> StoredRecord | None:
+    return _find(session, ENTERPRISE, ENTERPRISE.c.credit_code == credit_code)
+
+
+def find_permit(session: Session, number: str) -> StoredRecord | None:
+    return _find(session, PERMIT, PERMIT.c.number == number)
+
+
+def find_point(session: Session, mn: str) -> StoredRecord | None:
+    """The point, active or not."""
+    return _find(session, POINT, POINT.c.mn == mn)
+
+
+def _find(session: Session, table: Table, is_it: ColumnElement[bool]) -> StoredRecord | None:
+    wanted = select(table.c.credit_code, table.c.revision, table.c.data).where(is_it)
+    row = session.connection().execute(wanted).one_or_none()
+    return StoredRecord(row.credit_code, row.revision, row.data) if row is not None else None
+
+
+def save_enterprise(session: Session, enterprise: Enterprise, record: StoredRecord) -> None:
+    upsert(session, ENTERPRISE, [{**_columns(record), "region": enterprise.region}])
+
+
+def save_permit(session: Session, permit: Permit, record: StoredRecord) -> None:
+    upsert(session, PERMIT, [{**_columns(record), "number": permit.number}])
+
+
+def save_point(session: Session, point: Point, record: StoredRecord) -> None:
+    upsert(session, POINT, [{**_columns(record), "mn": point.mn, "active": point.active}])
+
+
+def _columns(record: StoredRecord) -> dict[str, object]:
+    return {"credit_code": record.credit_code, "data": dict(record.data), "revision": record.revision}
 
 
 def points_of_permit(session: Session, credit_code: str) -> list[str]:
     """MNs that the permit may govern: all points of its enterprise."""
     rows = session.connection().execute(select(POINT.c.mn).where(POINT.c.credit_code == credit_code, POINT.c.active))
     return sorted(rows.scalars())
-
-
-def keep(session: Session, table: Any, row: Mapping[str, Any]) -> None:
-    upsert(session, table, [row])
 
 
 def active_points(session: Session) -> list[str]:
