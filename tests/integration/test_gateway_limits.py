@@ -1,4 +1,4 @@
-"""What must cost the gateway nothing: junk, half-open and idle lines, too many of them, strangers without end."""
+"""What must cost the gateway nothing: junk, half-open and idle lines, too many of them, unknown devices without end."""
 
 from __future__ import annotations
 
@@ -125,21 +125,21 @@ def test_damage_is_kept_with_its_reason_and_the_line_lives(room: Room) -> None:
     assert room.sealer.open(kept["sealed_password"], "quarantine-password") == "123456"
 
 
-def test_a_stranger_is_never_answered_and_only_so_many_of_its_packets_are_kept(room: Room) -> None:
+def test_an_unknown_device_is_never_answered_and_only_so_many_of_its_packets_are_kept(room: Room) -> None:
     logger = room.logger()
-    logger.send(b"".join(a_frame(f"STRANGER{number}") for number in range(20)) + a_frame())
+    logger.send(b"".join(a_frame(f"UNKNOWN{number}") for number in range(20)) + a_frame())
     assert [answer.mn for answer in logger.answers(1)] == [MN]
     assert logger.rest() == []
     kept = room.quarantine()
-    assert [(row["reason"], row["mn"]) for row in kept] == [("unknown-point", f"STRANGER{n}") for n in range(5)]
+    assert [(row["reason"], row["mn"]) for row in kept] == [("unknown-point", f"UNKNOWN{n}") for n in range(5)]
     assert room.outcome("capped") == 15
     assert room.packets()[0]["mn"] == MN
 
 
-def test_strangers_from_everywhere_share_one_cap_that_fills_again_with_time(room: Room) -> None:
+def test_unknown_devices_from_everywhere_share_one_cap_that_fills_again_with_time(room: Room) -> None:
     def visit(source: str) -> None:
         logger = room.logger(source)
-        logger.send(a_frame("STRANGER") * 4)
+        logger.send(a_frame("UNKNOWN") * 4)
         assert logger.rest() == []
 
     for last in range(2, 6):

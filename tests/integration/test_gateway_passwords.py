@@ -161,7 +161,7 @@ def test_every_refusal_is_counted_by_its_reason_although_few_are_kept(tmp_path: 
     with a_gateway(tmp_path, limits=Limits(claimed_an_hour=3, unknown_an_hour=2)) as room:
         room.register(MN, "123456")
         logger = room.logger()
-        logger.send(RIGHT + WRONG * 9 + a_frame("STRANGER") * 40 + RIGHT.replace(b"42.1", b"42.2") * 5 + RIGHT)
+        logger.send(RIGHT + WRONG * 9 + a_frame("UNKNOWN") * 40 + RIGHT.replace(b"42.1", b"42.2") * 5 + RIGHT)
         assert len(logger.answers(2)) == 2
         found = {reason: room.refused(reason) for reason in ("password", "unknown-point", "checksum")}
         assert found == {"password": 9, "unknown-point": 40, "checksum": 5}
@@ -223,6 +223,6 @@ def test_a_warning_names_point_and_address_once_a_minute_at_most(free: Room) -> 
         logger.send(WRONG * 200)
         assert logger.until_closed() == []
         assert not accepted(free.logger(), WRONG)
-        told = [line for line in lines if line["event"].startswith("wrong passwords")]
-    assert [(line["log_level"], line["mn"], line["address"]) for line in told] == [("warning", MN, "127.0.0.1")]
-    assert "000000" not in json.dumps(told)
+        warnings = [line for line in lines if line["event"].startswith("wrong passwords")]
+    assert [(line["log_level"], line["mn"], line["address"]) for line in warnings] == [("warning", MN, "127.0.0.1")]
+    assert "000000" not in json.dumps(warnings)

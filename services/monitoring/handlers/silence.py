@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from services.monitoring.detectors.base import Sweep
 from services.monitoring.detectors.silence import SilenceDetector
 from services.monitoring.engine.rows import RowHistory
 from services.monitoring.handlers.risk_drafts import save_drafts
@@ -13,7 +14,7 @@ from services.monitoring.store.risks import RiskRepository
 from shared.database import Database
 from shared.domain.clock import Clock, Instant
 
-DETECTOR = SilenceDetector()
+DETECTOR: Sweep = SilenceDetector()
 
 
 class SilenceSweep:
