@@ -79,7 +79,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     desk, stopping = a_desk(tmp_path), threading.Event()
-    app, feed = FastAPI(), EventStream(desk.database, look_s=0.02)
+    app, feed = FastAPI(), EventStream(desk.database, poll_s=0.02)
     install_problems(app)
     app.state.verifier, app.state.stopping = Names(), stopping
     app.include_router(router(desk.parts, all_channels(Guard(LOOPBACK)), feed))

@@ -54,7 +54,9 @@ class Filters(BaseModel):
     region: str | None = Field(default=None, pattern=r"^\d{2,6}$", description="区划代码前缀 / division prefix")
     outlet: str | None = Field(default=None, max_length=32)
     factor: str | None = Field(default=None, max_length=16)
-    since: Annotated[AwareDatetime, AfterValidator(aware)] | None = Field(default=None, description="opened at or after")
+    since: Annotated[AwareDatetime, AfterValidator(aware)] | None = Field(
+        default=None, description="opened at or after"
+    )
     limit: int = Field(default=50, ge=1, le=500)
     cursor: str | None = Field(default=None, max_length=300)
 

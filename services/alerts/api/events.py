@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from services.alerts.api.alerts import Reader
 from services.alerts.delivery.event_stream import PAGE, EventStream
-from services.alerts.store.events import Said, last_said, said_after
+from services.alerts.store.events import StreamEvent, events_after, last_stream_no
 from shared.access import Caller
 from shared.database import Database
 from shared.domain.errors import Invalid
@@ -74,10 +74,10 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
     return router
 
 
-def _page(database: Database, caller: Caller, after: int, limit: int) -> tuple[list[Said], int]:
+def _page(database: Database, caller: Caller, after: int, limit: int) -> tuple[list[StreamEvent], int]:
     with database.read() as session:
-        last = last_said(session)
-        return said_after(session, after, limit=limit, caller=caller, until=last), max(after, last)
+        last = last_stream_no(session)
+        return events_after(session, after, limit=limit, caller=caller, until=last), max(after, last)
 
 
 async def _start(database: Database, after: int | None, last_event_id: str | None) -> int:
@@ -96,7 +96,7 @@ async def _start(database: Database, after: int | None, last_event_id: str | Non
 
 def _last(database: Database) -> int:
     with database.read() as session:
-        return last_said(session)
+        return last_stream_no(session)
 
 
 async def _messages(event_stream: EventStream, caller: Caller, after: int) -> AsyncGenerator[bytes, None]:
@@ -106,6 +106,6 @@ async def _messages(event_stream: EventStream, caller: Caller, after: int) -> As
             yield b"".join(_message(one) for one in events) or b": still here\n\n"
 
 
-def _message(said: Said) -> bytes:
-    kind = decode(said.value)["type"]
-    return f"id: {said.stream_no}\nevent: {kind}\ndata: ".encode() + said.value + b"\n\n"
+def _message(event: StreamEvent) -> bytes:
+    kind = decode(event.value)["type"]
+    return f"id: {event.stream_no}\nevent: {kind}\ndata: ".encode() + event.value + b"\n\n"

@@ -1,5 +1,5 @@
-"""The CloudEvents that alerts said, in the order of the stream, as far as a caller may see them. What has no division is
-said to services (`store/reach.py`) and shows to no caller.
+"""The CloudEvents that alerts published, in the order of the stream, as far as a caller may see them. What has no division
+is for services (`handlers/endpoint_counts.py`) and shows to no caller.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shared.domain.events import ALERTS
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StreamEvent:
     """One event of the stream. `credit_code` None also when it is hidden from the enterprise. `recipients`: a peer
     notice's."""
 
@@ -31,30 +31,32 @@ class Said:
     kind: str | None = None
 
 
-def said_after(
+def events_after(
     session: Session, after: int, *, limit: int, caller: Caller | None = None, until: int | None = None
-) -> list[Said]:
+) -> list[StreamEvent]:
     """Events behind `after` in order; with a caller only those in its scope."""
-    asked = select(
+    query = select(
         OUTBOX.c.stream_no, OUTBOX.c.credit_code, OUTBOX.c.region, OUTBOX.c.value, OUTBOX.c.notice_id, OUTBOX.c.kind
     )
-    asked = asked.where(OUTBOX.c.topic == ALERTS, OUTBOX.c.stream_no > after, OUTBOX.c.value.is_not(None))
-    asked = asked.where(OUTBOX.c.region.is_not(None))
+    query = query.where(OUTBOX.c.topic == ALERTS, OUTBOX.c.stream_no > after, OUTBOX.c.value.is_not(None))
+    query = query.where(OUTBOX.c.region.is_not(None))
     if until is not None:
-        asked = asked.where(OUTBOX.c.stream_no <= until)
+        query = query.where(OUTBOX.c.stream_no <= until)
     if caller is not None:
-        asked = asked.where(_visible(caller))
-    rows: Sequence[Any] = session.connection().execute(asked.order_by(OUTBOX.c.stream_no).limit(limit)).all()
+        query = query.where(_visible(caller))
+    rows: Sequence[Any] = session.connection().execute(query.order_by(OUTBOX.c.stream_no).limit(limit)).all()
     to = _recipients(session, [row.notice_id for row in rows if row.notice_id])
     return [
-        Said(row.stream_no, row.credit_code, row.region, bytes(row.value), to.get(row.notice_id, frozenset()), row.kind)
+        StreamEvent(
+            row.stream_no, row.credit_code, row.region, bytes(row.value), to.get(row.notice_id, frozenset()), row.kind
+        )
         for row in rows
     ]
 
 
-def seen(caller: Caller, said: Said) -> bool:
+def may_see(caller: Caller, event: StreamEvent) -> bool:
     """The same rule as `_visible` has in SQL."""
-    return sees(caller, Subject(said.credit_code, said.region, said.kind, recipients=said.recipients))
+    return sees(caller, Subject(event.credit_code, event.region, event.kind, recipients=event.recipients))
 
 
 def _visible(caller: Caller) -> ColumnElement[bool]:
@@ -66,12 +68,12 @@ def _recipients(session: Session, notice_ids: Sequence[str]) -> dict[str, frozen
     if not notice_ids:
         return {}
     found: dict[str, set[str]] = {}
-    asked = select(RECIPIENT.c.notice_id, RECIPIENT.c.credit_code).where(RECIPIENT.c.notice_id.in_(notice_ids))
-    for notice_id, credit_code in session.connection().execute(asked):
+    query = select(RECIPIENT.c.notice_id, RECIPIENT.c.credit_code).where(RECIPIENT.c.notice_id.in_(notice_ids))
+    for notice_id, credit_code in session.connection().execute(query):
         found.setdefault(notice_id, set()).add(credit_code)
     return {notice_id: frozenset(codes) for notice_id, codes in found.items()}
 
 
-def last_said(session: Session) -> int:
-    """The greatest number of the stream, 0 when nothing was said."""
+def last_stream_no(session: Session) -> int:
+    """The greatest number of the stream, 0 when nothing was published."""
     return int(session.connection().execute(select(func.max(OUTBOX.c.stream_no))).scalar() or 0)
