@@ -52,9 +52,9 @@ DECODER = json.JSONDecoder(parse_int=_whole_number)
 
 def _lines(text: TextIO) -> Iterator[Document]:
     number = 0
-    while line := text.readline(DOCUMENT_CHARACTERS + 1):
+    while line := text.readline(DOCUMENT_CHARACTERS + 2):
         number += 1
-        if len(line) > DOCUMENT_CHARACTERS:
+        if len(line.rstrip("\r\n")) > DOCUMENT_CHARACTERS:
             yield Document(number, None, TOO_LARGE)
             _skip_line(text, line)
         elif line.strip():
