@@ -15,8 +15,8 @@ from tests.support.whole import Whole, whole
 
 
 @pytest.fixture
-def product(tmp_path: Path) -> Iterator[Whole]:
-    with whole(tmp_path) as found:
+def product(tmp_path: Path, database_url: str | None) -> Iterator[Whole]:
+    with whole(tmp_path, database_url) as found:
         yield found
 
 

@@ -53,8 +53,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
-    harness = MonitoringHarness(tmp_path)
+def watched(tmp_path: Path, database_url: str | None) -> Iterator[Watched]:
+    harness = MonitoringHarness(tmp_path, url=database_url)
     harness.a_site()
     risks = RiskRepository(harness.outbox, harness.metrics)
     watch = GuessingWatch(harness.database, clock=harness.clock, register=Register(), risks=risks)
