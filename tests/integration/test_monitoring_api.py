@@ -205,14 +205,14 @@ def test_lines_are_taken_and_a_bad_line_is_refused_alone(harness: ApiHarness) ->
 
 
 @pytest.mark.parametrize("nested", [b"[" * 20_000, b'{"a":' * 20_000], ids=["lists", "objects"])
-def test_a_line_nested_too_deep_is_refused_alone_and_an_array_as_a_whole(door: Door, nested: bytes) -> None:
+def test_a_line_nested_too_deep_is_refused_alone_and_an_array_as_a_whole(harness: ApiHarness, nested: bytes) -> None:
     good = json.dumps(packet()).encode()
-    answer = door.device().post(
+    answer = harness.device().post(
         f"{API}/packets", content=nested + b"\n" + good, headers={"content-type": "application/x-ndjson"}
     )
     assert answer.status_code == 202 and answer.json()["accepted"] == 1
     assert [(found["index"], found["code"]) for found in answer.json()["rejected"]] == [(0, "bad-json")]
-    assert door.device().post(f"{API}/packets", content=b"[" + nested).status_code == 422
+    assert harness.device().post(f"{API}/packets", content=b"[" + nested).status_code == 422
 
 
 @pytest.mark.parametrize(
