@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+
+import typer
 
 from services.alerts.service import build as build_alerts
 from services.monitoring.service import build as build_monitoring
+from services.permits.commands import add_commands as add_permits_commands
 from services.permits.service import build as build_permits
+from shared.database import Database
 from shared.domain.clock import Clock, field_clock, system_clock
 from shared.domain.errors import Conflict, Invalid
 from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import EventLog
 from shared.runtime.directory import Directory
 from shared.runtime.host import topics
+from shared.runtime.logs import set_up_logs
 from shared.runtime.metrics import Metrics
 from shared.runtime.migrating import migrate
 from shared.runtime.secrets import sealer
 from shared.runtime.service import Context, Service
-from shared.runtime.settings import Settings
+from shared.runtime.settings import Settings, load_settings
 
 BUILD: Mapping[str, Callable[[Context], Service]] = {
     "permits": build_permits,
@@ -104,3 +111,29 @@ def make(settings: Settings, names: Sequence[str]) -> Made:
     if not settings.distributed:
         migrate_all(context, names)
     return Made(context, tuple(BUILD[name](context) for name in names))
+
+
+@contextmanager
+def open_service(name: str) -> Iterator[tuple[Context, Database]]:
+    """A service's context and database for a command beside a running host; tables are up to date in the embedded
+    shape."""
+    settings = load_settings()
+    set_up_logs(settings.log_format, "WARNING")  # what a command did is on standard output
+    context = make_context(settings, exclusive=False)
+    try:
+        if not settings.distributed:
+            migrate_all(context, [name])
+        database = context.database(name)
+        try:
+            yield context, database
+        finally:
+            database.close()
+    finally:
+        context.log.close()
+
+
+def _permits_commands(app: typer.Typer) -> None:
+    add_permits_commands(app, partial(open_service, "permits"))
+
+
+COMMANDS: Sequence[Callable[[typer.Typer], None]] = (_permits_commands,)  # the services' own verbs

@@ -1,10 +1,11 @@
-"""The verbs of the `yujing` command, one file a group of verbs."""
+"""The verbs of the `yujing` command, one file a group of verbs; a service's own verbs are in its `commands.py`."""
 
 from __future__ import annotations
 
 import typer
 
-from services.commands import checking, keys, register, running, sample
+from services.commands import checking, keys, running, sample
+from services.composition import COMMANDS
 
 app = typer.Typer(
     name="yujing",
@@ -16,8 +17,8 @@ app = typer.Typer(
 app.command("run")(running.run)
 app.command("migrate")(running.migrate)
 app.command("replay")(running.replay)
-app.command("import")(register.import_file)
-app.command("expiring")(register.expiring)
+for add_commands in COMMANDS:
+    add_commands(app)
 app.command("demo")(sample.demo)
 app.command("simulate")(sample.simulate)
 app.command("check-config")(checking.check_config)

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from services.commands.terminal import AsJson, plain_errors, tell
 from services.composition import BUILD, make_context
 from shared.runtime.host import openapi as openapi_of
 from shared.runtime.settings import load_settings
+from shared.runtime.terminal import AsJson, plain_errors, print_result
 
 
 def check_config(as_json: AsJson = False) -> None:
@@ -19,7 +19,7 @@ def check_config(as_json: AsJson = False) -> None:
     with plain_errors():
         settings = load_settings()
     shape = "distributed" if settings.distributed else "embedded"
-    tell({"shape": shape, **settings.model_dump(mode="json")}, as_json=as_json)
+    print_result({"shape": shape, **settings.model_dump(mode="json")}, as_json=as_json)
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -30,7 +30,7 @@ def doctor(as_json: AsJson = False) -> None:
         for name in BUILD:
             found[f"{name} database"] = context.database(name).ping() or "ok"
         context.log.close()
-    tell(found, as_json=as_json)
+    print_result(found, as_json=as_json)
     if any(state != "ok" for state in found.values()):
         sys.exit(1)
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from services.commands.terminal import AsJson, plain_errors, tell
 from shared.access import Caller, Role
 from shared.domain import identity
 from shared.domain.clock import rfc3339, system_clock
 from shared.domain.errors import Invalid
 from shared.runtime.auth import claims, signing_key
 from shared.runtime.settings import load_settings
+from shared.runtime.terminal import AsJson, plain_errors, print_result
 
 app = typer.Typer(no_args_is_help=True)
 MOST_DAYS = 365
@@ -37,7 +37,7 @@ def create(
         now = system_clock().wall_now()
         body = claims(caller, now=now, life=timedelta(days=days))
         token = signing_key(settings.signing_key).sign(body)
-    tell({"token": token, "expires": rfc3339(now + timedelta(days=days)), "jti": body["jti"]}, as_json=as_json)
+    print_result({"token": token, "expires": rfc3339(now + timedelta(days=days)), "jti": body["jti"]}, as_json=as_json)
 
 
 @app.callback()

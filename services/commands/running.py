@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 from sqlalchemy import update
 
-from services.commands.terminal import AsJson, plain_errors, tell
 from services.composition import BUILD, chosen, make, make_context, migrate_all
 from shared.domain.errors import Conflict
 from shared.eventlog import failpoints
 from shared.runtime.host import Host
 from shared.runtime.logs import set_up_logs
 from shared.runtime.settings import Settings, load_settings
+from shared.runtime.terminal import AsJson, plain_errors, print_result
 
 Services = Annotated[list[str] | None, typer.Argument(help="permits, monitoring, alerts; none = all")]
 
@@ -47,7 +47,7 @@ def migrate(services: Services = None, as_json: AsJson = False) -> None:
         context = make_context(load_settings())
         done = migrate_all(context, chosen(services or []))
         context.log.close()
-    tell({name: "upgraded" if changed else "up to date" for name, changed in done.items()}, as_json=as_json)
+    print_result({name: "upgraded" if changed else "up to date" for name, changed in done.items()}, as_json=as_json)
 
 
 def replay(
@@ -70,4 +70,4 @@ def replay(
                 statement = statement.where(table.c.topic == topic)
             rows = session.connection().execute(statement).rowcount
         context.log.close()
-    tell({"service": name, "partitions": rows, "from": 0}, as_json=as_json)
+    print_result({"service": name, "partitions": rows, "from": 0}, as_json=as_json)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from services.commands.terminal import AsJson, plain_errors
 from services.simulator.demo import simulate_command
 from services.simulator.host_process import demo_command
+from shared.runtime.terminal import AsJson, plain_errors
 
 
 def demo(

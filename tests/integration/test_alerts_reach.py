@@ -15,7 +15,7 @@ from sqlalchemy import update
 from services.alerts.channels.base import Outcome, Refused, TryLater, Why
 from services.alerts.store.tables import ENDPOINT
 from shared.database import open_database
-from shared.domain.events import ALERTS, REACH_CHANGED
+from shared.domain.events import ALERTS, ENDPOINT_COUNT_CHANGED
 from shared.runtime.migrating import migrate
 from tests.support.alerts_case import ENTERPRISE as MINE
 from tests.support.alerts_case import a_risk
@@ -46,7 +46,7 @@ def register(district: District, who: str = ME, name: str = "hook") -> str:
 
 def reaches(district: District) -> list[dict[str, Any]]:
     """What was said, in order."""
-    return [json.loads(row.value) for row in district.said() if REACH_CHANGED.encode() in row.value]
+    return [json.loads(row.value) for row in district.said() if ENDPOINT_COUNT_CHANGED.encode() in row.value]
 
 
 def told(district: District) -> list[tuple[str, int, int]]:
@@ -69,7 +69,7 @@ def test_registering_and_deleting_say_how_many_are_left(district: District) -> N
     assert district.client(ME).delete(f"/alerts/v1/endpoints/{first}").status_code == 204
     assert told(district) == [(MINE, 1, 1), (MINE, 2, 2), (ANOTHER, 1, 1), (MINE, 1, 3)]
     one = reaches(district)[0]
-    assert (one["type"], one["subject"], one["id"]) == (REACH_CHANGED, f"reach:{MINE}", f"reach:{MINE}:1")
+    assert (one["type"], one["subject"], one["id"]) == (ENDPOINT_COUNT_CHANGED, f"reach:{MINE}", f"reach:{MINE}:1")
     assert {(row.topic, row.key) for row in district.said()} == {(ALERTS, MINE), (ALERTS, ANOTHER)}
 
 

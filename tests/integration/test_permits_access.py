@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from fastapi.testclient import TestClient
 
-from services.permits.service import ensure_admin_token
+from services.permits.handlers.tokens import ensure_admin_token
 from services.permits.store.tables import PermitsTable
 from shared.access import Role
 from shared.eventlog.relay import Relay
@@ -182,13 +182,15 @@ def test_the_first_start_leaves_an_admins_token_that_only_its_owner_reads(desk: 
 
 
 def test_the_admins_token_is_made_anew_only_when_it_expired(desk: Office, tmp_path: Path) -> None:
-    former = (tmp_path / "admin.token").read_text()
+    path = tmp_path / "admin.token"
+    former = path.read_text()
     desk.tomorrow(89)
-    assert ensure_admin_token(desk.context).read_text() == former
+    ensure_admin_token(path, desk.key, desk.hands.now())
+    assert path.read_text() == former
     desk.tomorrow(2)
-    renewed = ensure_admin_token(desk.context)
-    assert renewed.read_text() != former
-    assert stat.S_IMODE(renewed.stat().st_mode) == 0o600
+    ensure_admin_token(path, desk.key, desk.hands.now())
+    assert path.read_text() != former
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_the_public_key_and_a_heartbeat_reach_the_log_and_the_key_only_once(desk: Office) -> None:
@@ -217,7 +219,7 @@ def test_the_public_key_and_a_heartbeat_reach_the_log_and_the_key_only_once(desk
         for thread in threads:
             thread.join(5)
     assert [event["subject"] for event in desk.said() if event["subject"].startswith("key:")] == [f"key:{desk.key.kid}"]
-    assert Verifier(context.directory, desk.hands.now).caller(ensure_admin_token(context).read_text())
+    assert Verifier(context.directory, desk.hands.now).caller((context.settings.data_dir / "admin.token").read_text())
     following = context.log.follow("registry")
     keys = {record.key for record in following.poll(1.0)}
     following.close()

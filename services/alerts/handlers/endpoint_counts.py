@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from services.alerts.store.tables import ENDPOINT, ENDPOINT_COUNT, OUTBOX
 from shared.domain.clock import Clock
-from shared.domain.events import ALERTS, REACH_CHANGED, Event
+from shared.domain.events import ALERTS, ENDPOINT_COUNT_CHANGED, Event
 from shared.eventlog.outbox import Outbox
 
 _OUTBOX = Outbox(OUTBOX)
@@ -65,4 +65,4 @@ def _counted(session: Session, code: str, now: datetime) -> Event | None:
         return None
     connection.execute(update(ENDPOINT_COUNT).where(mine).values(endpoints=endpoints, revision=last.revision + 1))
     data = {"credit_code": code, "endpoints": endpoints}
-    return Event(REACH_CHANGED, "/alerts", f"reach:{code}", last.revision + 1, now, data)
+    return Event(ENDPOINT_COUNT_CHANGED, "/alerts", f"reach:{code}", last.revision + 1, now, data)

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 from services.permits.api.dependencies import Admin, Anyone, Cursor, Limit, Overseer, Reader, behind, told, writing
 from services.permits.api.fields import Day, Document, PlainText
 from services.permits.handlers import calendar as calendars
-from services.permits.handlers.protection import coverage, expiring, expiring_view
+from services.permits.handlers.coverage import coverage
+from services.permits.handlers.expiring import expiring
 from services.permits.handlers.publishing import Registrar
 from services.permits.handlers.renewals import look_now
 from services.permits.store import register as store
@@ -102,10 +103,10 @@ def _expiring(router: APIRouter, registrar: Registrar, database: Database) -> No
         with database.read() as session:
             look = look_now(registrar, session)
             day = on or look.today
-            found = expiring(session, caller, day, within_days=within_days, limit=limit + 1, after=_place(cursor))
+            found = expiring(session, caller, day, look, within_days=within_days, limit=limit + 1, after=_place(cursor))
         shown = found[:limit]
         return {
-            "items": [expiring_view(one, day, look) for one in shown],
+            "items": [ExpiringOut.model_validate(one, from_attributes=True) for one in shown],
             "next": _cursor(shown[-1].place) if len(found) > limit else None,
         }
 
@@ -144,7 +145,9 @@ def _coverage(router: APIRouter, registrar: Registrar, database: Database) -> No
                 limit=limit + 1,
             )
             shown = found[:limit]
-            items = coverage(registrar, session, shown)
+            items = [
+                CoverageOut.model_validate(one, from_attributes=True) for one in coverage(registrar, session, shown)
+            ]
         return {"items": items, "next": cursor_of(shown[-1].credit_code) if len(found) > limit else None}
 
 

@@ -21,22 +21,24 @@ GAP = "gap"  # the one condition of both kinds
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CoverageGap:
     """The risk a point stands for today, None when it is covered; `look_again`: a permit that begins later."""
 
     kind: str | None
     look_again: date | None = None
 
 
-def find_gap(point: Registration, permits: Iterable[PermitHistory], *, register_complete: bool, today: date) -> Finding:
+def find_gap(
+    point: Registration, permits: Iterable[PermitHistory], *, register_complete: bool, today: date
+) -> CoverageGap:
     """`permit.missing` once the division's register is complete and it is sure, `register.gap` before."""
     histories = list(permits)
     covering = [version for one in histories for version in one.versions if covers(version, point)]
     if not point.active or any(version.valid_from <= today for version in covering):
-        return Finding(None)
+        return CoverageGap(None)
     sure = point.outlet is not None or not histories
     kind = MISSING if register_complete and sure else REGISTER_GAP
-    return Finding(kind, min((version.valid_from for version in covering), default=None))
+    return CoverageGap(kind, min((version.valid_from for version in covering), default=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +60,25 @@ class GapSaying:
 
 
 def look(
-    accounts: Mapping[str, GapAccount], finding: Finding, *, active: bool, now: datetime
+    accounts: Mapping[str, GapAccount], gap: CoverageGap, *, active: bool, now: datetime
 ) -> tuple[dict[str, GapAccount], list[GapSaying]]:
     """The accounts afterwards and what is news: of the two kinds only the one found is open."""
     kept, sayings = dict(accounts), []
     for kind in KINDS:
         former = kept.get(kind)
-        if kind == finding.kind and (former is None or not former.open):
+        if kind == gap.kind and (former is None or not former.open):
             kept[kind] = GapAccount(former.revision + 1 if former else 1, now)
             sayings.append(GapSaying(kind, kept[kind]))
-        elif kind != finding.kind and former is not None and former.open:
+        elif kind != gap.kind and former is not None and former.open:
             kept[kind] = replace(former, revision=former.revision + 1, open=False)
-            sayings.append(GapSaying(kind, kept[kind], _ending(finding, active)))
+            sayings.append(GapSaying(kind, kept[kind], _ending(gap, active)))
     return kept, sayings
 
 
-def _ending(finding: Finding, active: bool) -> Cleared:
+def _ending(gap: CoverageGap, active: bool) -> Cleared:
     if not active:
         return Cleared.UNREGISTERED
-    return Cleared.TAKEN_BACK if finding.kind else Cleared.COVERED
+    return Cleared.TAKEN_BACK if gap.kind else Cleared.COVERED
 
 
 def covers(version: Version, point: Registration) -> bool:

@@ -36,11 +36,11 @@ def look_at_points(
     now, risks, entries = registrar.now().replace(microsecond=0), [], []
     for point in looked:
         former = known.get(point.mn)
-        finding = find_gap(point, permits, register_complete=complete, today=registrar.today())
-        if former is None and finding.kind is None:
+        gap = find_gap(point, permits, register_complete=complete, today=registrar.today())
+        if former is None and gap.kind is None:
             continue
-        accounts, sayings = look(former.accounts if former else {}, finding, active=point.active, now=now)
-        entries.append(GapEntry(point.mn, credit_code, accounts, finding.look_again))
+        accounts, sayings = look(former.accounts if former else {}, gap, active=point.active, now=now)
+        entries.append(GapEntry(point.mn, credit_code, accounts, gap.look_again))
         whose = holder(credit_code, owner.document)
         risks += [gap_risk(one, point.mn, point.outlet, whose, now=now) for one in sayings]
     gaps.save(session, entries)

@@ -1,4 +1,4 @@
-"""Hears on `alerts` how many endpoints an enterprise has: the newest revision wins, all else there is passed over."""
+"""Keeps from `alerts` how many endpoints an enterprise has: the newest revision wins, every other event is ignored."""
 
 from __future__ import annotations
 
@@ -6,34 +6,35 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
-from services.permits.store import endpoint_counts as reach
-from services.permits.store.endpoint_counts import Reach
+from services.permits.store import endpoint_counts as store
+from services.permits.store.endpoint_counts import EndpointCount
 from shared.domain.errors import Invalid
-from shared.domain.events import REACH_CHANGED
+from shared.domain.events import ENDPOINT_COUNT_CHANGED
 from shared.eventlog.codec import decode_event
 from shared.ports import Record
 
 
-def take_reach(session: Session, records: Sequence[Record]) -> None:
-    """May hear anything twice and in any order."""
-    heard: dict[str, Reach] = {}
+def take_endpoint_counts(session: Session, records: Sequence[Record]) -> None:
+    """May receive a record twice, and records in any order. Raises Invalid for an event without its facts."""
+    received: dict[str, EndpointCount] = {}
     for record in records:
-        one = _read(record)
-        if one is not None and (one.credit_code not in heard or heard[one.credit_code].revision < one.revision):
-            heard[one.credit_code] = one
-    known = reach.find(session, heard)
-    news = [one for code, one in heard.items() if code not in known or known[code].revision < one.revision]
-    reach.save(session, news)
+        count = _read(record)
+        if count is not None:
+            former = received.setdefault(count.credit_code, count)
+            received[count.credit_code] = max(former, count, key=lambda one: one.revision)
+    known = store.find(session, received)
+    news = [one for code, one in received.items() if code not in known or known[code].revision < one.revision]
+    store.save(session, news)
 
 
-def _read(record: Record) -> Reach | None:
-    if record.value is None or REACH_CHANGED.encode() not in record.value:
+def _read(record: Record) -> EndpointCount | None:
+    if record.value is None or ENDPOINT_COUNT_CHANGED.encode() not in record.value:
         return None
     event = decode_event(record.value)
-    if event.type != REACH_CHANGED:
+    if event.type != ENDPOINT_COUNT_CHANGED:
         return None
     try:
-        return Reach(str(event.data["credit_code"]), int(event.data["endpoints"]), event.revision)
+        return EndpointCount(str(event.data["credit_code"]), int(event.data["endpoints"]), event.revision)
     except (KeyError, TypeError, ValueError) as wrong:
         rule = "credit_code, endpoints"
-        raise Invalid(f"{event.id} does not say how many endpoints whom reach: {wrong!r}", rule=rule) from wrong
+        raise Invalid(f"{event.id} lacks an enterprise or how many endpoints it has: {wrong!r}", rule=rule) from wrong

@@ -1,13 +1,15 @@
-"""Tokens: made, revoked, and the public keys that everyone verifies them with. The token itself is never kept."""
+"""Tokens: issued, revoked, and the public keys that everyone verifies them with. Only the first admin's is stored."""
 
 from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
+import structlog
 from sqlmodel import Session
 
 from services.permits.domain.document import Findings
@@ -20,8 +22,10 @@ from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.region import prefix, regions
-from shared.runtime.auth import SigningKey, claims
+from shared.runtime.auth import ALGORITHM, SigningKey, claims
+from shared.runtime.secrets import write_private
 
+log = structlog.get_logger(__name__)
 LONGEST = timedelta(days=365)
 NEEDS = {Role.ENTERPRISE: "credit_codes", Role.OFFICER: "region", Role.DEVICE: "mns"}
 ONLY_FOR = {"credit_codes": Role.ENTERPRISE, "region": Role.OFFICER, "scopes": Role.OFFICER, "mns": Role.DEVICE}
@@ -111,3 +115,24 @@ def publish_key(registrar: Registrar, session: Session, key: SigningKey) -> bool
     store.save_key(session, published)
     registrar.say(session, "key", key.kid, revision=1, facts={"public": published.public})
     return True
+
+
+def ensure_admin_token(path: Path, key: SigningKey, now: datetime) -> None:
+    """A file (0600) with an admin's token: written at the first start, and again when it expired or a former key signed
+    it."""
+    if path.exists() and not _holds(path, key, now):
+        path.unlink(missing_ok=True)
+    if not path.exists():
+        body = claims(Caller(Role.ADMIN, "admin"), now=now)
+        write_private(path, key.sign(body).encode())
+        log.info("an admin's token was written", path=str(path))
+
+
+def _holds(path: Path, key: SigningKey, now: datetime) -> bool:
+    """Whether the token in the file is ours and not expired."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+        body = jwt.decode(token, key.key.public_key(), algorithms=[ALGORITHM], options={"verify_exp": False})
+        return bool(body["exp"] > now.timestamp())
+    except (jwt.PyJWTError, UnicodeDecodeError, KeyError, TypeError):
+        return False

@@ -1,4 +1,4 @@
-"""How many active endpoints each enterprise has, as heard from alerts."""
+"""How many active endpoints each enterprise has, as alerts published it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import asdict, dataclass
 
 from sqlmodel import Session, col, select
 
-from services.permits.store.tables import ReachRow, table_of
+from services.permits.store.tables import EndpointCountRow, table_of
 from shared.sql import bulk_upsert, chunks
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class EndpointCount:
     credit_code: str
     endpoints: int
     revision: int
 
 
-def find(session: Session, credit_codes: Iterable[str]) -> dict[str, Reach]:
-    """By credit code; an enterprise nobody spoke of is missing."""
-    found: dict[str, Reach] = {}
+def find(session: Session, credit_codes: Iterable[str]) -> dict[str, EndpointCount]:
+    """By credit code; an enterprise without a published count is missing."""
+    found: dict[str, EndpointCount] = {}
     for part in chunks(sorted(set(credit_codes))):
-        rows = session.exec(select(ReachRow).where(col(ReachRow.credit_code).in_(part)))
-        found.update((row.credit_code, Reach(row.credit_code, row.endpoints, row.revision)) for row in rows)
+        rows = session.exec(select(EndpointCountRow).where(col(EndpointCountRow.credit_code).in_(part)))
+        found.update((row.credit_code, EndpointCount(row.credit_code, row.endpoints, row.revision)) for row in rows)
     return found
 
 
-def save(session: Session, reaches: Sequence[Reach]) -> None:
-    bulk_upsert(session, table_of(ReachRow), [asdict(one) for one in reaches])
+def save(session: Session, counts: Sequence[EndpointCount]) -> None:
+    bulk_upsert(session, table_of(EndpointCountRow), [asdict(one) for one in counts])

@@ -111,8 +111,8 @@ class CalendarYearRow(PermitsTable, table=True):
     applied: bool = Field(index=True)
 
 
-class ReachRow(PermitsTable, table=True):
-    """How many active endpoints an enterprise has, as alerts said last; no foreign key: it may be heard of first there."""
+class EndpointCountRow(PermitsTable, table=True):
+    """How many active endpoints an enterprise has, as alerts published last; no foreign key: alerts may know it first."""
 
     __tablename__ = "reach"
     credit_code: str = Field(primary_key=True)

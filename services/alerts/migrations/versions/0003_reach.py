@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from shared.database import UtcDateTime
-from shared.domain.events import ALERTS, REACH_CHANGED, Event
+from shared.domain.events import ALERTS, ENDPOINT_COUNT_CHANGED, Event
 from shared.eventlog.codec import encode_event
 
 revision = "0003"
@@ -44,7 +44,7 @@ def _say() -> None:
     found = op.get_bind().execute(sa.text("SELECT credit_code, endpoints FROM reach ORDER BY credit_code"))
     for code, endpoints in found.all():
         data = {"credit_code": code, "endpoints": endpoints}
-        event = Event(REACH_CHANGED, "/alerts", f"reach:{code}", 1, now, data)
+        event = Event(ENDPOINT_COUNT_CHANGED, "/alerts", f"reach:{code}", 1, now, data)
         said = {"event_id": event.id, "value": encode_event(event), "headers": {}, "created_at": now}
         op.execute(sa.insert(outbox).values(topic=ALERTS, key=code, **said))
 

@@ -1,4 +1,4 @@
-"""How commands speak: JSON with `--json`, else lines; expected errors as one clear line and exit code 2."""
+"""How commands print: JSON with `--json`, else lines; expected errors as one clear line and exit code 2."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,12 +15,12 @@ from shared.domain.errors import DomainError, Invalid
 AsJson = Annotated[bool, typer.Option("--json", help="机器可读 / machine-readable output")]
 
 
-def tell(document: Mapping[str, Any], *, as_json: bool) -> None:
-    """The outcome of a command, on standard output."""
+def print_result(result: Mapping[str, object], *, as_json: bool) -> None:
+    """The result of a command, on standard output."""
     if as_json:
-        typer.echo(json.dumps(document, ensure_ascii=False, default=str))
+        typer.echo(json.dumps(result, ensure_ascii=False, default=str))
         return
-    for key, value in document.items():
+    for key, value in result.items():
         typer.echo(f"{key}: {value}")
 
 

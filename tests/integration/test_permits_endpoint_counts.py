@@ -1,4 +1,4 @@
-"""Whether anybody receives an enterprise's warnings, as coverage says it: heard on `alerts`, in whatever order and number."""
+"""Whether anybody receives an enterprise's warnings: coverage follows the counts on `alerts`, in any order and number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain.errors import Invalid
-from shared.domain.events import ALERT_ISSUED, ALERTS, REACH_CHANGED, Event
+from shared.domain.events import ALERT_ISSUED, ALERTS, ENDPOINT_COUNT_CHANGED, Event
 from shared.eventlog.codec import encode_event
 from shared.ports import Record
 from tests.support.product import Source
@@ -36,32 +36,32 @@ def record(value: bytes | None, code: str = SOURCE.code) -> Record:
     return Record(ALERTS, 0, 0, code, value, {}, datetime.now(UTC))
 
 
-def reach(endpoints: int, revision: int, code: str = SOURCE.code) -> Record:
+def counted(endpoints: int, revision: int, code: str = SOURCE.code) -> Record:
     facts = {"credit_code": code, "endpoints": endpoints}
-    return record(encode_event(Event(REACH_CHANGED, "/alerts", f"reach:{code}", revision, START, facts)), code)
+    return record(encode_event(Event(ENDPOINT_COUNT_CHANGED, "/alerts", f"reach:{code}", revision, START, facts)), code)
 
 
-def hear(opened: Office, *records: Record) -> None:
+def deliver(opened: Office, *records: Record) -> None:
     """`alerts` brings a batch to the group that listens to it."""
     (handler,) = [one.handlers[ALERTS] for one in opened.service.consumptions if ALERTS in one.handlers]
     with opened.service.database.transaction() as session:
         handler(session, records)
 
 
-def unreached(opened: Office) -> set[str]:
+def without_endpoint(opened: Office) -> set[str]:
     items: Sequence[dict[str, object]] = opened.client().get("/permits/v1/coverage").json()["items"]
     return {str(one["credit_code"]) for one in items if "endpoint" in str(one["lacks"])}
 
 
 def test_coverage_says_of_whom_nobody_receives_the_warnings(register: Office) -> None:
-    hear(register, reach(1, 1))  # before the register knows the enterprise
+    deliver(register, counted(1, 1))  # before the register knows the enterprise
     for source in (SOURCE, OTHER):
         put(register.client(), f"/permits/v1/enterprises/{source.code}", source.enterprise())
-    assert unreached(register) == {OTHER.code}
-    hear(register, reach(2, 1, OTHER.code), reach(0, 2))
-    assert unreached(register) == {SOURCE.code}
-    hear(register, reach(1, 3))
-    assert unreached(register) == set()
+    assert without_endpoint(register) == {OTHER.code}
+    deliver(register, counted(2, 1, OTHER.code), counted(0, 2))
+    assert without_endpoint(register) == {SOURCE.code}
+    deliver(register, counted(1, 3))
+    assert without_endpoint(register) == set()
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
@@ -69,20 +69,22 @@ def test_the_newest_revision_wins_in_every_order_and_a_replay_changes_nothing(de
     sources = [Source(number=3 + n) for n in range(6)]
     for source, order in zip(sources, permutations([(1, 1), (2, 2), (0, 3)]), strict=True):
         put(desk.client(), f"/permits/v1/enterprises/{source.code}", source.enterprise())
-        said = [reach(endpoints, revision, source.code) for endpoints, revision in order]
+        said = [counted(endpoints, revision, source.code) for endpoints, revision in order]
         for batch in [said] if together else [[one] for one in said]:
-            hear(desk, *batch, *batch)
-        hear(desk, *said[:2])
-    assert unreached(desk) == {source.code for source in sources}
+            deliver(desk, *batch, *batch)
+        deliver(desk, *said[:2])
+    assert without_endpoint(desk) == {source.code for source in sources}
 
 
 def test_whatever_else_is_on_the_topic_is_passed_over(desk: Office) -> None:
     put(desk.client(), f"/permits/v1/enterprises/{SOURCE.code}", SOURCE.enterprise())
-    quoting = Event(ALERT_ISSUED, "/alerts", "alr_1", 1, START, {"text": REACH_CHANGED, "endpoints": 3})
-    hear(desk, record(None), record(b"not an event"), record(encode_event(quoting)), reach(1, 1))
-    assert unreached(desk) == set()
+    quoting = Event(ALERT_ISSUED, "/alerts", "alr_1", 1, START, {"text": ENDPOINT_COUNT_CHANGED, "endpoints": 3})
+    deliver(desk, record(None), record(b"not an event"), record(encode_event(quoting)), counted(1, 1))
+    assert without_endpoint(desk) == set()
 
 
 def test_an_event_that_names_nobody_is_refused_so_that_it_is_set_aside(desk: Office) -> None:
     with pytest.raises(Invalid, match="how many endpoints"):
-        hear(desk, record(encode_event(Event(REACH_CHANGED, "/alerts", "reach:x", 1, START, {"endpoints": 1}))))
+        deliver(
+            desk, record(encode_event(Event(ENDPOINT_COUNT_CHANGED, "/alerts", "reach:x", 1, START, {"endpoints": 1})))
+        )

@@ -1,0 +1,164 @@
+"""import, expiring: the register on the command line, beside a running host or without one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from sqlmodel import Session
+
+from services.permits.domain.import_report import Finding
+from services.permits.handlers.expiring import ExpiringPermit, expiring
+from services.permits.handlers.imports import Importer
+from services.permits.handlers.renewals import look_now
+from services.permits.service import importer_of, registrar_of
+from services.permits.store import imports as store
+from services.permits.store.imports import ImportEntry, State
+from shared.access import Caller, Role
+from shared.database import Database
+from shared.domain.errors import Invalid
+from shared.runtime.service import Context
+from shared.runtime.terminal import AsJson, plain_errors, print_result
+
+OpenService = Callable[[], AbstractContextManager[tuple[Context, Database]]]
+CALLER = Caller(Role.ADMIN, "command-line")
+SHOWN = 20  # findings in the plain output; all of them with --json
+BATCH = 500  # findings a query
+
+File = Annotated[Path, typer.Argument(help="CSV, HTML, XLSX of the official list, or JSON documents")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="只检查不写入 / check only, change nothing")]
+On = Annotated[str | None, typer.Option(help="YYYY-MM-DD; today by default")]
+WithinDays = Annotated[int, typer.Option(min=0, max=3650)]
+
+
+def add_commands(app: typer.Typer, open_service: OpenService) -> None:
+    """Add the verbs of this service. `open_service`: its context and its database, up to date."""
+
+    @app.command("import")
+    def import_file(file: File, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+        """导入名录 / Import the official list or documents; exit 1 when no row could be imported."""
+        with plain_errors(), open_service() as (context, database):
+            ok = _import(importer_of(registrar_of(context), database), file, dry_run=dry_run, as_json=as_json)
+        if not ok:
+            sys.exit(1)
+
+    @app.command("expiring")
+    def list_expiring(on: On = None, within_days: WithinDays = 180, as_json: AsJson = False) -> None:
+        """即将到期 / Permits with at most so many days left on a day, the first to end first."""
+        with plain_errors(), open_service() as (context, database), database.read() as session:
+            look = look_now(registrar_of(context), session)
+            day = _day(on) or look.today
+            found = expiring(session, CALLER, day, look, within_days=within_days, limit=sys.maxsize)
+        _print_expiring(found, day, within_days, as_json=as_json)
+
+
+def _import(importer: Importer, file: Path, *, dry_run: bool, as_json: bool) -> bool:
+    """Import the file and print the report; whether any row was imported."""
+    name = importer.accept(CALLER, file.name, _content(file), dry_run=dry_run).id
+    _run(importer, name)
+    with importer.database.read() as session:
+        entry = store.find(session, name)
+        findings = list(_findings(session, name))
+    assert entry is not None
+    _print_report(entry, findings, as_json=as_json)
+    return entry.state is not State.FAILED and any(number for what, number in entry.counts.items() if what != "refused")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as wrong:
+        raise Invalid(
+            f"{file} cannot be read: {wrong.strerror}", field="FILE", value=str(file), rule="a file"
+        ) from wrong
+
+
+def _run(importer: Importer, name: str) -> None:
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("导入 / importing", total=None)
+
+        def moved(entry: ImportEntry) -> None:
+            bar.update(task, total=entry.total, completed=entry.position)
+
+        importer.take(name, progress=moved)
+
+
+def _findings(session: Session, name: str) -> Iterator[Finding]:
+    after = 0
+    while found := store.findings(session, name, after=after, limit=BATCH):
+        yield from (finding for _, finding in found)
+        after = found[-1][0]
+
+
+def _print_report(entry: ImportEntry, findings: Sequence[Finding], *, as_json: bool) -> None:
+    summary = {
+        "id": entry.id,
+        "state": entry.state.value,
+        "dry_run": entry.dry_run,
+        "rows": entry.total,
+        **entry.counts,
+        "failure": entry.failure,
+    }
+    if as_json:
+        print_result({**summary, "findings": [_finding_fields(one) for one in findings]}, as_json=True)
+        return
+    for one in findings[:SHOWN]:
+        typer.echo(f"{entry.filename}:{one.line}: {one.outcome.value}: {one.field} {one.value!r}: {one.reason}")
+    if len(findings) > SHOWN:
+        typer.echo(f"… {len(findings) - SHOWN} more; all with --json")
+    print_result({name: value for name, value in summary.items() if value is not None}, as_json=False)
+
+
+def _finding_fields(one: Finding) -> Mapping[str, object]:
+    return {
+        "line": one.line,
+        "field": one.field,
+        "value": one.value,
+        "reason": one.reason,
+        "outcome": one.outcome.value,
+    }
+
+
+def _print_expiring(found: Sequence[ExpiringPermit], day: date, within_days: int, *, as_json: bool) -> None:
+    if as_json:
+        print_result({"on": day.isoformat(), "items": [_expiring_fields(one) for one in found]}, as_json=True)
+        return
+    for one in found:
+        provisional = " (暂定 provisional)" if one.provisional else ""
+        typer.echo(
+            f"{one.valid_to}  {one.left_days:>4}  {one.step or 'applied':<19}  {one.number}  "
+            f"{one.name}  ≤{one.apply_by}{provisional}"
+        )
+    typer.echo(
+        f"{len(found)} 个许可证在 {day} 剩余不超过 {within_days} 天 / permits with at most {within_days} days left"
+    )
+
+
+def _expiring_fields(one: ExpiringPermit) -> Mapping[str, object]:
+    """As GET /permits/v1/expiring shows it."""
+    return {
+        "number": one.number,
+        "credit_code": one.credit_code,
+        "name": one.name,
+        "region": one.region,
+        "valid_to": one.valid_to,
+        "left_days": one.left_days,
+        "step": one.step,
+        "apply_by": one.apply_by,
+        "provisional": one.provisional,
+        "renewal_applied_on": one.renewal_applied_on,
+    }
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as wrong:
+        raise Invalid(f"--on {text!r} is no day", field="on", value=text, rule="YYYY-MM-DD") from wrong
