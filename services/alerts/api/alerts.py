@@ -128,7 +128,13 @@ def _whole(store: AlertStore, pushes: PushStore, session: Session, alert_id: str
         for row in store.history(session, alert_id)
     ]
     told = [
-        {**one, "delivered_at": rfc3339(one["delivered_at"]) if one["delivered_at"] else None}
+        {
+            "audience": one.audience,
+            "state": one.state,
+            "reason": one.reason,
+            "delivered_at": rfc3339(one.delivered_at) if one.delivered_at else None,
+            "attempts": one.attempts,
+        }
         for one in pushes.proof(session, alert_id)
     ]
     return {**found, "history": history, "told": told}

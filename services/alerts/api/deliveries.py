@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from services.alerts.api.alerts import Reader, page, read_place, times
 from services.alerts.api.endpoints import TAG, Owning
 from services.alerts.handlers.pushes import PushService
-from services.alerts.store.pushes import PushState, PushStore, delivery
+from services.alerts.store.pushes import PushFilter, PushState, PushStore, delivery
 from shared.database import Database
 from shared.runtime.web import MOST_CURSOR, Page
 
@@ -26,9 +26,9 @@ def delivery_routes(database: Database, store: PushStore, pushes: PushService) -
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: Annotated[str | None, Query(max_length=MOST_CURSOR)] = None,
     ) -> Page[dict[str, Any]]:
-        wanted = {"endpoint_id": endpoint, "state": state.value if state else None, "alert_id": alert}
+        filter = PushFilter(endpoint, state, alert)
         with database.read() as session:
-            rows = store.page(session, caller, wanted, before=read_place(cursor), limit=limit + 1)
+            rows = store.page(session, caller, filter, before=read_place(cursor), limit=limit + 1)
             tried = store.attempts(session, [row.id for row in rows])
         return page([(row.created_at, row.id, times(delivery(row, tried.get(row.id, [])))) for row in rows], limit)
 

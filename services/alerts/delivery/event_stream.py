@@ -27,7 +27,7 @@ PAGE = 500
 class EventStream:
     """Listeners run on the web server's loop; `stop` may come from any thread. Also a worker of the service."""
 
-    name = "alerts-event-stream"
+    name = "alerts-feed"
 
     def __init__(self, database: Database, *, poll_s: float = POLL_S) -> None:
         self._database = database

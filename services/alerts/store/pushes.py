@@ -1,4 +1,4 @@
-"""Pushes and attempts as rows: writing, cancelling, replaying, listing. Claiming and marking are `store.queue`'s."""
+"""Pushes and attempts as rows: writing, cancelling, replaying, listing. Claiming and marking are `push_queue`'s."""
 
 from __future__ import annotations
 
@@ -45,6 +45,34 @@ class NewPush:
     alert_id: str | None = None
     alert_revision: int | None = None
     due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushFilter:
+    """Of a list of pushes; None: any."""
+
+    endpoint_id: str | None = None
+    state: PushState | None = None
+    alert_id: str | None = None
+
+    def clauses(self) -> Iterable[ColumnElement[bool]]:
+        if self.endpoint_id is not None:
+            yield PUSH.c.endpoint_id == self.endpoint_id
+        if self.state is not None:
+            yield PUSH.c.state == self.state.value
+        if self.alert_id is not None:
+            yield PUSH.c.alert_id == self.alert_id
+
+
+@dataclass(frozen=True, slots=True)
+class PushProof:
+    """Whether one of those concerned was notified: as whom, state and when; no address."""
+
+    audience: str
+    state: str
+    reason: str
+    delivered_at: datetime | None
+    attempts: int
 
 
 class PushStore:
@@ -133,16 +161,13 @@ class PushStore:
         self,
         session: Session,
         caller: Caller,
-        wanted: dict[str, str | None],
+        filter: PushFilter,
         *,
         before: tuple[datetime, str] | None,
         limit: int,
     ) -> list[Row[Any]]:
-        """Newest first, standing behind `before`. `wanted`: endpoint_id, state, alert_id."""
-        asked = self._asked().where(owned(caller))
-        for name, value in wanted.items():
-            if value is not None:
-                asked = asked.where(PUSH.c[name] == value)
+        """Newest first, standing behind `before`."""
+        asked = self._asked().where(owned(caller), *filter.clauses())
         if before is not None:
             at, last = before
             asked = asked.where(or_(PUSH.c.created_at < at, and_(PUSH.c.created_at == at, PUSH.c.id < last)))
@@ -157,11 +182,11 @@ class PushStore:
             found.setdefault(row.push_id, []).append(row)
         return found
 
-    def proof(self, session: Session, alert_id: str) -> list[dict[str, Any]]:
-        """Whether those concerned were told: as whom, state and when; no address."""
+    def proof(self, session: Session, alert_id: str) -> list[PushProof]:
+        """Whether those concerned were notified, in the order of the pushes."""
         asked = select(PUSH.c.audience, PUSH.c.state, PUSH.c.reason, PUSH.c.delivered_at, PUSH.c.attempts)
         asked = asked.where(PUSH.c.alert_id == alert_id).order_by(PUSH.c.created_at, PUSH.c.id)
-        return [dict(row._mapping) for row in session.connection().execute(asked)]
+        return [PushProof(*row) for row in session.connection().execute(asked)]
 
     def overdue_since(self, session: Session) -> datetime | None:
         """When the oldest push of an active endpoint that still waits became due."""
