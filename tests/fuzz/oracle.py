@@ -39,6 +39,10 @@ class Oracle:
         self.healthy(sets_aside=True)
         self._memory = {process.http_port: resident(process) for process in site.processes}
 
+    def forgive(self) -> None:
+        """What was counted so far is no failure any more."""
+        self._counted = self._counters()
+
     def growth(self) -> int:
         """Bytes that the process grown most has grown."""
         return max(resident(process) - self._memory[process.http_port] for process in self.site.processes)

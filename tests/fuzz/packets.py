@@ -60,9 +60,8 @@ def to_packets(body: bytes, media: str = ARRAY, caller: bytes = b"admin") -> Inp
     return Input("POST /monitoring/v1/packets", body, (("content-type", media.encode()), (CALLER, caller)))
 
 
-def _packet(**more: Any) -> dict[str, Any]:
-    start = rfc3339(last_hour(3))
-    return {"mn": TARGET.mn, "command": "2061", "data_time": start, "factors": FACTORS, **more}
+def _packet(hours: int = 3) -> dict[str, Any]:
+    return {"mn": TARGET.mn, "command": "2061", "data_time": rfc3339(last_hour(hours)), "factors": FACTORS}
 
 
 def _of(random: Random) -> dict[str, Any]:
@@ -85,41 +84,33 @@ def _mutated(random: Random) -> bytes:
 
 
 def _known() -> list[bytes]:
-    """Bodies that once did harm, or might."""
-    deep = [dumped([_packet(unknown=Raw(nested(depth, kind)))]) for depth in (900, 989, 995, 2000) for kind in "[{"]
-    digits = [
-        dumped([_packet(factors={"a21026": {"Avg": Raw(number), "Flag": "N"}})])
-        for number in (
-            "9" * 5000,
-            "-" + "9" * 5000,
-            "1e400",
-            "1e308",
-            "-1e308",
-            "NaN",
-            "1e-320",
-            "9" * 309,
-            "0." + "1" * 5000,
-        )
-    ]
+    """Bodies that once did harm, or might; each of an hour of its own, else only the last of an hour is decided."""
+    deep = [{"unknown": Raw(nested(depth, kind))} for depth in (900, 989, 995, 2000) for kind in "[{"]
+    large = ("9" * 5000, "-" + "9" * 5000, "9" * 309, "0." + "1" * 5000, "1e400", "1e308", "-1e308", "1e-320", "NaN")
+    digits = [_of_one({"Avg": Raw(number), "Flag": "N"}) for number in large]
+    fields: tuple[dict[str, Any], ...] = (
+        {"Flag": "\x00", "Avg": 1},
+        {"Flag": "\u202e", "Avg": 1},
+        {"\ud800": 1},
+        {"Avg": True},
+        {"Avg": []},
+    )
     texts = [
-        dumped([_packet(**{name: text})])
-        for name in ("mn", "command", "data_time", "qn")
+        {name: text}
+        for name in ("mn", "command", "data_time", "qn", "received_at", "source")
         for text in ("", "\x00", "\ud800", "x" * 100_000, "9" * 5000)
     ]
-    empty: dict[str, Any] = {"": {}}
-    nul = {"\x00": {"Avg": 1}}
-    inner: tuple[dict[str, Any], ...] = ({"\ud800": 1}, {"Flag": "\x00", "Avg": 1}, {"Avg": True}, {"Avg": []})
-    odd_factors = [dumped([_packet(factors=one)]) for one in (empty, nul, *({"a21026": fields} for fields in inner))]
-    many = [
-        dumped([_packet(factors={f"a{n:05d}": {"Avg": n, "Flag": "N"} for n in range(count)})]) for count in (256, 3000)
+    many: list[dict[str, Any]] = [
+        {"factors": {f"a{n:05d}": {"Avg": n, "Flag": "N"} for n in range(count)}} for count in (256, 3000)
     ]
+    odd: list[dict[str, Any]] = [{"factors": {"": {}}}, {"factors": {"\x00": {"Avg": 1}}}, *many, *map(_of_one, fields)]
     times = (
         "9999-12-31T23:59:59+08:00",
         "0001-01-01T00:00:00+14:00",
         "2026-11-20T08:00:00+23:59",
         "2026-W47-5T08+08:00",
     )
-    dated = [dumped([_packet(data_time=text)]) for text in times]
+    changes: list[dict[str, Any]] = [*deep, *digits, *texts, *odd, *({"data_time": text} for text in times)]
     bare = [
         b"",
         b"[",
@@ -133,4 +124,8 @@ def _known() -> list[bytes]:
         b"[" * 1_000_000,
         b"9" * 100_000,
     ]
-    return [*bare, *deep, *digits, *texts, *odd_factors, *many, *dated]
+    return [*bare, *(dumped([{**_packet(3 + n), **change}]) for n, change in enumerate(changes))]
+
+
+def _of_one(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"factors": {"a21026": fields}}

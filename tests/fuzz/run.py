@@ -25,7 +25,7 @@ SLICE_S = 2.0  # of made inputs, between two questions to the oracle
 MOST_MADE = 600
 MOST_KNOWN = 300  # of known inputs between two questions
 SHRINK_S = 20.0
-TRIALS = 24  # products started anew to find the one input of a batch that did it
+BLAME_S = 120.0  # for finding the one input of a batch that did it
 
 Make = Callable[[Site, Oracle], Entrance]
 Fresh = Callable[[], AbstractContextManager[Site]]
@@ -147,33 +147,44 @@ class Fuzzer:
 
         return shrunk(one, breaks)
 
+    def _blamed(self, sent: Sequence[Input]) -> Input | None:
+        """The one input of the batch that does it, found by halves: on this product while it recovers, else on new ones.
+        None when it takes more than one, or chance, or too long."""
+        breaks = self._breaks_again if self._recovers() else self._breaks_anew
+        suspects, until = list(sent), monotonic() + BLAME_S
+        while len(suspects) > 1 and monotonic() < until:
+            half = len(suspects) // 2
+            halves = (suspects[:half], suspects[half:])
+            found = next((part for part in halves if breaks(part)), None)
+            if found is None:
+                return None
+            suspects = found
+        return suspects[0] if len(suspects) == 1 else None
+
+    def _recovers(self) -> bool:
+        """Whether the product is well now but for what was counted."""
+        self._fuzzed.oracle.forgive()
+        return self._settled() is None
+
+    def _breaks_again(self, inputs: Sequence[Input]) -> bool:
+        """Whether these inputs do harm again."""
+        broken = self._sent(iter(inputs), []) or self._settled()
+        self._fuzzed.oracle.forgive()
+        return broken is not None
+
     def _breaks_anew(self, inputs: Sequence[Input]) -> bool:
         """Whether these inputs break a product that was started for them."""
-        try:
-            with self._fuzzed.fresh() as site:
-                oracle = Oracle(site)
-                entrance = self._make(site, oracle)
+        with self._fuzzed.fresh() as site:
+            oracle = Oracle(site)
+            entrance = self._make(site, oracle)
+            try:
                 for one in inputs:
                     outcome(entrance, one)
                 list(entrance.settle())
                 oracle.healthy(sets_aside=entrance.sets_aside)
-        except Broken:
-            return True
+            except Broken:
+                return True
         return False
-
-    def _blamed(self, sent: Sequence[Input]) -> Input | None:
-        """The one input of the batch that does it, found by halves; None when it takes more than one, or chance."""
-        suspects, trials = list(sent), TRIALS
-        while len(suspects) > 1 and trials > 0:
-            half = len(suspects) // 2
-            trials -= 2
-            if self._breaks_anew(suspects[:half]):
-                suspects = suspects[:half]
-            elif self._breaks_anew(suspects[half:]):
-                suspects = suspects[half:]
-            else:
-                return None
-        return suspects[0] if len(suspects) == 1 else None
 
     def _fail(self, one: Input | None, batch: Sequence[Input], why: Broken) -> NoReturn:
         """Fails; the input (or, when no single one does it, the batch) stands in a file."""

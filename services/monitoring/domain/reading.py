@@ -66,11 +66,17 @@ def reading(fields: Fields, period: str) -> Reading | None:
     values, converted = _NAMES[period == "instant"]
     micro, zs = _number(fields, values), _number(fields, converted)
     flag = fields.get("Flag")
-    mark = flag.strip().upper()[:8] if type(flag) is str else ""
+    mark = _mark(flag) if type(flag) is str else ""
     extras = None if period == "instant" else {k: v for k in _EXTRAS if type(v := fields.get(k)) is float}
     if micro is None and zs is None and flag is None and not extras:
         return None
     return Reading(micro, zs, mark, extras or None)
+
+
+def _mark(flag: str) -> str:
+    """The mark as it is stored; one that holds what no screen shows (PostgreSQL refuses NUL) is a mark nobody knows."""
+    mark = flag.strip().upper()[:8]
+    return mark if mark.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in mark)
 
 
 def _number(fields: Fields, names: tuple[str, ...]) -> int | None:

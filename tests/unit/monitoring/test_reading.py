@@ -35,6 +35,11 @@ def test_a_bad_mark_without_a_value_is_kept() -> None:
     assert reading({"RS": 1.0}, "hour") is None
 
 
+def test_a_mark_that_no_screen_shows_is_one_that_every_database_keeps_and_never_normal() -> None:
+    assert reading({"Avg": 2.0, "Flag": "\x00"}, "hour") == (2_000_000, None, "\ufffd", None)
+    assert reading({"Avg": 2.0, "Flag": "N\x00"}, "hour") == (2_000_000, None, "N\ufffd", None)
+
+
 def test_text_in_place_of_a_number_is_refused() -> None:
     with pytest.raises(NotANumber):
         reading({"Avg": "42"}, "hour")
