@@ -90,12 +90,13 @@ def read_packet(document: bytes | Mapping[str, object]) -> Packet | Rejection:
 
 
 def known_fields(packet: Packet) -> Document:
-    """The packet's document without what nobody reads: an unknown field may be of any depth and size."""
+    """The packet's document without what nobody reads, its factors under 2017 codes: an unknown field may be of any depth
+    and size."""
     document: Document = {
         "mn": packet.mn,
         "command": packet.command,
         "data_time": packet.data_time,
-        "factors": packet.factors,
+        "factors": aliased(packet.factors),
     }
     if packet.qn is not None:
         document["qn"] = packet.qn
