@@ -1,7 +1,7 @@
 """What a row of the official list says, in our words: permit, holder, industry, division; and all that was mended.
 
 A value that names the permit or its validity refuses the row when it cannot be read; one that is beside the point is left
-out and told. Whether the register knows better is the handlers' to ask.
+out and reported. Whether the register knows better is the handlers' to ask.
 """
 
 from __future__ import annotations
@@ -61,29 +61,29 @@ class _Reading:
     def cell(self, name: str) -> str:
         return self.row.cells.get(name, "")
 
-    def tell(self, field: str, value: str, reason: str, outcome: Outcome) -> None:
+    def report(self, field: str, value: str, reason: str, outcome: Outcome) -> None:
         self.findings.append(Finding(self.row.line, field, value[:200], reason, outcome))
         self.refused |= outcome is Outcome.REFUSED
 
     def mended(self, field: str, cleaned: Cleaned) -> str:
         if cleaned.mend:
-            self.tell(field, self.cell(field), cleaned.mend, Outcome.MENDED)
+            self.report(field, self.cell(field), cleaned.mend, Outcome.MENDED)
         return cleaned.text
 
     def certain(self, field: str, read: Callable[[], T], outcome: Outcome = Outcome.REFUSED) -> T | None:
         """What `read` gives; None, and reported, when it cannot be read."""
         if len(self.cell(field)) > VALUE_CHARACTERS:
-            self.tell(field, self.cell(field), TOO_LONG, outcome)
+            self.report(field, self.cell(field), TOO_LONG, outcome)
             return None
         try:
             return read()
         except Invalid as wrong:
-            self.tell(wrong.field or field, str(wrong.value), f"expected: {wrong.rule}", outcome)
+            self.report(wrong.field or field, str(wrong.value), f"expected: {wrong.rule}", outcome)
             return None
 
 
 def read_row(row: Listed) -> tuple[Entry | None, list[Finding]]:
-    """The entry, or None when the row is refused; and everything to be told of it."""
+    """The entry, or None when the row is refused; and everything to be reported of it."""
     reading = _Reading(row)
     number = reading.certain("number", lambda: cleaning.permit_number(row.cells.get("number", "")))
     span = _validity(reading)
@@ -104,7 +104,7 @@ def _name(reading: _Reading) -> str:
     name = cleaning.name(reading.cell("name"))
     if len(name.text) <= VALUE_CHARACTERS and CONTROL.search(name.text) is None:
         return reading.mended("name", name)
-    reading.tell("name", name.text, f"{TOO_LONG}, no control characters", Outcome.LEFT_OUT)
+    reading.report("name", name.text, f"{TOO_LONG}, no control characters", Outcome.LEFT_OUT)
     return ""
 
 
@@ -114,7 +114,7 @@ def _validity(reading: _Reading) -> tuple[date, date] | None:
         if period is None:
             return None
         if period[2]:
-            reading.tell("validity", reading.cell("validity"), period[2], Outcome.MENDED)
+            reading.report("validity", reading.cell("validity"), period[2], Outcome.MENDED)
         first, last = period[:2]
     else:
         days = [_day(reading, "valid_from"), _day(reading, "valid_to")]
@@ -123,7 +123,7 @@ def _validity(reading: _Reading) -> tuple[date, date] | None:
         first, last = days[0], days[1]
     if not (first < last and first.year in YEARS and last.year in YEARS):
         rule = f"valid_from before valid_to, both between {YEARS[0]} and {YEARS[-1]}"
-        reading.tell("validity", f"{first} {last}", f"expected: {rule}", Outcome.REFUSED)
+        reading.report("validity", f"{first} {last}", f"expected: {rule}", Outcome.REFUSED)
         return None
     return first, last
 
@@ -131,7 +131,7 @@ def _validity(reading: _Reading) -> tuple[date, date] | None:
 def _day(reading: _Reading, field: str) -> date | None:
     read = reading.certain(field, lambda: cleaning.day(reading.cell(field), field))
     if read is not None and read[1]:
-        reading.tell(field, reading.cell(field), read[1], Outcome.MENDED)
+        reading.report(field, reading.cell(field), read[1], Outcome.MENDED)
     return read[0] if read else None
 
 
@@ -142,20 +142,20 @@ def _same_code(reading: _Reading, number: Cleaned | None) -> None:
     code = reading.certain("credit_code", lambda: cleaning.credit_code(reading.cell("credit_code")))
     if code is not None and reading.mended("credit_code", code) != number.text[:18]:
         rule = f"{number.text[:18]}, as the permit's number begins"
-        reading.tell("credit_code", reading.cell("credit_code"), f"expected: {rule}", Outcome.REFUSED)
+        reading.report("credit_code", reading.cell("credit_code"), f"expected: {rule}", Outcome.REFUSED)
 
 
 def _category(reading: _Reading) -> str | None:
-    said = cleaning.name(reading.cell("category")).text
-    if said and said not in CATEGORIES:
-        reading.tell("category", said, f"expected one of {', '.join(CATEGORIES)}", Outcome.LEFT_OUT)
-    return CATEGORIES.get(said)
+    text = cleaning.name(reading.cell("category")).text
+    if text and text not in CATEGORIES:
+        reading.report("category", text, f"expected one of {', '.join(CATEGORIES)}", Outcome.LEFT_OUT)
+    return CATEGORIES.get(text)
 
 
 def _degrees(reading: _Reading, field: str, limit: int) -> float | None:
     read = reading.certain(field, lambda: cleaning.degrees(reading.cell(field), field, limit), Outcome.LEFT_OUT)
     if read is not None and read[1]:
-        reading.tell(field, reading.cell(field), read[1], Outcome.MENDED)
+        reading.report(field, reading.cell(field), read[1], Outcome.MENDED)
     return read[0] if read else None
 
 
@@ -165,14 +165,14 @@ def _industry(reading: _Reading) -> str | None:
     known = _by_digits().get(code.lstrip("ABCDEFGHIJKLMNOPQRST")) if code else None
     if known is not None:
         return known
-    said = cleaning.name(reading.cell("industry")).text
-    if not said and not code:
+    text = cleaning.name(reading.cell("industry")).text
+    if not text and not code:
         return None
-    found = industry_named(said)
+    found = industry_named(text)
     if found is None:
-        reading.tell("industry", said or code, "no industry of GB/T 4754-2017 has this name", Outcome.LEFT_OUT)
-    elif industries()[found].name != said:
-        reading.tell("industry", said, f"read as {found} {industries()[found].name}", Outcome.MENDED)
+        reading.report("industry", text or code, "no industry of GB/T 4754-2017 has this name", Outcome.LEFT_OUT)
+    elif industries()[found].name != text:
+        reading.report("industry", text, f"read as {found} {industries()[found].name}", Outcome.MENDED)
     return found
 
 
@@ -199,14 +199,14 @@ def _by_digits() -> Mapping[str, str]:
 
 def _region(reading: _Reading) -> str | None:
     """The division as far down as the list says it; a holder's credit code names where it is registered, not the site."""
-    said = [cleaning.name(reading.cell(field)).text for field in ("province", "city", "county")]
+    names = [cleaning.name(reading.cell(field)).text for field in ("province", "city", "county")]
     found: str | None = None
-    for field, name in zip(("province", "city", "county"), said, strict=True):
+    for field, name in zip(("province", "city", "county"), names, strict=True):
         if not name:
             continue
         inside = _divisions().get((found or "", name))
         if inside is None:
-            reading.tell(field, name, f"no division of that name in {found or 'GB/T 2260'}", Outcome.LEFT_OUT)
+            reading.report(field, name, f"no division of that name in {found or 'GB/T 2260'}", Outcome.LEFT_OUT)
             break
         found = inside
     return found

@@ -118,8 +118,8 @@ def column(reference: str, line: int) -> int:
             f"row {line} has a cell {reference[:20]!r}", field="file", value=reference[:20], rule="a cell such as AB12"
         )
     number = 0
-    for letter in found[1]:
-        number = number * 26 + ord(letter) - ord("A") + 1
+    for sign in found[1]:
+        number = number * 26 + ord(sign) - ord("A") + 1
     return number - 1
 
 

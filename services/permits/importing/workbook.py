@@ -48,7 +48,7 @@ class _Elements(XmlTarget[Element]):
 
 
 class _Texts(XmlTarget[str]):
-    """The shared texts: all runs of each, phonetic hints left out."""
+    """The shared texts: all runs of each, phonetic runs left out."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -116,8 +116,8 @@ def test_cells_of_a_workbook_in_any_order_stand_in_their_columns() -> None:
     assert found.cells == {"number": NUMBER, "name": "", "validity": VALUES[2]}
 
 
-def test_phonetic_hints_are_no_part_of_a_text() -> None:
-    text = f"<si><r><t>{NUMBER[:5]}</t></r><rPh><t>hint</t></rPh><r><t>{NUMBER[5:]}</t></r></si>"
+def test_how_a_text_is_spoken_is_no_part_of_it() -> None:
+    text = f"<si><r><t>{NUMBER[:5]}</t></r><rPh><t>spoken</t></rPh><r><t>{NUMBER[5:]}</t></r></si>"
     (found,) = read(workbook([inline_row(1, *HEADER), '<row r="2"><c t="s"><v>0</v></c></row>'], texts=[text]))
     assert found.cells["number"] == NUMBER
 
