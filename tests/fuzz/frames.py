@@ -17,7 +17,7 @@ from tests.conftest import DATA
 from tests.fuzz.inputs import Broken, Input
 from tests.fuzz.mutations import NUMBERS, ODD_TEXTS, bytes_mutated, nested
 from tests.fuzz.oracle import Oracle
-from tests.fuzz.site import GUARDED, TARGET, Site
+from tests.fuzz.site import FOREIGN, GUARDED, TARGET, Site
 from tests.support.product import frame, last_hour, stamp
 
 ANSWER_S = 10.0  # by then a connection that we have ended is closed
@@ -131,7 +131,7 @@ def _seeds() -> list[bytes]:
         good.append(frame(TARGET, command, f"DataTime={stamp(last_hour(2))};{factors}"))
     good.append(frame(TARGET, "2051", f"DataTime={stamp(last_hour(2))};{many}"))
     samples = DATA / "hj212" / "samples.jsonl"
-    good += [GUARDED.hour(last_hour(3), 20.0), frame(GUARDED, "9021", "")]
+    good += [FOREIGN.hour(last_hour(3), 20.0), GUARDED.hour(last_hour(3), 20.0), frame(GUARDED, "9021", "")]
     return good + (list(map(_owned, _published(samples))) if samples.exists() else [])
 
 
@@ -205,6 +205,7 @@ def _known() -> list[bytes]:
         frame(TARGET, "2061", "DataTime=00010101000000;a21026-Avg=1"),
         frame(TARGET, "2061", f"{when};{'a' * 5000}-Avg=1"),
         frame(TARGET, "2051", f"{when};{nested(990)}-Avg=1"),
+        FOREIGN.hour(hour, 20.0),
         TARGET.hour(hour, 20.0, qn="9" * 5000),
         TARGET.hour(hour, 20.0, qn="\x00"),
         TARGET.hour(hour, 20.0, qn="00000000000000000"),

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from shared.domain.clock import rfc3339
 from tests.fuzz.inputs import Input
 from tests.fuzz.mutations import Raw, bytes_mutated, dumped, json_mutated, nested
-from tests.fuzz.site import CALLER, TARGET
+from tests.fuzz.site import CALLER, GOLDEN, TARGET
 from tests.fuzz.web import WebEntrance
 from tests.support.product import last_hour
 
 ARRAY, NDJSON = "application/json", "application/x-ndjson"
-GOLDEN = Path(__file__).resolve().parents[1] / "contract" / "golden"
 FACTORS = {
     "a21026": {"Avg": 12.5, "Min": 1.0, "Max": 20.1, "Cou": 3.3, "ZsAvg": 13.0, "Flag": "N"},
     "a19001": {"Avg": 6.0, "Flag": "N"},

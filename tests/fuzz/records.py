@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -18,11 +17,10 @@ from shared.domain.events import ALERTS, PACKETS, QUARANTINE, REGISTRY, RISKS
 from tests.fuzz.inputs import Broken, Input
 from tests.fuzz.mutations import NUMBERS, ODD_TEXTS, Raw, bytes_mutated, dumped, json_mutated, nested, paths, put
 from tests.fuzz.oracle import WITHIN_S, Oracle
-from tests.fuzz.site import TARGET, Site
+from tests.fuzz.site import GOLDEN, TARGET, Site
 from tests.support.product import eventually, last_hour
 from tests.support.whole import packet
 
-GOLDEN = Path(__file__).resolve().parents[1] / "contract" / "golden"
 TOPICS = (PACKETS, REGISTRY, RISKS, ALERTS, QUARANTINE)
 KEY = "key"  # among the headers of an input: the record's key
 GOOD = "good"  # among the headers: what its effect is known by

@@ -29,6 +29,7 @@ from tests.support.whole import packet
 TARGET = Source(number=9101, password=None)  # what the fuzzer writes about; whoever guesses passwords is soon not heard
 GUARDED = Source(number=9104)  # the same with a password
 GOOD = Source(number=9102)  # what must go on working
+FOREIGN = Source(number=4201)  # the golden point: its password was sealed by another installation's key
 LISTED = Source(number=9103)  # comes by imports of the official list
 ELSEWHERE = "650100"  # a division where nothing else of the fuzzer is
 ROLES: Mapping[str, Mapping[str, Any]] = {
@@ -36,6 +37,7 @@ ROLES: Mapping[str, Mapping[str, Any]] = {
     "enterprise": {"credit_codes": [TARGET.code]},
     "officer": {"region": ELSEWHERE},
 }
+GOLDEN = Path(__file__).resolve().parents[1] / "contract" / "golden"
 CALLER = "x-caller"  # among the headers of an input
 SERVICES = ("permits", "monitoring", "alerts")
 
@@ -184,7 +186,8 @@ def _furnished(site: Site) -> Iterator[Site]:
     try:
         for source in (TARGET, GUARDED, GOOD):
             source.register(site.client)
-        for source in (TARGET, GUARDED, GOOD):
+        site.append("registry", b"point:foreign", (GOLDEN / "yujing.registered.v1.point.json").read_bytes(), ())()
+        for source in (TARGET, GUARDED, GOOD, FOREIGN):
             eventually(lambda s=source: _known(site, s), what=f"point {source.mn} known")  # type: ignore[misc]
         site.names |= {
             "key": site.key.kid,
