@@ -186,7 +186,7 @@ def _known(good: Any) -> list[bytes]:
         b"9" * 5000,
     ]
     odd: tuple[Any, ...] = ("\x00", "\ud800", Raw("9" * 5000), Raw("1e400"), Raw("NaN"), Raw(nested(900)), None)
-    places = [path for path in paths(good) if path and path != ("url",)]
+    places = [path for path in paths(good) if path and path != ("url",)][::2]
     found = [dumped(put(json.loads(json.dumps(good)), path, odd[n % len(odd)])) for n, path in enumerate(places)]
     more = (
         [dumped({**good, "unknown": Raw(nested(depth))}) for depth in (900, 989, 2000)]

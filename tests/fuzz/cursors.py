@@ -53,7 +53,7 @@ class Cursors(WebEntrance):
 
     def known(self) -> Sequence[Input]:
         texts = _known()
-        return [Input(target, text) for n, target in enumerate(self._lists) for text in texts[n % 3 :: 3]]
+        return [Input(target, text) for n, target in enumerate(self._lists) for text in texts[n % 6 :: 6]]
 
     def make(self, random: Random) -> Input:
         return Input(random.choice(self._lists), self._text(random))
