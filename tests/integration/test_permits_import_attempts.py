@@ -164,6 +164,26 @@ def test_an_attempt_that_was_taken_for_crashed_goes_no_further_and_counts_no_lon
     assert (entry.position, entry.attempt.holder, entry.attempt.begun) == (1, "another", 1)
 
 
+def test_an_attempt_that_was_taken_for_crashed_fails_nothing_that_another_process_has(
+    register: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "LIST_BATCH", 1)
+    name, failed = upload(register, a_list(list_row(1), list_row(2))), list[str]()
+    attempts = Attempts(register.service.database, register.context.clock)
+
+    def overtake_and_fail(_: object) -> None:
+        register.hands.at += LATER
+        assert attempts.begin(name, "another") is Turn.BEGIN
+        raise RuntimeError
+
+    importer(register, failed).take(name, progress=overtake_and_fail)
+    assert (entry_of(register, name).state, entry_of(register, name).attempt.holder, failed) == (
+        "running",
+        "another",
+        [],
+    )
+
+
 def test_a_database_that_is_away_is_waited_for_within_the_same_attempt(register: Office) -> None:
     name, times = upload(register, enterprises(1, 2)), [0]
     working = importer(register)

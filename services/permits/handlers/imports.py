@@ -7,7 +7,7 @@ a file fails that import alone, and the next one runs.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -112,7 +112,7 @@ class Importer:
         holder, attempts = new_id("att"), Attempts(self.database, self.registrar.clock)
         turn = attempts.begin(name, holder)
         if turn is Turn.GIVE_UP:
-            self._fail(name, crashed(ATTEMPTS))
+            self._fail(name, crashed(ATTEMPTS), None)
         if turn is Turn.BEGIN:
             with attempts.held(name, holder, stop):
                 self._work_safely(name, holder, work)
@@ -127,7 +127,7 @@ class Importer:
             raise
         except Exception as error:
             failure = failure_of(error)
-        self._fail(name, failure)  # out here, where the memory that the work held is free again
+        self._fail(name, failure, holder)  # out here, where the memory that the work held is free again
 
     def _work_patiently(self, name: str, holder: str, stop: threading.Event) -> None:
         """The same attempt goes on when the database is back, for the process has not crashed."""
@@ -154,14 +154,14 @@ class Importer:
 
     def _batch(self, name: str, holder: str, file: _OpenFile) -> ImportEntry | None:
         """The next rows and how far it is then; None when the import is over or no longer ours."""
-        quick = nullcontext() if file.is_json else gc_paused()  # errors of documents are cycles, 9 kB each
-        with self.database.transaction() as session, quick:
+        batch = file.next_batch()  # out here: what a file costs until its first row is no time of a transaction
+        pause = nullcontext() if file.is_one_batch else gc_paused()  # errors are cycles: thousands would pile up
+        with self.database.transaction() as session, pause:
             entry = store.find(session, name, lock=True)
             if entry is None or entry.attempt.holder != holder:
                 return None
-            rows = min(file.batch, file.total - entry.position)
-            taken = self._take_next(session, entry, file, rows)
-            moved = replace(store.moved(entry, rows=rows, counts=taken.counts), total=file.total)
+            taken = self._take_rows(session, entry, batch)
+            moved = replace(store.moved(entry, rows=batch.size, counts=taken.counts), total=file.total)
             if moved.position >= file.total:
                 now = self.registrar.clock.wall_now()
                 moved = replace(moved, state=State.DONE, finished_at=now, attempt=entry.attempt.end())
@@ -170,18 +170,17 @@ class Importer:
             store.save(session, moved)
         return moved
 
-    def _take_next(self, session: Session, entry: ImportEntry, file: _OpenFile, rows: int) -> Taken:
+    def _take_rows(self, session: Session, entry: ImportEntry, batch: _Batch) -> Taken:
         caller, dry_run = _caller(entry.caller), entry.dry_run
-        if file.is_json:
-            documents = file.next_documents(rows)
-            return take_documents(self.take_document, session, caller, documents, dry_run=dry_run)
-        return take_rows(self.registrar, session, caller, file.next_rows(rows), dry_run=dry_run)
+        if batch.documents is not None:
+            return take_documents(self.take_document, session, caller, batch.documents, dry_run=dry_run)
+        return take_rows(self.registrar, session, caller, batch.rows, dry_run=dry_run)
 
-    def _fail(self, name: str, failure: Failure) -> None:
-        """The import is over; its rows that were taken in stay."""
+    def _fail(self, name: str, failure: Failure, holder: str | None) -> None:
+        """The import is over, unless `holder` no longer has it; its rows that were taken in stay."""
         with self.database.transaction() as session:
             entry = store.find(session, name, lock=True)
-            if entry is None or entry.over:
+            if entry is None or entry.over or (holder is not None and entry.attempt.holder != holder):
                 return
             now = self.registrar.clock.wall_now()
             ended = replace(entry, state=State.FAILED, failure=failure.reason, finished_at=now)
@@ -192,24 +191,38 @@ class Importer:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The next `size` rows of a list, or documents, which are read as they are taken in: they may be large."""
+
+    size: int
+    rows: Sequence[ReadRow] = ()
+    documents: Iterator[Document] | None = None
+
+
 class _OpenFile:
     """An import's file that is being read, from the first row that is not yet taken in."""
 
     def __init__(self, source: SourceFile, entry: ImportEntry, stop: threading.Event) -> None:
         self.total = source.count()
-        self.is_json = source.format is Format.JSON
-        self.batch = LIST_BATCH
-        if self.is_json:  # in a dry run later documents stand on earlier ones, so all of them are one batch
-            self.batch = max(self.total, 1) if entry.dry_run else DOCUMENT_BATCH
-        self._documents, self._rows = source.documents(entry.position), source.rows(entry.position)
+        is_json = source.format is Format.JSON
+        self.is_one_batch = is_json and entry.dry_run  # later documents stand on earlier ones
+        self._size = self.total if self.is_one_batch else DOCUMENT_BATCH if is_json else LIST_BATCH
+        self._left = self.total - entry.position
+        self._documents = source.documents(entry.position) if is_json else None
+        self._rows = iter(()) if is_json else source.rows(entry.position)
         self._stop = stop
 
-    def next_rows(self, count: int) -> list[ReadRow]:
-        return list(islice(self._rows, count))
+    def next_batch(self) -> _Batch:
+        size = min(self._size, self._left)
+        self._left -= size
+        if self._documents is not None:
+            return _Batch(size, documents=self._watched(islice(self._documents, size)))
+        return _Batch(size, list(islice(self._rows, size)))
 
-    def next_documents(self, count: int) -> Iterator[Document]:
+    def _watched(self, documents: Iterator[Document]) -> Iterator[Document]:
         """Raises _Stopped when the process stops before all of them are taken in."""
-        for document in islice(self._documents, count):
+        for document in documents:
             if self._stop.is_set():
                 raise _Stopped
             yield document

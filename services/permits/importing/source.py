@@ -40,8 +40,11 @@ class SourceFile:
         return sum(1 for _ in listed_rows(self.content, self.format))
 
     def documents(self, start: int = 0) -> Iterator[Document]:
-        """The JSON documents, the first `start` left out."""
-        return islice(documents(self.content), start, None)
+        """The JSON documents behind the first `start`, which are read at once."""
+        found = documents(self.content)
+        for _ in islice(found, start):
+            continue
+        return found
 
     def rows(self, start: int = 0) -> Iterator[ReadRow]:
         """The rows of a list, the first `start` left out."""
