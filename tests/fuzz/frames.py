@@ -18,6 +18,7 @@ from tests.fuzz.inputs import Broken, Input
 from tests.fuzz.mutations import NUMBERS, ODD_TEXTS, bytes_mutated, nested
 from tests.fuzz.oracle import Oracle
 from tests.fuzz.site import FOREIGN, GUARDED, TARGET, Site
+from tests.fuzz.sockets import exchanged
 from tests.support.product import frame, last_hour, stamp
 
 ANSWER_S = 10.0  # by then a connection that we have ended is closed
@@ -80,13 +81,11 @@ class Frames:
         address = ("127.0.0.1", self._site.product.gateway_port)
         try:
             with socket.create_connection(address, ANSWER_S, source_address=(source, 0)) as line:
-                return _outcome(_exchange(line, payload, cut))
+                return _outcome(exchanged(line, payload[:cut], payload[cut:]))
         except TimeoutError as late:
             raise Broken(f"the gateway did not end the connection within {ANSWER_S} s\n{self._site.errors()}") from late
         except ConnectionRefusedError as refused:
             raise Broken(f"the gateway takes no connections\n{self._site.errors()}") from refused
-        except (ConnectionResetError, BrokenPipeError):
-            return "reset"
 
     def settle(self) -> Iterator[str]:
         """What the gateway has counted: packets, by outcome."""
@@ -98,18 +97,6 @@ class Frames:
         texts = [httpx.get(f"{one.base_url}/metrics", trust_env=False).text for one in self._site.processes]
         found = [match for text in texts for match in COUNTED.findall(text)]
         return Counter({f"packet {name}": int(float(value)) for name, value in found})
-
-
-def _exchange(line: socket.socket, payload: bytes, cut: int) -> bytes:
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if cut:
-        line.sendall(payload[:cut])
-    line.sendall(payload[cut:])
-    line.shutdown(socket.SHUT_WR)
-    answers = b""
-    while got := line.recv(65536):
-        answers += got
-    return answers
 
 
 def _outcome(answers: bytes) -> str:

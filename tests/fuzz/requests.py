@@ -14,6 +14,7 @@ from tests.fuzz.inputs import Broken, Input
 from tests.fuzz.mutations import NUMBERS, ODD_TEXTS, bytes_mutated, nested
 from tests.fuzz.oracle import Oracle
 from tests.fuzz.site import TARGET, Site
+from tests.fuzz.sockets import exchanged
 from tests.fuzz.web import Unsendable, WebEntrance
 
 RAW = "raw"
@@ -115,11 +116,9 @@ class Requests(WebEntrance):
         path = [*request.split(b" ", 2), b"", b""][1].decode("latin-1")
         try:
             with socket.create_connection(("127.0.0.1", self.site.process_of(path).http_port), ANSWER_S) as line:
-                answers = _sent(line, request)
+                answers = exchanged(line, request)
         except TimeoutError as late:
             raise Broken(f"a connection that ended was neither answered nor closed within {ANSWER_S:.0f} s") from late
-        except (ConnectionResetError, BrokenPipeError):
-            return "raw reset"
         return self._judged(path, answers)
 
     def _judged(self, path: str, answers: bytes) -> str:
@@ -136,21 +135,6 @@ class Requests(WebEntrance):
         length = re.search(rb"(?im)^content-length: *(\d+)", found[2])
         whole = body[: int(length[1])] if length else body
         return f"raw {self.oracle.judge(path, status, media[1].decode() if media else '', whole)}"
-
-
-def _sent(line: socket.socket, request: bytes) -> bytes:
-    """Everything that comes back once all is sent and our end closed."""
-    answers = b""
-    try:
-        line.sendall(request)
-        line.shutdown(socket.SHUT_WR)
-    except (ConnectionResetError, BrokenPipeError):
-        pass  # refused before the end; the answer may be there all the same
-    while got := line.recv(65536):
-        answers += got
-        if b"text/event-stream" in answers:
-            break
-    return answers
 
 
 def _with_names(path: str) -> str:
