@@ -26,7 +26,7 @@ from tests.support.product import Process, Source, eventually, last_hour, pages,
 from tests.support.servers import KafkaServer, PostgresServer
 from tests.support.whole import packet
 
-TARGET = Source(number=9101, password=None)  # what the fuzzer writes about; whoever guesses passwords is soon not heard
+TARGET = Source(number=9101, password=None)  # what the fuzzer writes about; guessed passwords would shut it out
 GUARDED = Source(number=9104)  # the same with a password
 GOOD = Source(number=9102)  # what must go on working
 FOREIGN = Source(number=4201)  # the golden point: its password was sealed by another installation's key
