@@ -149,7 +149,11 @@ class KafkaLog:
         admin.wait_for_topics(list(wanted), timeout_ms=ADMIN_TIMEOUT_MS)
 
     def _layout(self, shape: TopicShape) -> dict[str, Any]:
-        configs = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(LARGEST_BYTES)}
+        configs = {
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(LARGEST_BYTES),
+            "compression.type": "uncompressed",  # whatever a producer packs with: its library may not be here
+        }
         if shape.compacted:
             configs |= {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"}
         else:

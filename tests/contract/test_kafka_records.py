@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from shared.eventlog.kafka import KafkaLog
 from shared.eventlog.progress import Progress
@@ -54,3 +55,14 @@ def test_a_header_name_that_is_no_utf8_costs_no_record(
     with running(consumer.run):
         eventually(lambda: effects(database) == {"1": 1, "2": 1, "3": 1}, what=lambda: str(effects(database)))
     database.close()
+
+
+def test_the_broker_unpacks_what_a_producer_packed(topic: KafkaLog, kafka: KafkaServer) -> None:
+    """Else a batch packed by a library that is not installed here would stop its partition."""
+    name = topic._prefix + "packets"
+    with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap, compression_type="gzip")) as producer:
+        producer.send(name, key=b"k", value=b"x" * 2000).get(10)
+    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    with closing(admin):
+        found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    assert "'compression.type': {'value': 'uncompressed'" in str(found)
