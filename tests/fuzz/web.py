@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from random import Random
 
 import httpx
 
@@ -13,7 +12,8 @@ from tests.fuzz.site import Site
 
 
 class WebEntrance:
-    """`target` is `VERB /path?query`, with the site's names in braces."""
+    """What the entrances by HTTP have in common; each brings its own `make`. `target` is `VERB /path?query`, with the site's
+    names in braces."""
 
     name = "web"
     sets_aside = False
@@ -24,9 +24,6 @@ class WebEntrance:
 
     def known(self) -> Sequence[Input]:
         return ()
-
-    def make(self, random: Random) -> Input:
-        raise NotImplementedError
 
     def settle(self) -> Iterator[str]:
         return iter(())
