@@ -1,4 +1,4 @@
-"""Figures of the embedded host: time to ready, idle CPU, readings a second from the HTTP door to committed rows."""
+"""Figures of the embedded host: time to ready, idle CPU, readings a second from the HTTP API to committed rows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import httpx
 
 from shared.domain.clock import SHANGHAI
 from tests.bench.rows import Row, cpu_s, quantile
-from tests.support.plant import OutletSource, Plant
 from tests.support.product import Process, eventually
+from tests.support.sample_enterprise import OutletSource, SampleEnterprise
 
 FACTORS = ("a21026", "a21002", "a34013", "a19001", "a01011", "a01012", "a01013", "a01014")
 STARTS = 5
@@ -57,7 +57,9 @@ def readings(folder: Path) -> list[Row]:
     host.start()
     try:
         with host.client() as admin:
-            sources = [source for n in range(1, PLANTS + 1) for source in registered(admin, Plant(n, OUTLETS))]
+            sources = [
+                source for n in range(1, PLANTS + 1) for source in registered(admin, SampleEnterprise(n, OUTLETS))
+            ]
             mn = sources[-1].mn
             eventually(lambda: admin.get(f"/monitoring/v1/points/{mn}/latest").status_code == 200, what="points")
             bodies = [body(sources, first) for first in range(0, PACKETS, BATCH)]
@@ -75,13 +77,19 @@ def readings(folder: Path) -> list[Row]:
     count = PACKETS * len(FACTORS)
     path = "HTTP NDJSON → log (fsync) → truth rows (committed), one host process"
     return [
-        Row("embedded readings", count / took, "readings/s", path, {"by_cpu": count / cpu, "door_only": count / taken})
+        Row(
+            "embedded readings",
+            count / took,
+            "readings/s",
+            path,
+            {"by_cpu": count / cpu, "ingress_only": count / taken},
+        )
     ]
 
 
-def registered(admin: httpx.Client, plant: Plant) -> list[OutletSource]:
-    plant.register(admin)
-    return plant.sources()
+def registered(admin: httpx.Client, sample: SampleEnterprise) -> list[OutletSource]:
+    sample.register(admin)
+    return sample.sources()
 
 
 def body(sources: list[OutletSource], first: int) -> bytes:

@@ -10,8 +10,8 @@ import httpx
 
 from tests.bench.rows import Row, cpu_s, quantile
 from tests.support.ledger import Receiver
-from tests.support.plant import OutletSource, Plant
 from tests.support.product import Logger, Process, eventually, last_hour
+from tests.support.sample_enterprise import OutletSource, SampleEnterprise
 
 CONNECTIONS = 8
 SECONDS = 10.0
@@ -45,9 +45,9 @@ def gateway_packets(folder: Path) -> list[Row]:
 def registered(admin: httpx.Client, plants: int) -> list[OutletSource]:
     sources: list[OutletSource] = []
     for number in range(1, plants + 1):
-        plant = Plant(number, 25)
-        plant.register(admin)
-        sources += plant.sources()
+        sample = SampleEnterprise(number, 25)
+        sample.register(admin)
+        sources += sample.sources()
     mn = sources[-1].mn
     eventually(lambda: admin.get(f"/monitoring/v1/points/{mn}/latest").status_code == 200, what="points known")
     return sources
@@ -88,8 +88,8 @@ def frame_to_webhook(folder: Path) -> list[Row]:
         with host.client() as admin:
             sources = registered(admin, WEBHOOKS // 25)
             for number in range(1, WEBHOOKS // 25 + 1):
-                with host.client(Plant(number).sources()[0].token(admin)) as enterprise:
-                    receiver.register(enterprise, f"plant-{number}")
+                with host.client(SampleEnterprise(number).sources()[0].token(admin)) as enterprise:
+                    receiver.register(enterprise, f"sample-{number}")
         with Logger(host.gateway_port) as logger:
             waits = [one_webhook(logger, receiver, source) for source in sources]
     finally:

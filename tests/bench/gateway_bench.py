@@ -1,4 +1,4 @@
-"""How many packets a second the gateway takes and acknowledges, door to durable record: real TCP, real embedded log.
+"""How many packets a second the gateway takes and acknowledges, socket to durable record: real TCP, real embedded log.
 
 The loggers are another process: several connections, frames built beforehand, each line with a window of packets under way.
 `python tests/bench/gateway_bench.py [SECONDS]` prints JSON.

@@ -14,7 +14,7 @@ from services.alerts.store.peer_tables import NOTICE
 from tests.bench.frames import registered
 from tests.bench.rows import Row, quantile
 from tests.support.alerts_case import T0
-from tests.support.district import a_district, an_enterprise, codes, trouble
+from tests.support.alerts_harness import an_alerts_harness, an_enterprise, codes, trouble
 from tests.support.product import Logger, Process, last_hour
 
 ENTERPRISES, AFFECTED = 10_000, 400  # P(X ≥ 400 | 10,000, 2 %) is far below 1 %
@@ -24,23 +24,23 @@ EVENTS = 5
 
 def peer_decision(folder: Path) -> list[Row]:
     """One class of 10,000 in one county, everyone with an endpoint: from the slot to the last committed push."""
-    district, some = a_district(folder), codes(ENTERPRISES)
-    district.register(*(an_enterprise(code) for code in some))
-    with district.database.transaction() as session:
+    harness, some = an_alerts_harness(folder), codes(ENTERPRISES)
+    harness.register(*(an_enterprise(code) for code in some))
+    with harness.database.transaction() as session:
         for code in some:
             url, owner = f"https://{code}.example/", Owner(credit_code=code)
-            district.parts.endpoint_store.add(session, ContactPoint("webhook", url), owner, by="bench", wall_now=T0)
-    district.take(*(trouble(code, T0 + timedelta(seconds=n)) for n, code in enumerate(some[:AFFECTED])))
+            harness.parts.endpoint_store.add(session, ContactPoint("webhook", url), owner, by="bench", wall_now=T0)
+    harness.take(*(trouble(code, T0 + timedelta(seconds=n)) for n, code in enumerate(some[:AFFECTED])))
     slot = T0 + timedelta(hours=1)
     began = time.monotonic()
-    district.peers.run(slot)
+    harness.peers.run(slot)
     took = time.monotonic() - began
-    (notice,) = district.rows(NOTICE)
+    (notice,) = harness.rows(NOTICE)
     assert notice.outcome == "notice"
     began = time.monotonic()
-    district.peers.run(slot)
+    harness.peers.run(slot)
     idle = time.monotonic() - began
-    district.database.close()
+    harness.database.close()
     path = "tick at the slot → facts and exposure from rows → decision → notice, recipients and pushes (one commit), SQLite"
     return [Row(f"peer decision, {ENTERPRISES:,} enterprises", took, "s", path, {"idle_tick_ms": idle * 1e3})]
 

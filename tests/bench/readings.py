@@ -24,7 +24,7 @@ OVER_EVERY = 97  # one packet in so many exceeds a limit, about one in a hundred
 def bench_readings(
     packets: int = 20_000, batch: int = 500, points: int = 500, command: str = "2011", url: str | None = None
 ) -> dict[str, float]:
-    """Readings a second from record to committed rows: values, due marks, last-heard; of hours verdicts and risks too."""
+    """Readings a second from record to committed rows: values, due marks, last-seen; of hours verdicts and risks too."""
     with TemporaryDirectory() as folder:
         harness = MonitoringHarness(Path(folder), "2026-11-20 12:00", url=url)
         mns = [_an_outlet(harness, n) for n in range(points)]

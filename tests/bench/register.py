@@ -20,7 +20,7 @@ from shared.access import Caller, Role
 from shared.database import Database
 from tests.bench.rows import Row
 from tests.support.product import credit_code
-from tests.support.register_office import Office, office
+from tests.support.register_harness import RegisterHarness, register_harness
 from tests.support.servers import postgres_server
 
 LISTED = 100_000
@@ -51,9 +51,9 @@ CALLER = Caller(Role.ADMIN, "bench")
 
 
 def list_import(folder: Path) -> list[Row]:
-    """100,000 rows of the official list into an empty embedded register, committed with what `registry` is told."""
+    """100,000 rows of the official list into an empty embedded register, committed with what `registry` is reported."""
     content = _list(LISTED)
-    with office(folder) as opened:
+    with register_harness(folder) as opened:
         importer = _importer(opened)
         begun = monotonic()
         entry = importer.accept(CALLER, "list.csv", content, dry_run=False)
@@ -65,26 +65,26 @@ def list_import(folder: Path) -> list[Row]:
 
 def sweep(folder: Path) -> list[Row]:
     """The first sweep over 100,000 permits, embedded."""
-    with office(folder) as opened:
+    with register_harness(folder) as opened:
         return _swept(opened, SWEPT["sqlite"], "SQLite")
 
 
 def sweep_all(folder: Path) -> list[Row]:
     """The first sweep over 3,300,000 permits on PostgreSQL."""
-    with postgres_server(folder / "postgres") as server, office(folder, server.new_database()) as opened:
+    with postgres_server(folder / "postgres") as server, register_harness(folder, server.new_database()) as opened:
         return _swept(opened, SWEPT["postgres"], "PostgreSQL")
 
 
-def _swept(opened: Office, permits: int, where: str) -> list[Row]:
+def _swept(opened: RegisterHarness, permits: int, where: str) -> list[Row]:
     database, registrar = opened.service.database, registrar_of(opened.context)
-    _fill(database, permits, opened.hands.at)
+    _fill(database, permits, opened.clock.at)
     job = Sweep(registrar, database, lambda year: None)
-    first, idle = _timed(job, opened.hands.at), _timed(job, opened.hands.at)
-    day = _timed(job, opened.hands.at + timedelta(days=1))
+    first, idle = _timed(job, opened.clock.at), _timed(job, opened.clock.at)
+    day = _timed(job, opened.clock.at + timedelta(days=1))
     with database.read() as session:
-        said = session.connection().execute(text("SELECT count(*) FROM outbox")).scalar_one()
+        published = session.connection().execute(text("SELECT count(*) FROM outbox")).scalar_one()
     path = f"rows due → decision → book and risk rows ({where})"
-    detail = {"permits": permits, "said": float(said)}
+    detail = {"permits": permits, "published": float(published)}
     return [
         Row(f"whole sweep of {permits:,} permits", first, "s", path, detail),
         Row(f"the next day's sweep of {permits:,} permits", day, "s", path, detail),
@@ -98,7 +98,7 @@ def _timed(job: Sweep, at: datetime) -> float:
     return monotonic() - begun
 
 
-def _importer(opened: Office) -> Importer:
+def _importer(opened: RegisterHarness) -> Importer:
     registrar: Registrar = registrar_of(opened.context)
     return importer_of(registrar, opened.service.database)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """`path`: from which door to which row or webhook, and what was committed on the way."""
+    """`path`: from which ingress to which row or webhook, and what was committed on the way."""
 
     figure: str
     value: float

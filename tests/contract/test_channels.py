@@ -51,19 +51,19 @@ def send(url: str, *, guard: Guard | None = None, secrets: Sequence[str] = (), *
 def test_the_independent_library_verifies_old_and_new_secret_over_the_raw_body(receiver: Receiver) -> None:
     old, new = new_secret(), new_secret()
     assert isinstance(send(receiver.url("/rotated"), secrets=[new, old]), Delivered)
-    (letter,) = receiver.wait_taken(1, "/rotated")
+    (message,) = receiver.wait_taken(1, "/rotated")
     for secret in (old, new):
-        Webhook(secret).verify(letter.body, letter.headers)
+        Webhook(secret).verify(message.body, message.headers)
     with pytest.raises(WebhookVerificationError):
-        Webhook(new_secret()).verify(letter.body, letter.headers)
-    assert letter.body == BODY
-    assert letter.headers["webhook-timestamp"] == str(int(NOW.timestamp()))
-    assert letter.headers["host"] == f"127.0.0.1:{receiver.port}"
+        Webhook(new_secret()).verify(message.body, message.headers)
+    assert message.body == BODY
+    assert message.headers["webhook-timestamp"] == str(int(NOW.timestamp()))
+    assert message.headers["host"] == f"127.0.0.1:{receiver.port}"
 
 
 CASES: list[tuple[str, type[Outcome], Why]] = [
     ("ok", Delivered, Why.OK),
-    ("hang-accept", TryLater, Why.TIMEOUT),
+    ("stall-accept", TryLater, Why.TIMEOUT),
     ("drip-head", TryLater, Why.TIMEOUT),
     ("drip-body", Delivered, Why.OK),
     ("huge-body", Delivered, Why.OK),
@@ -278,7 +278,7 @@ def test_over_tls_the_certificate_is_checked_against_the_name_not_the_address(tm
     with Receiver(tls=server) as secure:
         right = send(secure.url("/tls", host="hooks.example"), resolve=resolve, tls=client)
         wrong = send(secure.url("/tls", host="other.example"), resolve=resolve, tls=client)
-        stranger = send(secure.url("/tls", host="hooks.example"), resolve=resolve)
+        unknown_signer = send(secure.url("/tls", host="hooks.example"), resolve=resolve)
         assert isinstance(right, Delivered)
-        assert [(type(one), one.why) for one in (wrong, stranger)] == [(TryLater, Why.TLS)] * 2
+        assert [(type(one), one.why) for one in (wrong, unknown_signer)] == [(TryLater, Why.TLS)] * 2
         assert len(secure.ids("/tls")) == 1

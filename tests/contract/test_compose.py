@@ -45,16 +45,16 @@ def compose_says(file: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_compose_file_fits_the_schema() -> None:
-    said = compose_says(ROOT / "docker-compose.yml")
-    assert said.returncode == 0, said.stderr
+    answer = compose_says(ROOT / "docker-compose.yml")
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_the_schema_check_refuses_a_wrong_file(tmp_path: Path) -> None:
     wrong = tmp_path / "docker-compose.yml"
     wrong.write_text("services:\n  permits:\n    image: yujing\n    helthcheck: {disable: true}\n")
-    said = compose_says(wrong)
-    assert said.returncode != 0
-    assert "helthcheck" in said.stderr
+    answer = compose_says(wrong)
+    assert answer.returncode != 0
+    assert "helthcheck" in answer.stderr
 
 
 @pytest.mark.parametrize("name", sorted(described()["services"]))

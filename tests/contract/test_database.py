@@ -68,7 +68,7 @@ def test_an_instant_comes_back_aware_and_equal(database: Database) -> None:
     assert at == datetime(2024, 2, 28, 16, 0, tzinfo=UTC)
 
 
-def test_a_naive_time_is_refused_at_the_door(database: Database) -> None:
+def test_a_naive_time_is_refused_at_the_column(database: Database) -> None:
     with pytest.raises((ValueError, StatementError), match="naive"), database.transaction() as session:
         session.add(Moment(name="naive", at=datetime(2024, 1, 1)))  # noqa: DTZ001
 

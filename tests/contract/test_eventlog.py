@@ -232,7 +232,9 @@ def test_two_members_divide_the_partitions_and_one_takes_over_when_the_other_lea
 
 @pytest.mark.parametrize("logs", ["kafka"], indirect=True)
 @pytest.mark.parametrize("how", ["suspended", "stopped"])
-def test_a_broker_that_is_away_is_said_at_once_and_everything_resumes(log: Log, kafka: KafkaServer, how: str) -> None:
+def test_a_broker_that_is_unavailable_is_reported_at_once_and_everything_resumes(
+    log: Log, kafka: KafkaServer, how: str
+) -> None:
     log.create(SHAPES)
     append(log, "risks", *numbered(3))
     with closing(log.share("alerts", ["risks"])) as sharing, closing(log.follow("risks")) as following:

@@ -1,5 +1,5 @@
 """A golden file for every type and version of message: the product says it so today, its schema describes it, and what was
-said once stays readable. New files: `python -m tests.support.goldens --write tests/contract/golden`.
+published once stays readable. New files: `python -m tests.support.goldens --write tests/contract/golden`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from shared.ports import Record
 from shared.register import Point, read_enterprise, read_permit, read_point
 from shared.runtime.metrics import Metrics
 from tests.support.contracts import DOCS, event_types
-from tests.support.goldens import Said, said
+from tests.support.goldens import Published, published
 
 FOLDER = Path(__file__).parent / "golden"
 FORMATS = FormatChecker()
@@ -54,9 +54,9 @@ RISKS = [name for name in EVENTS if name.startswith("yujing.risk.")]
 
 
 @pytest.fixture(scope="module")
-def today(tmp_path_factory: pytest.TempPathFactory) -> Said:
+def today(tmp_path_factory: pytest.TempPathFactory) -> Published:
     """What the product says now."""
-    return said(tmp_path_factory.mktemp("today"))
+    return published(tmp_path_factory.mktemp("today"))
 
 
 @pytest.fixture(scope="module")
@@ -99,16 +99,16 @@ def test_every_event_type_has_a_golden_file() -> None:
 
 
 @pytest.mark.parametrize("name", GOLDENS)
-def test_what_was_said_once_fits_its_schema(name: str, schemas: Registry[Any]) -> None:
+def test_what_was_published_once_fits_its_schema(name: str, schemas: Registry[Any]) -> None:
     assert wrong(name, GOLDENS[name], schemas) == []
 
 
-def test_what_is_said_today_fits_its_schema(today: Said, schemas: Registry[Any]) -> None:
+def test_what_is_published_today_fits_its_schema(today: Published, schemas: Registry[Any]) -> None:
     assert set(today) <= set(GOLDENS), "a new message needs a golden file"
     assert [one for name, document in today.items() for one in wrong(name, document, schemas)] == []
 
 
-def test_the_schema_names_every_field_that_is_said(today: Said, schemas: Registry[Any]) -> None:
+def test_the_schema_names_every_field_that_is_published(today: Published, schemas: Registry[Any]) -> None:
     for name, document in today.items():
         fields = named(payload(name), schemas)
         assert set(document) <= set(fields), f"{name} says more than its schema"
@@ -117,7 +117,7 @@ def test_the_schema_names_every_field_that_is_said(today: Said, schemas: Registr
             assert set(document["data"]) <= set(inner), f"the data of {name} say more than their schema"
 
 
-def test_what_is_said_today_has_the_fields_of_the_golden_file(today: Said) -> None:
+def test_what_is_published_today_has_the_fields_of_the_golden_file(today: Published) -> None:
     for name, document in today.items():
         assert shape(document) == shape(GOLDENS[name]), f"{name} changed: say it as a new version"
 

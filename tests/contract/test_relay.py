@@ -55,7 +55,7 @@ def all_sent(database: Database) -> Callable[[], bool]:
     return lambda: all(number is not None for _event, number in numbers(database))
 
 
-def said(log: EmbeddedLog) -> list[str]:
+def published(log: EmbeddedLog) -> list[str]:
     return [decode_event(r.value or b"").id for r in read_all(log, "risks")]
 
 
@@ -65,18 +65,18 @@ def risks(embedded: EmbeddedLog) -> EmbeddedLog:
     return embedded
 
 
-def test_each_row_is_said_once_in_order_and_numbered_densely(database: Database, risks: EmbeddedLog) -> None:
-    heard: list[Sent] = []
-    relay = relay_of(database, risks, on_sent=lambda topic, events: heard.extend(events))
+def test_each_row_is_published_once_in_order_and_numbered_densely(database: Database, risks: EmbeddedLog) -> None:
+    received: list[Sent] = []
+    relay = relay_of(database, risks, on_sent=lambda topic, events: received.extend(events))
     say(database, *(f"r{n}" for n in range(30)))
     assert relay.pending() == 30
     with running(relay.run):
         eventually(all_sent(database))
         say(database, "r30")
         eventually(all_sent(database))
-    assert said(risks) == [f"r{n}:1" for n in range(31)]
+    assert published(risks) == [f"r{n}:1" for n in range(31)]
     assert numbers(database) == [(f"r{n}:1", n + 1) for n in range(31)]
-    assert [(one.stream_no, one.event_id) for one in heard] == [(n + 1, f"r{n}:1") for n in range(31)]
+    assert [(one.stream_no, one.event_id) for one in received] == [(n + 1, f"r{n}:1") for n in range(31)]
     assert (relay.pending(), relay.oldest_age_s()) == (0, 0.0)
 
 
@@ -95,7 +95,7 @@ def test_two_relays_share_one_lease(database: Database, risks: EmbeddedLog) -> N
     with running(first.run, second.run):
         say(database, *(f"r{n}" for n in range(2, 40)))
         eventually(all_sent(database))
-    assert said(risks) == [f"r{n}:1" for n in range(40)]
+    assert published(risks) == [f"r{n}:1" for n in range(40)]
 
 
 def test_a_relay_that_stops_lets_the_next_in_at_once(database: Database, risks: EmbeddedLog) -> None:
@@ -137,7 +137,7 @@ def test_a_relay_that_lost_its_lease_while_appending_marks_nothing(database: Dat
     with pytest.raises(Exception, match="another relay holds the lease"):
         slow.relay_once()
     assert numbers(database) == [("r0:1", 1)]
-    assert said(risks) == ["r0:1", "r0:1"]  # twice, with one id
+    assert published(risks) == ["r0:1", "r0:1"]  # twice, with one id
 
 
 class AwayLog:
@@ -160,7 +160,7 @@ def test_a_log_that_is_away_is_waited_for(database: Database, risks: EmbeddedLog
     say(database, "r0", "r1")
     with running(relay_of(database, AwayLog(risks, 3)).run):
         eventually(all_sent(database))
-    assert said(risks) == ["r0:1", "r1:1"]
+    assert published(risks) == ["r0:1", "r1:1"]
 
 
 @pytest.mark.parametrize(("point", "times"), [("before-append", 1), ("after-append", 2), ("after-mark", 1)])
@@ -172,7 +172,7 @@ def test_a_crash_loses_no_row_and_repeats_only_with_the_same_id(tmp_path: Path, 
     with closing(EmbeddedLog(tmp_path / "log.sqlite", wall_now=now)) as log, closing(database):
         with running(relay_of(database, log, wall_now=lambda: now() + timedelta(minutes=1)).run):
             eventually(all_sent(database))
-        assert said(log) == ["r0:1", "r1:1"] * times
+        assert published(log) == ["r0:1", "r1:1"] * times
         assert numbers(database) == [("r0:1", 1), ("r1:1", 2)]
 
 
@@ -187,7 +187,7 @@ def test_a_crash_of_the_log_keeps_whole_appends_or_nothing(tmp_path: Path, point
 
 
 def test_the_relay_is_woken_by_a_commit(database: Database, risks: EmbeddedLog) -> None:
-    heard = threading.Event()
-    with running(relay_of(database, risks, on_sent=lambda topic, events: heard.set()).run):
+    received = threading.Event()
+    with running(relay_of(database, risks, on_sent=lambda topic, events: received.set()).run):
         say(database, "r0")
-        assert heard.wait(10)
+        assert received.wait(10)

@@ -42,7 +42,7 @@ class Members:
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, **env: str) -> subprocess.Popen[bytes]:
-        with self.said(name).open("ab") as out:
+        with self.output(name).open("ab") as out:
             self.started[name] = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.takeover_member", str(self.folder), name],
                 cwd=ROOT,
@@ -52,7 +52,7 @@ class Members:
             )
         return self.started[name]
 
-    def said(self, name: str) -> Path:
+    def output(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
     def hold(self, name: str) -> None:
@@ -75,7 +75,7 @@ class Members:
 
 
 @dataclass
-class House:
+class TakeoverHarness:
     log: KafkaLog
     database: Database
     members: Members
@@ -96,7 +96,7 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer) -> Iterator[House]:
+def harness(tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer) -> Iterator[TakeoverHarness]:
     url, prefix = postgres.new_database(), f"t{uuid.uuid4().hex[:8]}."
     members = Members(tmp_path, {"LAB_BOOTSTRAP": kafka.bootstrap, "LAB_PREFIX": prefix, "LAB_URL": url})
     with (
@@ -105,7 +105,7 @@ def house(tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer) -> Itera
     ):
         log.create(SHAPES)
         try:
-            yield House(log, database, members)
+            yield TakeoverHarness(log, database, members)
         finally:
             members.stop()
 
@@ -114,39 +114,39 @@ def each_once(count: int) -> dict[str, int]:
     return {str(n): 1 for n in range(count)}
 
 
-def test_a_member_stopped_past_its_session_changes_nothing_when_it_wakes(house: House) -> None:
-    members = house.members
+def test_a_member_stopped_past_its_session_changes_nothing_when_it_wakes(harness: TakeoverHarness) -> None:
+    members = harness.members
     members.hold("stopped")
     stopped = members.start("stopped")
-    eventually(house.owners)
-    house.append(0, RECORDS)
+    eventually(harness.owners)
+    harness.append(0, RECORDS)
     eventually(lambda: members.holds("stopped"))  # in the middle of its transaction
     stopped.send_signal(signal.SIGSTOP)
     try:
         members.let_go("stopped")
         members.start("heir")
-        eventually(house.finished, within_s=TAKEN_OVER_S)
+        eventually(harness.finished, within_s=TAKEN_OVER_S)
     finally:
         stopped.send_signal(signal.SIGCONT)
-    eventually(lambda: "taken by another" in members.said("stopped").read_text())
-    assert effects(house.database) == each_once(RECORDS)
-    house.append(RECORDS, 100)
-    eventually(house.finished, within_s=TAKEN_OVER_S)
-    assert effects(house.database) == each_once(RECORDS + 100)
+    eventually(lambda: "taken by another" in members.output("stopped").read_text())
+    assert effects(harness.database) == each_once(RECORDS)
+    harness.append(RECORDS, 100)
+    eventually(harness.finished, within_s=TAKEN_OVER_S)
+    assert effects(harness.database) == each_once(RECORDS + 100)
     assert stopped.poll() is None
 
 
-def test_what_a_killed_member_had_not_committed_is_done_by_its_heir(house: House) -> None:
-    members = house.members
+def test_what_a_killed_member_had_not_committed_is_done_by_its_heir(harness: TakeoverHarness) -> None:
+    members = harness.members
     members.hold("killed")
     killed = members.start("killed")
-    eventually(house.owners)
-    house.append(0, RECORDS)
+    eventually(harness.owners)
+    harness.append(0, RECORDS)
     eventually(lambda: members.holds("killed"))
     members.start("heir")
     killed.kill()
-    eventually(house.finished, within_s=TAKEN_OVER_S)
-    assert effects(house.database) == each_once(RECORDS)
+    eventually(harness.finished, within_s=TAKEN_OVER_S)
+    assert effects(harness.database) == each_once(RECORDS)
 
 
 @pytest.mark.parametrize("point", ["after-handler", "after-commit", "before-report"])

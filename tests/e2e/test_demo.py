@@ -34,16 +34,16 @@ def test_it_ends_by_itself_with_every_promise_kept(tmp_path: Path) -> None:
     out, lines = ended(process)
     log = (folder / "host.log").read_text(encoding="utf-8", errors="replace")
     assert process.returncode == 0, f"{lines[-3000:]}\nhost log:\n{log[-3000:]}"
-    told: dict[str, Any] = json.loads(out)
-    assert told["ok"] is True
-    assert told["enterprises"] == 54
-    assert told["packets"]["acknowledged"] == told["packets"]["sent"] > 500
-    kept = [check["name"] for check in told["checks"] if check["ok"]]
+    report: dict[str, Any] = json.loads(out)
+    assert report["ok"] is True
+    assert report["enterprises"] == 54
+    assert report["packets"]["acknowledged"] == report["packets"]["sent"] > 500
+    kept = [check["name"] for check in report["checks"] if check["ok"]]
     assert len(kept) >= 20  # in so short a time not everything falls due
     for promise in ("peer notice at all 14", "an application stops the steps", "permit.missing", "subscription"):
-        assert any(promise in name for name in kept), (promise, told["checks"])
-    assert told["webhooks"]["verified"] > 0
-    assert told["webhooks"]["refused"] == 0
+        assert any(promise in name for name in kept), (promise, report["checks"])
+    assert report["webhooks"]["verified"] > 0
+    assert report["webhooks"]["refused"] == 0
     assert str(folder / "host.log") in lines
     assert (folder / "admin.token").read_text(encoding="ascii").strip() in lines
 

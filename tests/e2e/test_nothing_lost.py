@@ -21,8 +21,8 @@ import pytest
 
 from shared.eventlog.failpoints import NAMES
 from tests.support.ledger import Receiver
-from tests.support.plant import OutletSource, Plant
 from tests.support.product import Logger, Process, eventually, last_hour, pages
+from tests.support.sample_enterprise import OutletSource, SampleEnterprise
 
 PLANTS, OUTLETS = 18, 25  # 450 points, one excess each
 RANDOM_KILLS = 22
@@ -84,12 +84,12 @@ def kill_at_a_bad_moment(host: Process, rng: random.Random, *, watch: bool) -> b
 def register(admin: httpx.Client, host: Process, receiver: Receiver) -> list[OutletSource]:
     sources: list[OutletSource] = []
     for number in range(1, PLANTS + 1):
-        plant = Plant(number, OUTLETS)
-        plant.register(admin)
-        token = plant.sources()[0].token(admin)
+        sample = SampleEnterprise(number, OUTLETS)
+        sample.register(admin)
+        token = sample.sources()[0].token(admin)
         with host.client(token) as enterprise:
-            receiver.register(enterprise, f"plant-{number}")
-        sources += plant.sources()
+            receiver.register(enterprise, f"sample-{number}")
+        sources += sample.sources()
     last = sources[-1].mn
     eventually(lambda: admin.get(f"/monitoring/v1/points/{last}/latest").status_code == 200, what="points known")
     return sources

@@ -1,4 +1,4 @@
-"""What comes in by other doors: packets that others write straight to Kafka, and loggers that speak before they are known."""
+"""What comes in by other ways: packets that others write straight to Kafka, and loggers that speak before they are known."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def bridge(shape: Distributed) -> Iterator[Any]:
 
 def packet(source: Source, before: int, value: float, **more: Any) -> bytes:
     factors = {source.factor: {"Avg": value, "Flag": "N"}, "a19001": {"Avg": 6.0, "Flag": "N"}}
-    said = {"mn": source.mn, "command": "2061", "data_time": rfc3339(last_hour(before)), "factors": factors}
-    return json.dumps({**said, "source": "bridge", **more}).encode()
+    published = {"mn": source.mn, "command": "2061", "data_time": rfc3339(last_hour(before)), "factors": factors}
+    return json.dumps({**published, "source": "bridge", **more}).encode()
 
 
 def hours(client: httpx.Client, source: Source) -> list[dict[str, Any]]:
@@ -71,12 +71,12 @@ def test_a_packet_of_another_producer_becomes_a_row_and_a_warning(product: Distr
 
 @on_kafka
 def test_what_another_producer_writes_wrongly_is_kept_and_the_stream_goes_on(product: Distributed) -> None:
-    source, stranger = Source(number=331), Source(number=332)
+    source, unregistered = Source(number=331), Source(number=332)
     key = source.mn.encode()  # one key: all of it in one partition, one after the other
     with product.client() as admin, bridge(product) as write:
         source.register(admin)
         await_known(admin, source)
-        write(key, packet(stranger, 1, 50.0))
+        write(key, packet(unregistered, 1, 50.0))
         write(key, b'{"mn": "' + key + b'", "command": "2061"')
         write(key, b"\xff\xfe\x00")
         write(key, b"[]")
@@ -89,7 +89,7 @@ def test_what_another_producer_writes_wrongly_is_kept_and_the_stream_goes_on(pro
         write(b"\xff\xfe", packet(source, 5, 20.0))
         write(key, packet(source, 6, 20.0))
         eventually(lambda: len(hours(admin, source)) == 5, what=f"the good hours; {product.tail()}")
-        (unknown,) = kept(admin, mn=stranger.mn)
+        (unknown,) = kept(admin, mn=unregistered.mn)
         assert (unknown["reason"], unknown["state"], unknown["source"]) == ("unknown-point", "kept", "bridge")
         (nul,) = kept(admin, mn=f"NUL\ufffd{source.mn}")
         assert nul["reason"] == "unknown-point"
@@ -110,7 +110,7 @@ def test_a_register_offset_that_does_not_exist_holds_a_partition_up_for_half_a_m
         eventually(lambda: len(hours(admin, source)) == 2, within_s=60, what=f"both hours; {product.tail()}")
 
 
-def test_a_logger_that_speaks_before_it_is_known_is_heard_once_its_point_is_registered(product: Product) -> None:
+def test_a_logger_that_speaks_before_it_is_known_is_acknowledged_once_its_point_is_registered(product: Product) -> None:
     source, imposter = Source(number=334), Source(number=335, password="654321")
     with product.client() as admin, Logger(product.gateway_port, timeout_s=1.0) as logger:
         logger.send(source.hour(last_hour(), 50.0), Source(number=335).hour(last_hour(), 50.0))
@@ -135,7 +135,7 @@ def hours_if_known(client: httpx.Client, source: Source) -> list[dict[str, Any]]
 
 
 def unanswered(logger: Logger) -> bool:
-    """A stranger is not acknowledged: within a second nothing comes."""
+    """An unknown device is not acknowledged: within a second nothing comes."""
     try:
         return logger.answer() == b""
     except TimeoutError:

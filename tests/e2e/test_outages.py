@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.distributed import Distributed
 from tests.support.ledger import Receiver
-from tests.support.plant import OutletSource, Plant
 from tests.support.product import Logger, eventually, last_hour, pages
+from tests.support.sample_enterprise import OutletSource, SampleEnterprise
 from tests.support.servers import KafkaServer, PostgresServer
 
 AWAY_S = 20.0
@@ -48,13 +48,13 @@ class Traffic:
 
 
 def start_traffic(product: Distributed, admin: httpx.Client, receiver: Receiver) -> tuple[Traffic, threading.Thread]:
-    plant = Plant(1, 20)
-    plant.register(admin)
-    with product.client(plant.sources()[0].token(admin)) as enterprise:
+    sample = SampleEnterprise(1, 20)
+    sample.register(admin)
+    with product.client(sample.sources()[0].token(admin)) as enterprise:
         receiver.register(enterprise)
-    mn = plant.sources()[-1].mn
+    mn = sample.sources()[-1].mn
     eventually(lambda: admin.get(f"/monitoring/v1/points/{mn}/latest").status_code == 200, what="points known")
-    traffic = Traffic(product.gateway_port, plant.sources())
+    traffic = Traffic(product.gateway_port, sample.sources())
     thread = threading.Thread(target=traffic.run)
     thread.start()
     eventually(lambda: len(traffic.acknowledged) >= 5, what="traffic")

@@ -1,4 +1,4 @@
-"""Fourteen enterprises of one class in one county, three with the same trouble: all hear of it, and an officer of the three.
+"""Fourteen enterprises of one class in one county, three with the same trouble: all are notified, and an officer of the three.
 
 The field clock runs fast, so that the next whole hour comes within seconds.
 """

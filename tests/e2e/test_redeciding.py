@@ -54,15 +54,15 @@ def over_http(client: httpx.Client, source: Source, before: int, value: float, *
     assert answer.status_code == 202 and answer.json()["rejected"] == [], answer.text
 
 
-@pytest.mark.parametrize("door", ["tcp", "http"])
-def test_a_resent_packet_takes_the_excess_of_a_closed_window_back(product: Product, door: str) -> None:
-    source = Source(number=310 if door == "tcp" else 311)
+@pytest.mark.parametrize("ingress", ["tcp", "http"])
+def test_a_resent_packet_takes_the_excess_of_a_closed_window_back(product: Product, ingress: str) -> None:
+    source = Source(number=310 if ingress == "tcp" else 311)
     with product.client() as admin, Logger(product.gateway_port) as logger:
         source.register(admin)
         await_known(admin, source)
         assert b"CN=9014" in logger.ask(source.hour(last_hour(), 50.0))
         (alert,) = eventually(lambda: alerts(admin, source), what="an alert")
-        if door == "tcp":
+        if ingress == "tcp":
             assert b"CN=9014" in logger.ask(resent(source, 1, 20.0))
         else:
             over_http(admin, source, 1, 20.0, qn="20260101000000000", rf=True)

@@ -24,7 +24,7 @@ def yujing(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def told(folder: Path, *words: str) -> dict[str, Any]:
+def report(folder: Path, *words: str) -> dict[str, Any]:
     done = yujing(folder, *words, "--json")
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
@@ -32,11 +32,11 @@ def told(folder: Path, *words: str) -> dict[str, Any]:
 
 def test_the_published_list_is_imported_and_its_ends_are_listed(tmp_path: Path, data_folder: Path) -> None:
     file = str(data_folder / "permits" / "mee_public_permits_21rows.csv")
-    dry = told(tmp_path, "import", file, "--dry-run")
+    dry = report(tmp_path, "import", file, "--dry-run")
     assert (dry["rows"], dry["created"], dry["refused"]) == (21, 21, 0)
-    assert told(tmp_path, "expiring", "--on", "2030-02-01")["items"] == []
-    assert told(tmp_path, "import", file)["created"] == 21
-    items = told(tmp_path, "expiring", "--on", "2030-02-01")["items"]
+    assert report(tmp_path, "expiring", "--on", "2030-02-01")["items"] == []
+    assert report(tmp_path, "import", file)["created"] == 21
+    items = report(tmp_path, "expiring", "--on", "2030-02-01")["items"]
     assert len(items) == 20
     assert [one["left_days"] for one in items[:7]] == [51, 59, 71, 74, 74, 81, 95]
     assert [one["step"] for one in items[:2]] == ["late", "late"]
@@ -52,7 +52,7 @@ def test_a_bad_row_is_shown_with_its_place_and_a_file_of_none_good_ends_with_1(t
     assert "list.csv:2: refused: validity '长期'" in done.stdout
 
 
-def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported_in_one_line(tmp_path: Path) -> None:
     done = yujing(tmp_path / "data", "import", str(tmp_path / "absent.csv"))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "absent.csv" in done.stderr

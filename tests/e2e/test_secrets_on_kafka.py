@@ -54,12 +54,12 @@ def live(distributed: Distributed, admin: httpx.Client, receiver: Receiver, sour
     eventually(lambda: admin.get(f"/monitoring/v1/points/{source.mn}/latest").status_code == 200, what="point")
     with distributed.client(source.token(admin)) as enterprise:
         receiver.register(enterprise)
-    stranger = Source(number=source.number, password=WRONG)
+    unregistered = Source(number=source.number, password=WRONG)
     with Logger(distributed.gateway_port) as logger:
         logger.send(source.hour(last_hour(), 60.0)[:-6] + b"0000\r\n")
         assert b"9014" in logger.ask(source.hour(last_hour(), 60.0))
         logger.ask(frame(source, "9015", ""))
-        logger.send(stranger.hour(last_hour(2), 60.0))
+        logger.send(unregistered.hour(last_hour(2), 60.0))
         reasons = {"checksum", "password"}
         eventually(lambda: reasons <= kept(admin), what="both in quarantine", within_s=30)
     eventually(lambda: receiver.ledger.events(), what="webhook", within_s=30)
@@ -127,7 +127,7 @@ def needles(secret: bytes) -> list[bytes]:
     found = [secret, secret.hex().encode()]
     for before in range(3):
         coded = base64.b64encode(b"\x00" * before + secret)
-        first, end = -(-before * 8 // 6), (before + len(secret)) * 8 // 6  # letters that the secret alone decides
+        first, end = -(-before * 8 // 6), (before + len(secret)) * 8 // 6  # characters that the secret alone decides
         found.append(coded[first:end])
     return found
 

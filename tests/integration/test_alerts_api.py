@@ -1,4 +1,4 @@
-"""The doors of alerts: scopes over every GET, moves, endpoints, deliveries, events by poll and by stream."""
+"""The API of alerts: scopes over every GET, moves, endpoints, deliveries, events by poll and by stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.alerts.service import router
 from services.alerts.store.tables import ENDPOINT, OUTBOX
 from shared.access import Caller, Role
 from shared.runtime.web import install_problems
-from tests.support.alerts_case import ENTERPRISE, LOOPBACK, Desk, a_desk, a_risk, cleared, longer
+from tests.support.alerts_case import ENTERPRISE, LOOPBACK, DeliveryHarness, a_delivery_harness, a_risk, cleared, longer
 
 OTHER = "91150103MA0N0CCC3D"
 CALLERS = {
@@ -50,10 +50,10 @@ class Names:
 
 
 @dataclass
-class House:
+class ApiHarness:
     """A web server over a desk; `relay` gives the outbox rows their numbers as the relay would."""
 
-    desk: Desk
+    delivery: DeliveryHarness
     url: str
     feed: EventStream
     stopping: threading.Event
@@ -77,8 +77,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    desk, stopping = a_desk(tmp_path), threading.Event()
+def harness(tmp_path: Path) -> Iterator[ApiHarness]:
+    desk, stopping = a_delivery_harness(tmp_path), threading.Event()
     app, feed = FastAPI(), EventStream(desk.database, poll_s=0.02)
     install_problems(app)
     app.state.verifier, app.state.stopping = Names(), stopping
@@ -88,7 +88,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     thread.start()
     desk.wait_until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield House(desk, f"http://127.0.0.1:{port}/alerts/v1", feed, stopping)
+    yield ApiHarness(desk, f"http://127.0.0.1:{port}/alerts/v1", feed, stopping)
     stopping.set()
     server.should_exit = True
     thread.join(8)
@@ -97,17 +97,17 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 @pytest.fixture
-def both(house: House) -> House:
+def both(harness: ApiHarness) -> ApiHarness:
     """Two enterprises with an alert, an endpoint and a delivery each."""
-    house.desk.endpoint("http://127.0.0.1:1/a", credit_code=ENTERPRISE)
-    house.desk.endpoint("http://127.0.0.1:1/b", credit_code=OTHER)
-    house.desk.endpoint("http://127.0.0.1:1/county", region="150102")
-    house.desk.take(A_RISK, B_RISK, a_risk(id="rsk_hidden", kind="data.suspect", condition="flat"))
-    house.relay()
-    return house
+    harness.delivery.endpoint("http://127.0.0.1:1/a", credit_code=ENTERPRISE)
+    harness.delivery.endpoint("http://127.0.0.1:1/b", credit_code=OTHER)
+    harness.delivery.endpoint("http://127.0.0.1:1/county", region="150102")
+    harness.delivery.take(A_RISK, B_RISK, a_risk(id="rsk_hidden", kind="data.suspect", condition="flat"))
+    harness.relay()
+    return harness
 
 
-def test_no_get_shows_an_enterprise_anything_of_another(both: House) -> None:
+def test_no_get_shows_an_enterprise_anything_of_another(both: ApiHarness) -> None:
     desk = both.desk
     ids = {
         "a": [desk.alert("rsk_a").id, desk.endpoints()["http://127.0.0.1:1/a"].id],
@@ -131,13 +131,13 @@ def test_no_get_shows_an_enterprise_anything_of_another(both: House) -> None:
     ("who", "seen"), [("county", 1), ("elsewhere", 0), ("province", 2), ("ops", 0), ("admin", 3), ("a", 1), ("b", 1)]
 )
 def test_officers_see_their_region_and_the_hidden_alert_shows_to_no_enterprise(
-    both: House, who: str, seen: int
+    both: ApiHarness, who: str, seen: int
 ) -> None:
     assert len(both.ask(who, "/alerts").json()["items"]) == seen
     assert len(both.ask(who, "/events").json()["items"]) == seen
 
 
-def test_who_has_no_business_here_is_told_so(both: House) -> None:
+def test_who_has_no_business_here_is_refused(both: ApiHarness) -> None:
     alert = both.desk.alert("rsk_a").id
     assert both.ask("device", "/alerts").status_code == 403
     assert httpx.get(f"{both.url}/alerts").status_code == 401
@@ -148,7 +148,7 @@ def test_who_has_no_business_here_is_told_so(both: House) -> None:
     assert both.post("b", f"/deliveries/{both.desk.pushes()[0].id}/replay").status_code in (202, 404)
 
 
-def test_an_alert_is_acknowledged_answered_verified_and_closed_with_its_history(both: House) -> None:
+def test_an_alert_is_acknowledged_answered_verified_and_closed_with_its_history(both: ApiHarness) -> None:
     path = f"/alerts/{both.desk.alert('rsk_a').id}"
     assert both.post("county", f"{path}/close").status_code == 409
     assert both.post("a", f"{path}/acknowledge", {"note": "收到"}).json()["status"] == "acknowledged"
@@ -165,126 +165,126 @@ def test_an_alert_is_acknowledged_answered_verified_and_closed_with_its_history(
     assert seen[3] == ("answered", "enterprise:a", "已更换喷嘴") and seen[5][1] == "officer:county"
 
 
-def test_lists_are_filtered_and_paged_without_loss_or_repetition(house: House) -> None:
+def test_lists_are_filtered_and_paged_without_loss_or_repetition(harness: ApiHarness) -> None:
     risks = [a_risk(id=f"rsk_{n:02}", outlet=f"DA00{n % 3}") for n in range(11)]
-    house.desk.take(*risks, longer(risks[0], 2, "repeated", hours=4))
+    harness.delivery.take(*risks, longer(risks[0], 2, "repeated", hours=4))
     found, cursor, pages = [], None, 0
     while pages == 0 or cursor:
-        page = house.ask("a", "/alerts", limit=4, **({"cursor": cursor} if cursor else {})).json()
+        page = harness.ask("a", "/alerts", limit=4, **({"cursor": cursor} if cursor else {})).json()
         found += [item["id"] for item in page["items"]]
         cursor, pages = page["next"], pages + 1
     assert pages == 3 and len(found) == len(set(found)) == 11
 
     def count(**query: str) -> int:
-        return len(house.ask("province", "/alerts", **query).json()["items"])
+        return len(harness.ask("province", "/alerts", **query).json()["items"])
 
     assert count(level="red", stage="after", status="open") == 1
     assert count(outlet="DA001") == 4 and count(outlet="DA001", factor="a34013") == 0
     assert (count(region="1501"), count(region="1502"), count(kind="data.offline")) == (11, 0, 0)
     assert (count(since="2026-11-20T09:00:00+08:00"), count(since="2026-11-20T09:00:01+08:00")) == (11, 0)
-    assert house.ask("a", "/alerts", level="purple").status_code == 422
-    assert house.ask("a", "/alerts", cursor="nonsense").status_code == 422
+    assert harness.ask("a", "/alerts", level="purple").status_code == 422
+    assert harness.ask("a", "/alerts", cursor="nonsense").status_code == 422
 
 
-def test_an_endpoint_belongs_to_its_caller_and_its_secret_is_shown_once(house: House) -> None:
-    mine = house.post("a", "/endpoints", {"url": "http://127.0.0.1:9/hook"})
+def test_an_endpoint_belongs_to_its_caller_and_its_secret_is_shown_once(harness: ApiHarness) -> None:
+    mine = harness.post("a", "/endpoints", {"url": "http://127.0.0.1:9/hook"})
     assert mine.status_code == 201 and mine.json()["secret"].startswith("whsec_")
     assert mine.json()["owner"] == {"credit_code": ENTERPRISE}
     path = f"/endpoints/{mine.json()['id']}"
-    assert "secret" not in house.ask("a", path).json() and house.ask("a", path).json()["secret_set"] is True
-    assert mine.json()["secret"] not in str(house.desk.rows(ENDPOINT))
-    rotated = house.post("a", f"{path}/rotate").json()["secret"]
+    assert "secret" not in harness.ask("a", path).json() and harness.ask("a", path).json()["secret_set"] is True
+    assert mine.json()["secret"] not in str(harness.delivery.rows(ENDPOINT))
+    rotated = harness.post("a", f"{path}/rotate").json()["secret"]
     assert rotated.startswith("whsec_") and rotated != mine.json()["secret"]
-    assert house.post("b", f"{path}/rotate").status_code == house.post("b", path, verb="DELETE").status_code == 404
-    assert house.post("county", "/endpoints", {"url": "http://127.0.0.1:9/"}).json()["owner"] == {"region": "150102"}
+    assert harness.post("b", f"{path}/rotate").status_code == harness.post("b", path, verb="DELETE").status_code == 404
+    assert harness.post("county", "/endpoints", {"url": "http://127.0.0.1:9/"}).json()["owner"] == {"region": "150102"}
     given = {"url": "http://127.0.0.1:9/", "owner": {"credit_code": OTHER}}
-    assert house.post("a", "/endpoints", given).status_code == 403
-    assert house.post("admin", "/endpoints", given).status_code == 422  # its check character is wrong
-    assert house.post("admin", "/endpoints", {"url": "http://127.0.0.1:9/"}).status_code == 422
-    region = house.post("admin", "/endpoints", {"url": "http://127.0.0.1:9/", "owner": {"region": "150100"}})
+    assert harness.post("a", "/endpoints", given).status_code == 403
+    assert harness.post("admin", "/endpoints", given).status_code == 422  # its check character is wrong
+    assert harness.post("admin", "/endpoints", {"url": "http://127.0.0.1:9/"}).status_code == 422
+    region = harness.post("admin", "/endpoints", {"url": "http://127.0.0.1:9/", "owner": {"region": "150100"}})
     assert region.json()["owner"] == {"region": "1501"}
-    assert house.post("a", path, verb="DELETE").status_code == 204
-    assert house.ask("a", path).status_code == 404
+    assert harness.post("a", path, verb="DELETE").status_code == 204
+    assert harness.ask("a", path).status_code == 404
 
 
-def test_a_private_target_is_refused_with_the_address_and_the_setting(house: House) -> None:
-    answer = house.post("a", "/endpoints", {"url": "http://10.0.0.7/hook"})
+def test_a_private_target_is_refused_with_the_address_and_the_setting(harness: ApiHarness) -> None:
+    answer = harness.post("a", "/endpoints", {"url": "http://10.0.0.7/hook"})
     assert answer.status_code == 422
     assert "10.0.0.7" in answer.json()["detail"] and "YUJING_ALLOW_PRIVATE_TARGETS" in answer.json()["detail"]
-    assert house.desk.endpoints() == {}
+    assert harness.delivery.endpoints() == {}
 
 
-def test_a_test_push_goes_the_usual_way_and_shows_among_the_deliveries(house: House) -> None:
-    endpoint = house.post("a", "/endpoints", {"url": "http://127.0.0.1:1/hook"}).json()["id"]
-    test = house.post("a", f"/endpoints/{endpoint}/test")
+def test_a_test_push_goes_the_usual_way_and_shows_among_the_deliveries(harness: ApiHarness) -> None:
+    endpoint = harness.post("a", "/endpoints", {"url": "http://127.0.0.1:1/hook"}).json()["id"]
+    test = harness.post("a", f"/endpoints/{endpoint}/test")
     assert test.status_code == 202 and test.json()["id"].startswith("psh_")
-    with house.desk.sending():
-        house.desk.wait_until(lambda: house.ask("a", f"/deliveries/{test.json()['id']}").json()["attempts"])
-    (item,) = house.ask("a", "/deliveries", endpoint=endpoint, state="due").json()["items"]
+    with harness.delivery.sending():
+        harness.delivery.wait_until(lambda: harness.ask("a", f"/deliveries/{test.json()['id']}").json()["attempts"])
+    (item,) = harness.ask("a", "/deliveries", endpoint=endpoint, state="due").json()["items"]
     assert (item["reason"], item["attempts"][0]["reason"]) == ("test", "connect")
-    assert house.post("a", f"/deliveries/{item['id']}/replay").status_code == 202
-    assert house.post("b", f"/deliveries/{item['id']}/replay").status_code == 404
+    assert harness.post("a", f"/deliveries/{item['id']}/replay").status_code == 202
+    assert harness.post("b", f"/deliveries/{item['id']}/replay").status_code == 404
 
 
-def test_events_are_polled_by_number_and_a_long_poll_ends_with_the_first_event(house: House) -> None:
-    assert house.ask("a", "/events").json() == {"items": [], "next": 0}
-    house.desk.take(A_RISK, B_RISK)
-    house.relay()
-    first = house.ask("a", "/events").json()
+def test_events_are_polled_by_number_and_a_long_poll_ends_with_the_first_event(harness: ApiHarness) -> None:
+    assert harness.ask("a", "/events").json() == {"items": [], "next": 0}
+    harness.delivery.take(A_RISK, B_RISK)
+    harness.relay()
+    first = harness.ask("a", "/events").json()
     assert [event["type"] for event in first["items"]] == ["yujing.alert.issued.v1"]
     answers: list[dict[str, Any]] = []
-    poll = threading.Thread(target=lambda: answers.append(house.ask("a", "/events", after=2, wait=15).json()))
+    poll = threading.Thread(target=lambda: answers.append(harness.ask("a", "/events", after=2, wait=15).json()))
     poll.start()
-    house.desk.wait_until(lambda: house.feed._listeners == 1)
-    house.desk.take(cleared(B_RISK, 2), cleared(A_RISK, 2))
-    house.relay()
+    harness.delivery.wait_until(lambda: harness.feed._listeners == 1)
+    harness.delivery.take(cleared(B_RISK, 2), cleared(A_RISK, 2))
+    harness.relay()
     poll.join(10)
     (answer,) = answers
     assert [e["data"]["enterprise"]["credit_code"] for e in answer["items"]] == [ENTERPRISE]
-    assert answer["next"] == 4 and house.ask("a", "/events", after=4).json() == {"items": [], "next": 4}
+    assert answer["next"] == 4 and harness.ask("a", "/events", after=4).json() == {"items": [], "next": 4}
 
 
-def test_the_stream_resumes_behind_the_last_id_and_ends_when_the_process_stops(house: House) -> None:
-    house.desk.take(A_RISK, B_RISK)
-    house.relay()
+def test_the_stream_resumes_behind_the_last_id_and_ends_when_the_process_stops(harness: ApiHarness) -> None:
+    harness.delivery.take(A_RISK, B_RISK)
+    harness.relay()
     lines: list[str] = []
     ended = threading.Event()
 
     def listen() -> None:
         headers = {"authorization": "Bearer province", "last-event-id": "1"}
-        with httpx.stream("GET", f"{house.url}/stream", headers=headers, timeout=20) as stream:
+        with httpx.stream("GET", f"{harness.url}/stream", headers=headers, timeout=20) as stream:
             lines.extend([f"type: {stream.headers['content-type']}"])
             lines.extend(line for line in stream.iter_lines() if line)
         ended.set()
 
     threading.Thread(target=listen, daemon=True).start()
-    house.desk.wait_until(lambda: sum(line.startswith("id:") for line in lines) == 1)
-    house.desk.take(cleared(A_RISK, 2))
-    house.relay()
-    house.desk.wait_until(lambda: [line for line in lines if line.startswith("id:")] == ["id: 2", "id: 3"])
-    house.stopping.set()
+    harness.delivery.wait_until(lambda: sum(line.startswith("id:") for line in lines) == 1)
+    harness.delivery.take(cleared(A_RISK, 2))
+    harness.relay()
+    harness.delivery.wait_until(lambda: [line for line in lines if line.startswith("id:")] == ["id: 2", "id: 3"])
+    harness.stopping.set()
     assert ended.wait(3), "the stream did not end with the process"
     assert "text/event-stream" in lines[0]
-    told = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
-    assert [event["type"] for event in told] == ["yujing.alert.issued.v1", "yujing.alert.changed.v1"]
-    assert house.ask("province", "/stream", after=-1).status_code == 422
+    received = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    assert [event["type"] for event in received] == ["yujing.alert.issued.v1", "yujing.alert.changed.v1"]
+    assert harness.ask("province", "/stream", after=-1).status_code == 422
 
 
-def test_one_look_serves_many_listeners(house: House) -> None:
+def test_one_look_serves_many_listeners(harness: ApiHarness) -> None:
     count = 20
     got: list[str] = []
 
     def listen() -> None:
-        with httpx.stream("GET", f"{house.url}/stream", headers={"authorization": "Bearer a"}, timeout=20) as stream:
+        with httpx.stream("GET", f"{harness.url}/stream", headers={"authorization": "Bearer a"}, timeout=20) as stream:
             got.append(next(line for line in stream.iter_lines() if line.startswith("id:")))
 
     threads = [threading.Thread(target=listen, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
-    house.desk.wait_until(lambda: house.feed._listeners == count)
-    house.desk.take(A_RISK)
-    house.relay()
+    harness.delivery.wait_until(lambda: harness.feed._listeners == count)
+    harness.delivery.take(A_RISK)
+    harness.relay()
     for thread in threads:
         thread.join(10)
     assert got == ["id: 1"] * count
-    house.desk.wait_until(lambda: house.feed._listeners == 0)
+    harness.delivery.wait_until(lambda: harness.feed._listeners == 0)

@@ -21,7 +21,7 @@ from shared.database import Database, open_database
 from shared.eventlog.codec import encode_event
 from shared.runtime.migrating import migrate
 from shared.runtime.secrets import Sealer
-from tests.support.alerts_case import ENTERPRISE, T0, Desk, a_desk, a_risk
+from tests.support.alerts_case import ENTERPRISE, T0, DeliveryHarness, a_delivery_harness, a_risk
 
 PACKAGE = "services.alerts.migrations"
 SECRET = "whsec_" + "QUFB" * 8
@@ -49,7 +49,7 @@ def history(database: Database, run: Callable[[Config, str], Any], revision: str
 @pytest.fixture
 def body(tmp_path: Path) -> bytes:
     """What an older version stored of an alert."""
-    desk = a_desk(tmp_path / "other")
+    desk = a_delivery_harness(tmp_path / "other")
     desk.take(a_risk(outlet_name='"1号"\u2028锅炉\x7f烟囱'))
     alert = desk.alert()
     made = event(alert, document(alert, desk.parts.alerts._row(alert.risk)))
@@ -71,7 +71,7 @@ def older(database_url: str | None, tmp_path: Path, body: bytes) -> Database:
     return database
 
 
-def claimed(desk: Desk) -> Any:
+def claimed(desk: DeliveryHarness) -> Any:
     with desk.database.transaction() as session:
         (push,) = desk.sender().queue.claim(session, T0 + timedelta(days=1), limit=5, held={}, a_lane=4)
     return push
@@ -81,7 +81,7 @@ def test_a_push_under_way_goes_out_with_the_bytes_of_its_first_attempt(
     older: Database, tmp_path: Path, body: bytes
 ) -> None:
     assert migrate(older, PACKAGE, "alerts")
-    desk = a_desk(tmp_path, database=older)
+    desk = a_delivery_harness(tmp_path, database=older)
     push = claimed(desk)
     channel = all_channels(Guard())[push.contact.kind]
     assert channel.render(push.notification) == body

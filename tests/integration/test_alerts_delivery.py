@@ -21,7 +21,7 @@ from shared.access import Caller, Role
 from shared.database import open_database
 from shared.domain.clock import monotonic_s, rfc3339
 from shared.domain.errors import Conflict
-from tests.support.alerts_case import ENTERPRISE, T0, Desk, a_desk, a_risk, longer
+from tests.support.alerts_case import ENTERPRISE, T0, DeliveryHarness, a_delivery_harness, a_risk, longer
 from tests.support.receiver import Receiver
 
 ADMIN = Caller(Role.ADMIN, "admin")
@@ -36,32 +36,32 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, database_url: str | None) -> Iterator[Desk]:
+def desk(tmp_path: Path, database_url: str | None) -> Iterator[DeliveryHarness]:
     database = open_database(database_url, tmp_path, "alerts")
     if database_url is not None:
         with database.engine.begin() as connection:
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS alerts")
-    desk = a_desk(tmp_path, schedule=QUICK, database=database)
+    desk = a_delivery_harness(tmp_path, schedule=QUICK, database=database)
     yield desk
     desk.database.close()
 
 
-def states(desk: Desk) -> list[str]:
+def states(desk: DeliveryHarness) -> list[str]:
     return [push.state for push in desk.pushes()]
 
 
 def test_a_failing_receiver_is_tried_by_schedule_with_one_webhook_id_and_fresh_signatures(
-    desk: Desk, receiver: Receiver
+    desk: DeliveryHarness, receiver: Receiver
 ) -> None:
     receiver.modes["/flaky"] = "fail-then-ok:2"
     _, secret = desk.endpoint(receiver.url("/flaky"))
     desk.take(a_risk())
     with desk.sending():
         desk.wait_until(lambda: states(desk) == ["delivered"])
-    letters = receiver.wait_taken(3, "/flaky")
-    assert len({letter.id for letter in letters}) == 1
-    for letter in letters:
-        Webhook(secret).verify(letter.body, letter.headers)
+    messages = receiver.wait_taken(3, "/flaky")
+    assert len({message.id for message in messages}) == 1
+    for message in messages:
+        Webhook(secret).verify(message.body, message.headers)
     tried = [(one.number, one.outcome, one.reason, one.status) for one in desk.attempts()]
     assert tried == [
         (1, "later", "server_error", 500),
@@ -71,7 +71,9 @@ def test_a_failing_receiver_is_tried_by_schedule_with_one_webhook_id_and_fresh_s
     assert desk.endpoints()[receiver.url("/flaky")].failing_since is None
 
 
-def test_when_the_schedule_is_used_up_the_push_has_failed_and_says_so(desk: Desk, receiver: Receiver) -> None:
+def test_when_the_schedule_is_used_up_the_push_has_failed_and_says_so(
+    desk: DeliveryHarness, receiver: Receiver
+) -> None:
     receiver.modes["/no"] = "bad-request"
     desk.endpoint(receiver.url("/no"))
     desk.take(a_risk())
@@ -81,7 +83,9 @@ def test_when_the_schedule_is_used_up_the_push_has_failed_and_says_so(desk: Desk
     assert len(desk.attempts()) == len(receiver.ids("/no")) == len(QUICK.waits_s)
 
 
-def test_410_disables_the_endpoint_and_enabling_lets_waiting_pushes_go(desk: Desk, receiver: Receiver) -> None:
+def test_410_disables_the_endpoint_and_enabling_lets_waiting_pushes_go(
+    desk: DeliveryHarness, receiver: Receiver
+) -> None:
     url = receiver.url("/gone")
     receiver.modes["/gone"] = "gone"
     endpoint_id, _ = desk.endpoint(url)
@@ -102,7 +106,9 @@ def test_410_disables_the_endpoint_and_enabling_lets_waiting_pushes_go(desk: Des
     assert len(set(receiver.ids("/gone"))) == 1
 
 
-def test_every_attempt_has_the_bytes_of_the_event_also_after_a_restart(desk: Desk, receiver: Receiver) -> None:
+def test_every_attempt_has_the_bytes_of_the_event_also_after_a_restart(
+    desk: DeliveryHarness, receiver: Receiver
+) -> None:
     receiver.modes["/restarted"] = "fail-then-ok:2"
     desk.endpoint(receiver.url("/restarted"))
     desk.take(a_risk(outlet_name="1号\u2028锅炉"))
@@ -111,13 +117,13 @@ def test_every_attempt_has_the_bytes_of_the_event_also_after_a_restart(desk: Des
     (push,) = desk.pushes()
     with desk.database.transaction() as session:
         desk.parts.pushes.replay(session, push.id, ADMIN)
-    with a_desk(Path(), database=desk.database).sending():
+    with a_delivery_harness(Path(), database=desk.database).sending():
         messages = receiver.wait_taken(4, "/restarted")
-    (value,) = (bytes(event.value) for event in desk.said() if event.event_id == push.event_id)
+    (value,) = (bytes(event.value) for event in desk.published() if event.event_id == push.event_id)
     assert [message.body for message in messages] == [value] * 4
 
 
-def test_a_replay_by_hand_sends_the_same_webhook_id_again(desk: Desk, receiver: Receiver) -> None:
+def test_a_replay_by_hand_sends_the_same_webhook_id_again(desk: DeliveryHarness, receiver: Receiver) -> None:
     desk.endpoint(receiver.url("/again"))
     desk.take(a_risk())
     with desk.sending():
@@ -130,10 +136,10 @@ def test_a_replay_by_hand_sends_the_same_webhook_id_again(desk: Desk, receiver: 
 
 
 def test_a_new_schedule_changes_no_push_under_way(tmp_path: Path) -> None:
-    desk = a_desk(tmp_path, schedule=Schedule((0, 300, 1800)))
+    desk = a_delivery_harness(tmp_path, schedule=Schedule((0, 300, 1800)))
     desk.endpoint("http://127.0.0.1:1/")
     desk.take(a_risk())
-    sender, now = a_desk(tmp_path, database=desk.database).sender(), datetime.now(UTC)
+    sender, now = a_delivery_harness(tmp_path, database=desk.database).sender(), datetime.now(UTC)
     with desk.database.transaction() as session:
         (push,) = sender.queue.claim(session, now + timedelta(seconds=1), limit=5, held={}, a_lane=4)
     again = sender.next_attempt_at(push, TryLater(Why.TIMEOUT), now)
@@ -142,7 +148,7 @@ def test_a_new_schedule_changes_no_push_under_way(tmp_path: Path) -> None:
     desk.database.close()
 
 
-def test_an_endpoint_that_only_fails_for_five_days_is_disabled_and_its_pushes_wait(desk: Desk) -> None:
+def test_an_endpoint_that_only_fails_for_five_days_is_disabled_and_its_pushes_wait(desk: DeliveryHarness) -> None:
     url = "http://127.0.0.1:1/"
     desk.endpoint(url)
     desk.take(a_risk())
@@ -156,7 +162,9 @@ def test_an_endpoint_that_only_fails_for_five_days_is_disabled_and_its_pushes_wa
     assert states(desk) == ["due"]
 
 
-def test_a_dead_sender_s_lease_runs_out_and_the_push_goes_once_more_with_its_id(desk: Desk, receiver: Receiver) -> None:
+def test_a_dead_sender_s_lease_runs_out_and_the_push_goes_once_more_with_its_id(
+    desk: DeliveryHarness, receiver: Receiver
+) -> None:
     desk.endpoint(receiver.url("/leased"))
     desk.take(a_risk())
     dead, now = desk.sender(), datetime.now(UTC)
@@ -177,7 +185,7 @@ def test_a_dead_sender_s_lease_runs_out_and_the_push_goes_once_more_with_its_id(
     assert receiver.ids("/leased") == [held.id]
 
 
-def test_two_senders_never_hold_the_same_push(desk: Desk) -> None:
+def test_two_senders_never_hold_the_same_push(desk: DeliveryHarness) -> None:
     for number in range(30):
         desk.endpoint(f"http://127.0.0.1:1/{number}")
     desk.take(a_risk())
@@ -199,7 +207,7 @@ def test_two_senders_never_hold_the_same_push(desk: Desk) -> None:
 
 
 def test_the_first_proven_delivery_starts_the_enterprise_s_and_the_authority_s_clock(
-    desk: Desk, receiver: Receiver
+    desk: DeliveryHarness, receiver: Receiver
 ) -> None:
     desk.endpoint(receiver.url("/enterprise"))
     desk.endpoint(receiver.url("/county"), region="150102")
@@ -223,25 +231,25 @@ def test_the_first_proven_delivery_starts_the_enterprise_s_and_the_authority_s_c
     assert [row.what for row in history].count("delivered") == 2
 
 
-def test_a_rotated_secret_signs_beside_the_old_one_for_a_day(desk: Desk, receiver: Receiver) -> None:
+def test_a_rotated_secret_signs_beside_the_old_one_for_a_day(desk: DeliveryHarness, receiver: Receiver) -> None:
     endpoint_id, old = desk.endpoint(receiver.url("/rotated"))
     with desk.database.transaction() as session:
         new = desk.parts.endpoint_store.rotate(session, endpoint_id, OWNER, wall_now=datetime.now(UTC))
     desk.take(a_risk())
     with desk.sending():
-        (letter,) = receiver.wait_taken(1, "/rotated")
+        (message,) = receiver.wait_taken(1, "/rotated")
         desk.wait_until(lambda: states(desk) == ["delivered"])
     for secret in (old, new):
-        Webhook(secret).verify(letter.body, letter.headers)
+        Webhook(secret).verify(message.body, message.headers)
     row = desk.endpoints()[receiver.url("/rotated")]
     assert desk.parts.endpoint_store.secrets(sealed_secrets(row), datetime.now(UTC) + timedelta(hours=25)) == (new,)
     assert new not in str(row) and old not in str(row)
 
 
-def test_hanging_endpoints_do_not_hold_up_healthy_ones(desk: Desk, receiver: Receiver) -> None:
+def test_hanging_endpoints_do_not_hold_up_healthy_ones(desk: DeliveryHarness, receiver: Receiver) -> None:
     for number in range(12):
-        receiver.modes[f"/hang{number}"] = "hang-accept"
-        desk.endpoint(receiver.url(f"/hang{number}"))
+        receiver.modes[f"/stall{number}"] = "stall-accept"
+        desk.endpoint(receiver.url(f"/stall{number}"))
         desk.endpoint(receiver.url(f"/good{number}"))
     with desk.sending(total_s=15.0):
         for number in range(8):
@@ -251,7 +259,7 @@ def test_hanging_endpoints_do_not_hold_up_healthy_ones(desk: Desk, receiver: Rec
     assert not [one for one in desk.attempts() if one.reason == "timeout"], "a healthy one waited for a hanging one"
 
 
-def test_a_replayed_delivery_that_is_on_its_way_is_refused(desk: Desk) -> None:
+def test_a_replayed_delivery_that_is_on_its_way_is_refused(desk: DeliveryHarness) -> None:
     desk.endpoint("http://127.0.0.1:1/")
     desk.take(a_risk())
     sender = desk.sender()
@@ -261,20 +269,20 @@ def test_a_replayed_delivery_that_is_on_its_way_is_refused(desk: Desk) -> None:
         desk.parts.push_store.replay(session, push.id, ADMIN, wall_now=datetime.now(UTC))
 
 
-def test_stopping_gives_back_what_was_not_tried_and_ends_soon(desk: Desk, receiver: Receiver) -> None:
-    receiver.modes["/hang"] = "hang-accept"
-    desk.endpoint(receiver.url("/hang"))
+def test_stopping_gives_back_what_was_not_tried_and_ends_soon(desk: DeliveryHarness, receiver: Receiver) -> None:
+    receiver.modes["/stall"] = "stall-accept"
+    desk.endpoint(receiver.url("/stall"))
     for number in range(8):
         desk.take(a_risk(id=f"rsk_{number}"))
     with desk.sending(Policy(poll_s=0.05, grace_s=0.2)):
-        receiver.wait_taken(4, "/hang")
+        receiver.wait_taken(4, "/stall")
         began = monotonic_s()
     assert monotonic_s() - began < 4
     assert set(states(desk)) <= {"due", "sending"}
     assert len(desk.rows(PUSH)) == 8
 
 
-def test_one_result_that_cannot_be_recorded_stops_no_other(desk: Desk, receiver: Receiver) -> None:
+def test_one_result_that_cannot_be_recorded_stops_no_other(desk: DeliveryHarness, receiver: Receiver) -> None:
     for number in range(3):
         desk.take(a_risk(id=f"rsk_{number}"))
     desk.endpoint(receiver.url("/hook"))

@@ -14,7 +14,7 @@ from shared.database import open_database
 from shared.domain.clock import rfc3339
 from shared.runtime.migrating import migrate
 from tests.support.alerts_case import T0, a_risk
-from tests.support.district import COUNTY, District, a_district
+from tests.support.alerts_harness import COUNTY, AlertsHarness, an_alerts_harness
 from tests.support.migrating import downgrade
 from tests.support.product import Source
 
@@ -26,76 +26,76 @@ OWNERS = [(OWNER, {"credit_code": CODE}), (f"officer:{COUNTY}", {"region": COUNT
 
 
 @pytest.fixture
-def district(tmp_path: Path, database_url: str | None) -> Iterator[District]:
+def harness(tmp_path: Path, database_url: str | None) -> Iterator[AlertsHarness]:
     database = open_database(database_url, tmp_path, "alerts")
     if database_url is not None:
         with database.engine.begin() as connection:
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS alerts")
-    made = a_district(tmp_path, database=database)
+    made = an_alerts_harness(tmp_path, database=database)
     made.settle(CODE)
     yield made
     made.database.close()
 
 
-def post(district: District, who: str, path: str = "", **body: Any) -> Any:
-    return district.client(who).post(f"{PATH}{path}", json=body or None)
+def post(harness: AlertsHarness, who: str, path: str = "", **body: Any) -> Any:
+    return harness.client(who).post(f"{PATH}{path}", json=body or None)
 
 
-def registered(district: District, who: str = OWNER, **body: Any) -> dict[str, Any]:
-    answer = post(district, who, url=URL, **body)
+def registered(harness: AlertsHarness, who: str = OWNER, **body: Any) -> dict[str, Any]:
+    answer = post(harness, who, url=URL, **body)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 
 
 @pytest.mark.parametrize(("who", "owner"), OWNERS)
-def test_only_the_owner_is_answered_a_secret(district: District, who: str, owner: dict[str, Any]) -> None:
-    own = registered(district, who)
+def test_only_the_owner_is_answered_a_secret(harness: AlertsHarness, who: str, owner: dict[str, Any]) -> None:
+    own = registered(harness, who)
     assert own["secret"].startswith("whsec_") and own["owner"] == owner
-    renewed = post(district, who, f"/{own['id']}/rotate")
+    renewed = post(harness, who, f"/{own['id']}/rotate")
     assert renewed.status_code == 200 and renewed.json()["secret"].startswith("whsec_")
     assert [step["what"] for step in renewed.json()["history"]] == ["rotated"]
     for other in {"admin", "ops", "officer:15", "officer:1502", "enterprise:E999", *dict(OWNERS)} - {who, "officer:15"}:
-        refused = post(district, other, f"/{own['id']}/rotate")
+        refused = post(harness, other, f"/{own['id']}/rotate")
         assert refused.status_code in (403, 404), f"{other}: {refused.text}"
         assert "whsec_" not in refused.text
-        assert "secret" not in district.client(other).get(f"{PATH}/{own['id']}").text.replace("secret_set", "")
+        assert "secret" not in harness.client(other).get(f"{PATH}/{own['id']}").text.replace("secret_set", "")
 
 
 @pytest.mark.parametrize(("who", "owner"), OWNERS)
 def test_an_endpoint_that_an_admin_made_gives_its_secret_to_its_owner_alone(
-    district: District, who: str, owner: dict[str, Any]
+    harness: AlertsHarness, who: str, owner: dict[str, Any]
 ) -> None:
-    made = registered(district, "admin", owner=owner)
+    made = registered(harness, "admin", owner=owner)
     assert "secret" not in made and made["secret_set"] is True and made["owner"] == owner
-    assert post(district, "admin", f"/{made['id']}/rotate").json()["code"] == "not-the-owner"
-    assert post(district, who, f"/{made['id']}/rotate").json()["secret"].startswith("whsec_")
+    assert post(harness, "admin", f"/{made['id']}/rotate").json()["code"] == "not-the-owner"
+    assert post(harness, who, f"/{made['id']}/rotate").json()["secret"].startswith("whsec_")
 
 
-def test_a_superior_officer_owns_the_endpoints_of_divisions_inside(district: District) -> None:
-    made = registered(district, "officer:15", owner={"region": COUNTY})
-    assert made["secret"] and post(district, "officer:15", f"/{made['id']}/rotate").status_code == 200
+def test_a_superior_officer_owns_the_endpoints_of_divisions_inside(harness: AlertsHarness) -> None:
+    made = registered(harness, "officer:15", owner={"region": COUNTY})
+    assert made["secret"] and post(harness, "officer:15", f"/{made['id']}/rotate").status_code == 200
 
 
 @pytest.mark.parametrize("who", [f"officer:{COUNTY}", "officer:15", "ops", "admin"])
-def test_who_supervises_stops_an_endpoint_and_its_owner_is_shown_who_and_why(district: District, who: str) -> None:
-    endpoint = registered(district)["id"]
-    stopped = post(district, who, f"/{endpoint}/disable", text="接收地址被他人占用")
+def test_who_supervises_stops_an_endpoint_and_its_owner_is_shown_who_and_why(harness: AlertsHarness, who: str) -> None:
+    endpoint = registered(harness)["id"]
+    stopped = post(harness, who, f"/{endpoint}/disable", text="接收地址被他人占用")
     assert stopped.status_code == 200, stopped.text
     assert stopped.json() == {"id": endpoint, "state": "disabled", "state_at": rfc3339(T0)}
-    shown = district.get(OWNER, f"/endpoints/{endpoint}")
+    shown = harness.get(OWNER, f"/endpoints/{endpoint}")
     assert (shown["state"], shown["state_reason"]) == ("disabled", f"by_{who.partition(':')[0]}")
     step = {"at": rfc3339(T0), "what": "disabled", "who": f"{who.partition(':')[0]}:{who}", "why": "接收地址被他人占用"}
     assert shown["history"] == [step]
-    assert district.get(OWNER, "/endpoints")["items"][0]["history"] == [step]
-    assert post(district, who, f"/{endpoint}/disable", text="再次").status_code == 409
-    district.happens(a_risk(credit_code=CODE))
-    assert district.pushes() == []
+    assert harness.get(OWNER, "/endpoints")["items"][0]["history"] == [step]
+    assert post(harness, who, f"/{endpoint}/disable", text="再次").status_code == 409
+    harness.happens(a_risk(credit_code=CODE))
+    assert harness.pushes() == []
 
 
-def test_the_owner_enables_again_what_was_stopped_and_that_is_written_too(district: District) -> None:
-    endpoint = registered(district)["id"]
-    assert post(district, "ops", f"/{endpoint}/disable", text="误报").status_code == 200
-    enabled = post(district, OWNER, f"/{endpoint}/enable")
+def test_the_owner_enables_again_what_was_stopped_and_that_is_written_too(harness: AlertsHarness) -> None:
+    endpoint = registered(harness)["id"]
+    assert post(harness, "ops", f"/{endpoint}/disable", text="误报").status_code == 200
+    enabled = post(harness, OWNER, f"/{endpoint}/enable")
     assert enabled.status_code == 200 and enabled.json()["state"] == "active"
     assert [(step["what"], step["who"]) for step in enabled.json()["history"]] == [
         ("disabled", "ops:ops"),
@@ -107,17 +107,17 @@ def test_the_owner_enables_again_what_was_stopped_and_that_is_written_too(distri
     ("who", "status"),
     [("officer:1502", 404), ("officer:150103", 404), (OWNER, 403), ("enterprise:E999", 403), ("device", 403)],
 )
-def test_who_does_not_supervise_stops_nothing(district: District, who: str, status: int) -> None:
-    endpoint = registered(district)["id"]
-    assert post(district, who, f"/{endpoint}/disable", text="x").status_code == status
-    assert district.get(OWNER, f"/endpoints/{endpoint}")["state"] == "active"
-    assert post(district, "ops", f"/{endpoint}/disable").status_code == 422  # why must be written
-    assert post(district, "ops", "/end_none/disable", text="x").status_code == 404
+def test_who_does_not_supervise_stops_nothing(harness: AlertsHarness, who: str, status: int) -> None:
+    endpoint = registered(harness)["id"]
+    assert post(harness, who, f"/{endpoint}/disable", text="x").status_code == status
+    assert harness.get(OWNER, f"/endpoints/{endpoint}")["state"] == "active"
+    assert post(harness, "ops", f"/{endpoint}/disable").status_code == 422  # why must be written
+    assert post(harness, "ops", "/end_none/disable", text="x").status_code == 404
 
 
-def test_an_officer_who_may_stop_an_enterprise_s_endpoint_is_not_shown_its_address(district: District) -> None:
-    endpoint = registered(district)["id"]
-    officer = district.client(f"officer:{COUNTY}")
+def test_an_officer_who_may_stop_an_enterprise_s_endpoint_is_not_shown_its_address(harness: AlertsHarness) -> None:
+    endpoint = registered(harness)["id"]
+    officer = harness.client(f"officer:{COUNTY}")
     assert officer.get(f"{PATH}/{endpoint}").status_code == 404
     assert URL not in officer.post(f"{PATH}/{endpoint}/disable", json={"text": "x"}).text
     assert officer.post(f"{PATH}/{endpoint}/enable").status_code == 404
@@ -129,14 +129,14 @@ def test_an_officer_who_may_stop_an_enterprise_s_endpoint_is_not_shown_its_addre
      "http://[::1", "http://2130706433", "http://u:p@x.example", "http://x.example/", "https://x.example:22/",
      "https://[fec0::1]/", "https://192.0.0.192/", "http://x.example/\x00", "\x00"],
 )  # fmt: skip
-def test_a_url_that_is_no_target_is_refused_with_the_url_and_the_rule(district: District, url: str) -> None:
-    answer = post(district, OWNER, url=url)
+def test_a_url_that_is_no_target_is_refused_with_the_url_and_the_rule(harness: AlertsHarness, url: str) -> None:
+    answer = post(harness, OWNER, url=url)
     assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert repr(url) in problem["detail"]
     (error,) = problem["errors"]
     assert error["field"] == "url" and error["value"] and error["rule"]
-    assert district.rows(ENDPOINT) == []
+    assert harness.rows(ENDPOINT) == []
 
 
 def test_the_upgrade_adds_the_history_and_forgets_what_receivers_answered(

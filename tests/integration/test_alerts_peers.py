@@ -24,61 +24,70 @@ from shared.eventlog.codec import encode, encode_event
 from shared.ports import Record
 from shared.runtime.migrating import migrate
 from tests.support.alerts_case import T0
-from tests.support.district import District, a_district, an_enterprise, codes, minutes, opened, registered, trouble
+from tests.support.alerts_harness import (
+    AlertsHarness,
+    an_alerts_harness,
+    an_enterprise,
+    codes,
+    minutes,
+    opened,
+    registered,
+    trouble,
+)
 from tests.support.receiver import Receiver
 
 SLOT = T0 + timedelta(hours=1)
 
 
 @pytest.fixture
-def district(tmp_path: Path) -> Iterator[District]:
+def harness(tmp_path: Path) -> Iterator[AlertsHarness]:
     yield from opened(tmp_path)
 
 
-def three(district: District, some: list[str], **other: Any) -> None:
+def three(harness: AlertsHarness, some: list[str], **other: Any) -> None:
     """Three of them have the same trouble within the hour."""
-    district.happens(*(trouble(code, T0 + minutes(5 * n), **other) for n, code in enumerate(some[:3])))
+    harness.happens(*(trouble(code, T0 + minutes(5 * n), **other) for n, code in enumerate(some[:3])))
 
 
-def notices(district: District) -> list[Any]:
-    return list(district.rows(NOTICE, NOTICE.c.slot, NOTICE.c.id))
+def notices(harness: AlertsHarness) -> list[Any]:
+    return list(harness.rows(NOTICE, NOTICE.c.slot, NOTICE.c.id))
 
 
-def test_a_common_trouble_is_told_to_the_whole_class_at_the_next_whole_hour(district: District) -> None:
+def test_a_common_trouble_is_sent_to_the_whole_class_at_the_next_whole_hour(harness: AlertsHarness) -> None:
     some = codes(14)
-    district.settle(*some)
-    district.settle("X001", industry="C3011")
-    district.settle("X002", factors=["a34013"])  # its permit has no SO2
-    district.settle("X003", valid_to="2026-11-19")  # its permit ran out
-    ends = {code: district.endpoint(f"https://{code}.example/", credit_code=code)[0] for code in [*some, "X001"]}
-    three(district, some)
-    district.at(SLOT - timedelta(seconds=1))
-    assert notices(district) == []
-    district.at(SLOT)
-    district.relay()
-    (notice,) = notices(district)
+    harness.settle(*some)
+    harness.settle("X001", industry="C3011")
+    harness.settle("X002", factors=["a34013"])  # its permit has no SO2
+    harness.settle("X003", valid_to="2026-11-19")  # its permit ran out
+    ends = {code: harness.endpoint(f"https://{code}.example/", credit_code=code)[0] for code in [*some, "X001"]}
+    three(harness, some)
+    harness.at(SLOT - timedelta(seconds=1))
+    assert notices(harness) == []
+    harness.at(SLOT)
+    harness.relay()
+    (notice,) = notices(harness)
     assert (notice.slot, notice.area, notice.industry, notice.family) == (SLOT, "150102", "D4411", "so2")
-    told = [push for push in district.pushes() if push.reason == "peer_notice"]
-    assert {push.endpoint_id for push in told} == {ends[code] for code in some}
-    assert len({encode(push.notification) for push in told}) == 1 and len({push.id for push in told}) == 14
+    received = [push for push in harness.pushes() if push.reason == "peer_notice"]
+    assert {push.endpoint_id for push in received} == {ends[code] for code in some}
+    assert len({encode(push.notification) for push in received}) == 1 and len({push.id for push in received}) == 14
     for code in some:
-        (seen,) = district.get(f"enterprise:{code}", "/peer-notices")["items"]
-        assert seen == told[0].notification["data"]
-        assert district.get(f"enterprise:{code}", f"/peer-notices/{notice.id}") == seen
-        assert district.get(f"enterprise:{code}", "/events")["items"][-1] == told[0].notification
-        listed = district.get(f"enterprise:{code}", "/alerts")["items"]
+        (seen,) = harness.get(f"enterprise:{code}", "/peer-notices")["items"]
+        assert seen == received[0].notification["data"]
+        assert harness.get(f"enterprise:{code}", f"/peer-notices/{notice.id}") == seen
+        assert harness.get(f"enterprise:{code}", "/events")["items"][-1] == received[0].notification
+        listed = harness.get(f"enterprise:{code}", "/alerts")["items"]
         assert [one["kind"] for one in listed] == (["emission.exceeded"] if code in some[:3] else [])
     for outsider in ("X001", "X002", "X003"):
-        assert district.get(f"enterprise:{outsider}", "/peer-notices")["items"] == []
-        assert district.get(f"enterprise:{outsider}", "/events")["items"] == []
-        assert district.client(f"enterprise:{outsider}").get(f"/alerts/v1/peer-notices/{notice.id}").status_code == 404
+        assert harness.get(f"enterprise:{outsider}", "/peer-notices")["items"] == []
+        assert harness.get(f"enterprise:{outsider}", "/events")["items"] == []
+        assert harness.client(f"enterprise:{outsider}").get(f"/alerts/v1/peer-notices/{notice.id}").status_code == 404
 
 
-def test_the_permit_that_governs_on_the_day_says_who_is_exposed(district: District) -> None:
+def test_the_permit_that_governs_on_the_day_says_who_is_exposed(harness: AlertsHarness) -> None:
     some = codes(12)
-    district.settle(*some)
-    district.settle("G001", group="集团")  # three sites of one group
-    district.settle("G002", group="集团")
+    harness.settle(*some)
+    harness.settle("G001", group="集团")  # three sites of one group
+    harness.settle("G002", group="集团")
     first, permit = an_enterprise("V001", factors=["a34013"])
     later = json.loads(permit.value or b"")
     (version,) = later["data"]["versions"]
@@ -87,38 +96,38 @@ def test_the_permit_that_governs_on_the_day_says_who_is_exposed(district: Distri
         new = {"effective_from": day, "recorded_at": version["recorded_at"], "document": document}
         data = {"credit_code": code, "versions": [version, new]}
         enterprise = first if code == "V001" else an_enterprise(code)[0]
-        district.register([enterprise, registered("permit", f"{code}001P", data)])
-    three(district, some)
-    district.at(SLOT)
-    district.relay()
+        harness.register([enterprise, registered("permit", f"{code}001P", data)])
+    three(harness, some)
+    harness.at(SLOT)
+    harness.relay()
     received = {
-        code: len(district.get(f"enterprise:{code}", "/peer-notices")["items"])
+        code: len(harness.get(f"enterprise:{code}", "/peer-notices")["items"])
         for code in ("E011", "G001", "G002", "V001", "V002")
     }
     assert received == {"E011": 1, "G001": 1, "G002": 1, "V001": 1, "V002": 0}
 
 
-def test_the_register_read_again_changes_nothing_and_its_heartbeat_is_passed_over(district: District) -> None:
-    district.settle("E001")
-    district.settle("E001", factors=["a21026", "w01018"])
+def test_the_register_read_again_changes_nothing_and_its_heartbeat_is_passed_over(harness: AlertsHarness) -> None:
+    harness.settle("E001")
+    harness.settle("E001", factors=["a21026", "w01018"])
     beat = Event(HEARTBEAT, "/permits", "registry:heartbeat", 7, T0, {})
     gone = Record(REGISTRY, 0, 1, "enterprise:E009", None, {}, T0)
-    district.register([Record(REGISTRY, 0, 0, "heartbeat", encode_event(beat), {}, T0), gone])
-    district.register(an_enterprise("E001", factors=["a21026"]))
-    ((_, industry, group, region, province, party),) = district.rows(ENTERPRISE)
+    harness.register([Record(REGISTRY, 0, 0, "heartbeat", encode_event(beat), {}, T0), gone])
+    harness.register(an_enterprise("E001", factors=["a21026"]))
+    ((_, industry, group, region, province, party),) = harness.rows(ENTERPRISE)
     assert (industry, group, region, province, party) == ("D4411", "D441", "150102", "15", None)
-    assert [one["families"] for row in district.rows(PERMIT) for one in row.versions] == [["flue", "so2"]]
+    assert [one["families"] for row in harness.rows(PERMIT) for one in row.versions] == [["flue", "so2"]]
     broken = registered("permit", "E001001P", {"credit_code": "E001", "versions": [{"document": {}}]})
     with pytest.raises(Invalid):
-        district.register([broken])
+        harness.register([broken])
 
 
-def test_ticks_restarts_and_replays_make_no_second_notice(district: District, tmp_path: Path) -> None:
+def test_ticks_restarts_and_replays_make_no_second_notice(harness: AlertsHarness, tmp_path: Path) -> None:
     some = codes(14)
-    district.settle(*some)
-    three(district, some)
-    district.at(SLOT)
-    again = replace(district)  # another process over the same rows
+    harness.settle(*some)
+    three(harness, some)
+    harness.at(SLOT)
+    again = replace(harness)  # another process over the same rows
     again.at(SLOT + minutes(1))
     three(again, some)
     again.happens(*(trouble(code, SLOT + timedelta(days=2)) for code in some[3:6]))
@@ -129,13 +138,13 @@ def test_ticks_restarts_and_replays_make_no_second_notice(district: District, tm
     assert len(notices(again)) == 1  # six of 14 in the week before: three are nothing unusual
 
 
-def test_a_slot_that_was_missed_is_caught_up_at_the_last_whole_hour(district: District) -> None:
+def test_a_slot_that_was_missed_is_caught_up_at_the_last_whole_hour(harness: AlertsHarness) -> None:
     some = codes(14)
-    district.settle(*some)
+    harness.settle(*some)
     with_clock = [trouble(code, T0 + minutes(n)) for n, code in enumerate(some[:3])]
-    district.take(*with_clock)
-    district.at(T0 + timedelta(hours=5, minutes=20))
-    assert [one.slot for one in notices(district)] == [T0 + timedelta(hours=5)]
+    harness.take(*with_clock)
+    harness.at(T0 + timedelta(hours=5, minutes=20))
+    assert [one.slot for one in notices(harness)] == [T0 + timedelta(hours=5)]
 
 
 @pytest.mark.parametrize(
@@ -143,106 +152,106 @@ def test_a_slot_that_was_missed_is_caught_up_at_the_last_whole_hour(district: Di
     [{"historical": True}, {"muted": "area_outage"}, {"kind": "data.offline", "condition": "hours"}],
     ids=["historical", "muted", "another kind"],
 )
-def test_what_is_no_fact_for_peers_leads_to_nothing(district: District, changed: dict[str, Any]) -> None:
+def test_what_is_no_fact_for_peers_leads_to_nothing(harness: AlertsHarness, changed: dict[str, Any]) -> None:
     some = codes(14)
-    district.settle(*some)
-    three(district, some, **changed)
-    district.at(SLOT)
-    assert notices(district) == [] and district.rows(FACT) == []
+    harness.settle(*some)
+    three(harness, some, **changed)
+    harness.at(SLOT)
+    assert notices(harness) == [] and harness.rows(FACT) == []
 
 
 @pytest.mark.parametrize("by", ["finder", "officer"])
-def test_a_withdrawn_one_does_not_count(district: District, by: str) -> None:
+def test_a_withdrawn_one_does_not_count(harness: AlertsHarness, by: str) -> None:
     some = codes(14)
-    district.settle(*some)
-    three(district, some)
+    harness.settle(*some)
+    three(harness, some)
     first = trouble(some[0], T0)
     if by == "finder":
-        district.take(replace(first, revision=2, state=RiskState.WITHDRAWN))
+        harness.take(replace(first, revision=2, state=RiskState.WITHDRAWN))
     else:
-        path = f"/alerts/v1/alerts/{district.alert(first.id).id}/withdraw"
-        assert district.client("officer:15").post(path, json={"text": "误报"}).status_code == 200
-        district.take(replace(first, revision=2))
-    district.at(SLOT)
-    assert notices(district) == []
+        path = f"/alerts/v1/alerts/{harness.alert(first.id).id}/withdraw"
+        assert harness.client("officer:15").post(path, json={"text": "误报"}).status_code == 200
+        harness.take(replace(first, revision=2))
+    harness.at(SLOT)
+    assert notices(harness) == []
 
 
-def test_a_small_crowd_gives_a_draft_that_only_its_officers_see(district: District) -> None:
+def test_a_small_crowd_gives_a_draft_that_only_its_officers_see(harness: AlertsHarness) -> None:
     some = codes(11)
-    district.settle(*some)
-    three(district, some)
-    district.at(SLOT)
-    district.relay()
-    (draft,) = district.get("officer:150102", "/peer-notices/drafts")["items"]
+    harness.settle(*some)
+    three(harness, some)
+    harness.at(SLOT)
+    harness.relay()
+    (draft,) = harness.get("officer:150102", "/peer-notices/drafts")["items"]
     assert (draft["reason"], draft["crowd"], draft["affected"]) == ("crowd_too_small", 11, some[:3])
-    assert len(district.get("officer:15", "/peer-notices/drafts")["items"]) == 1
-    assert district.get("officer:1502", "/peer-notices/drafts")["items"] == []
-    assert district.client(f"enterprise:{some[0]}").get("/alerts/v1/peer-notices/drafts").status_code == 403
-    assert all(district.get(f"enterprise:{code}", "/peer-notices")["items"] == [] for code in some)
-    assert not [push for push in district.pushes() if push.reason == "peer_notice"]
-    district.happens(trouble(some[5], SLOT + minutes(10)))
-    district.at(SLOT + timedelta(hours=1))
-    assert len(district.get("admin", "/peer-notices/drafts")["items"]) == 1
+    assert len(harness.get("officer:15", "/peer-notices/drafts")["items"]) == 1
+    assert harness.get("officer:1502", "/peer-notices/drafts")["items"] == []
+    assert harness.client(f"enterprise:{some[0]}").get("/alerts/v1/peer-notices/drafts").status_code == 403
+    assert all(harness.get(f"enterprise:{code}", "/peer-notices")["items"] == [] for code in some)
+    assert not [push for push in harness.pushes() if push.reason == "peer_notice"]
+    harness.happens(trouble(some[5], SLOT + minutes(10)))
+    harness.at(SLOT + timedelta(hours=1))
+    assert len(harness.get("admin", "/peer-notices/drafts")["items"]) == 1
 
 
-def test_late_renewals_and_faults_are_told_too(district: District) -> None:
+def test_late_renewals_and_faults_are_notified_too(harness: AlertsHarness) -> None:
     some = codes(13)
-    district.settle(*some)
+    harness.settle(*some)
     renewal = {"kind": "permit.renewal", "factor": None, "window": None}
-    three(district, some, condition="left_90", **renewal)
+    three(harness, some, condition="left_90", **renewal)
     late = [
         trouble(code, T0 + minutes(5 * n), condition="late", revision=2, **renewal) for n, code in enumerate(some[:3])
     ]
-    district.at(SLOT)
-    assert notices(district) == []
-    district.take(*(replace(one, changed_at=SLOT + minutes(1)) for one in late))
+    harness.at(SLOT)
+    assert notices(harness) == []
+    harness.take(*(replace(one, changed_at=SLOT + minutes(1)) for one in late))
     fault = {"kind": "data.fault", "condition": "fault", "factor": "a19001"}  # oxygen is measured, not permitted
-    district.happens(*(trouble(code, SLOT + minutes(n), id=f"rsk_f{n}", **fault) for n, code in enumerate(some[:3])))
-    district.at(SLOT + timedelta(hours=1))
-    assert {(one.kind, one.family) for one in notices(district)} == {("permit.renewal", ""), ("data.fault", "flue")}
+    harness.happens(*(trouble(code, SLOT + minutes(n), id=f"rsk_f{n}", **fault) for n, code in enumerate(some[:3])))
+    harness.at(SLOT + timedelta(hours=1))
+    assert {(one.kind, one.family) for one in notices(harness)} == {("permit.renewal", ""), ("data.fault", "flue")}
 
 
-def test_officers_of_the_area_see_what_was_sent(district: District) -> None:
+def test_officers_of_the_area_see_what_was_sent(harness: AlertsHarness) -> None:
     some = codes(8)
-    district.settle(*some)
-    district.settle(*codes(5, "N"), region="150103")
-    three(district, some)
-    district.at(SLOT)
-    district.relay()
+    harness.settle(*some)
+    harness.settle(*codes(5, "N"), region="150103")
+    three(harness, some)
+    harness.at(SLOT)
+    harness.relay()
     for officer, sees in {"15": 1, "1501": 1, "150102": 1, "150103": 1, "1502": 0}.items():
-        assert len(district.get(f"officer:{officer}", "/peer-notices")["items"]) == sees, officer
-    assert "peer.notice" in str(district.get("officer:1501", "/events")["items"])
+        assert len(harness.get(f"officer:{officer}", "/peer-notices")["items"]) == sees, officer
+    assert "peer.notice" in str(harness.get("officer:1501", "/events")["items"])
 
 
-def test_the_letters_that_arrive_are_the_same_bytes(district: District) -> None:
+def test_the_messages_that_arrive_are_the_same_bytes(harness: AlertsHarness) -> None:
     some = codes(13)
-    district.settle(*some)
+    harness.settle(*some)
     with Receiver() as receiver:
         for code in some[2:6]:
-            district.endpoint(receiver.url(f"/{code}"), credit_code=code)
-        three(district, some)
-        district.at(SLOT)
-        with district.sending():
-            letters = [receiver.wait_taken(2 if code == some[2] else 1, f"/{code}")[-1] for code in some[2:6]]
+            harness.endpoint(receiver.url(f"/{code}"), credit_code=code)
+        three(harness, some)
+        harness.at(SLOT)
+        with harness.sending():
+            messages = [receiver.wait_taken(2 if code == some[2] else 1, f"/{code}")[-1] for code in some[2:6]]
     same = {"webhook-id", "webhook-signature", "webhook-timestamp", "host"}
-    assert len({letter.body for letter in letters}) == 1
-    assert len({letter.id for letter in letters}) == 4
-    heads = [{k.lower(): v for k, v in letter.headers.items() if k.lower() not in same} for letter in letters]
+    assert len({message.body for message in messages}) == 1
+    assert len({message.id for message in messages}) == 4
+    heads = [{k.lower(): v for k, v in message.headers.items() if k.lower() not in same} for message in messages]
     assert all(head == heads[0] for head in heads)
 
 
-def view(district: District, code: str) -> str:
+def view(harness: AlertsHarness, code: str) -> str:
     """Everything that one enterprise gets: lists, counts, ids, times, and what is pushed to it, with its headers."""
     paths = ("/alerts", "/events", "/peer-notices", "/endpoints", "/deliveries")
-    seen: dict[str, Any] = {path: district.get(f"enterprise:{code}", path) for path in paths}
+    seen: dict[str, Any] = {path: harness.get(f"enterprise:{code}", path) for path in paths}
     for notice in seen["/peer-notices"]["items"]:
-        seen[notice["id"]] = district.get(f"enterprise:{code}", f"/peer-notices/{notice['id']}")
+        seen[notice["id"]] = harness.get(f"enterprise:{code}", f"/peer-notices/{notice['id']}")
     refused = ("/peer-notices/drafts", "/regions/150102/summary", "/subscriptions")
-    seen["refused"] = [district.client(f"enterprise:{code}").get(f"/alerts/v1{one}").json() for one in refused]
-    mine = district.endpoints()[f"https://{code}.example/"].id
-    seen["letters"] = [
+    seen["refused"] = [harness.client(f"enterprise:{code}").get(f"/alerts/v1{one}").json() for one in refused]
+    mine = harness.endpoints()[f"https://{code}.example/"].id
+    seen["messages"] = [
         (push.id, push.event_id, str(push.due_at), encode(push.notification).decode())
-        for push in district.pushes()
+        for push in harness.pushes()
         if push.endpoint_id == mine
     ]
     return json.dumps(seen, sort_keys=True, ensure_ascii=False)
@@ -250,22 +259,22 @@ def view(district: District, code: str) -> str:
 
 def seeded(folder: Path, size: int) -> Path:
     """The register and the endpoints, the same for every run."""
-    district = a_district(folder)
-    district.settle(*codes(size))
+    harness = an_alerts_harness(folder)
+    harness.settle(*codes(size))
     for code in codes(size):
-        district.endpoint(f"https://{code}.example/", credit_code=code)
-    district.database.close()
+        harness.endpoint(f"https://{code}.example/", credit_code=code)
+    harness.database.close()
     return folder / "alerts.sqlite"
 
 
-def happened(template: Path, folder: Path, sources: list[str]) -> District:
+def happened(template: Path, folder: Path, sources: list[str]) -> AlertsHarness:
     folder.mkdir()
     shutil.copy(template, folder / "alerts.sqlite")
-    district = a_district(folder)
-    three(district, sources)
-    district.at(SLOT)
-    district.relay()
-    return district
+    harness = an_alerts_harness(folder)
+    three(harness, sources)
+    harness.at(SLOT)
+    harness.relay()
+    return harness
 
 
 @pytest.mark.parametrize(("seed", "size"), [(1, 13), (2, 16)])
@@ -278,12 +287,12 @@ def test_a_recipient_cannot_tell_which_of_the_crowd_were_the_sources(tmp_path: P
     suspects: dict[str, list[str]] = defaultdict(list)
     for shift in range(size):  # everyone is a source equally often
         sources = [order[(shift + step) % size] for step in (0, 1, 3)]
-        district = happened(template, tmp_path / str(shift), sources)
+        harness = happened(template, tmp_path / str(shift), sources)
         for code in some:
             if code not in sources:
-                views[code].add(view(district, code))
+                views[code].add(view(harness, code))
                 suspects[code] += sources
-        district.database.close()
+        harness.database.close()
     for code in some:
         assert len(views[code]) == 1, f"{code} sees a difference"
         (seen,) = views[code]
@@ -297,9 +306,9 @@ def test_an_affected_one_learns_nothing_of_the_others(tmp_path: Path) -> None:
     template, some = seeded(tmp_path / "seeded", 13), codes(13)
     views = set()
     for n, others in enumerate([("E001", "E002"), ("E007", "E003"), ("E012", "E011")]):
-        district = happened(template, tmp_path / str(n), [others[0], "E000", others[1]])
-        views.add(view(district, "E000"))
-        district.database.close()
+        harness = happened(template, tmp_path / str(n), [others[0], "E000", others[1]])
+        views.add(view(harness, "E000"))
+        harness.database.close()
     assert len(views) == 1
     assert not any(code in next(iter(views)) for code in some[1:])
 
@@ -309,19 +318,19 @@ def test_two_replicas_that_tick_together_make_one_notice_and_one_digest(
 ) -> None:
     database = open_database(database_url, tmp_path, "alerts")
     migrate(database, "services.alerts.migrations", "alerts")
-    district, some = a_district(tmp_path, database=database), codes(14)
-    district.settle(*some)
-    endpoint, _ = district.endpoint("https://office.example/", region="15")
+    harness, some = an_alerts_harness(tmp_path, database=database), codes(14)
+    harness.settle(*some)
+    endpoint, _ = harness.endpoint("https://office.example/", region="15")
     wish = {"name": "日报", "via": {"endpoint": endpoint}, "digest": "daily"}
-    assert district.client("officer:15").post("/alerts/v1/subscriptions", json=wish).status_code == 201
-    three(district, some)
-    district.clocks.field_now = T0 + timedelta(days=1)
-    other = replace(district)
+    assert harness.client("officer:15").post("/alerts/v1/subscriptions", json=wish).status_code == 201
+    three(harness, some)
+    harness.clocks.field_now = T0 + timedelta(days=1)
+    other = replace(harness)
     with ThreadPoolExecutor(2) as both:
-        for done in [both.submit(one.tick) for one in (district, other)]:
+        for done in [both.submit(one.tick) for one in (harness, other)]:
             done.result()
-    assert len(notices(district)) == 1
-    (letter,) = district.letters(endpoint)
-    assert len(letter["data"]["alerts"]) == 3
-    assert district.get(f"enterprise:{some[9]}", "/peer-notices")["items"]
+    assert len(notices(harness)) == 1
+    (message,) = harness.messages(endpoint)
+    assert len(message["data"]["alerts"]) == 3
+    assert harness.get(f"enterprise:{some[9]}", "/peer-notices")["items"]
     database.close()

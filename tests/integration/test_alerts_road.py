@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
-from tests.support.alerts_case import Desk, a_desk, a_risk
+from tests.support.alerts_case import DeliveryHarness, a_delivery_harness, a_risk
 from tests.support.receiver import Receiver
 
 
@@ -20,20 +20,20 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return a_desk(tmp_path)
+def desk(tmp_path: Path) -> DeliveryHarness:
+    return a_delivery_harness(tmp_path)
 
 
-def test_a_risk_becomes_one_alert_and_one_verified_webhook(desk: Desk, receiver: Receiver) -> None:
+def test_a_risk_becomes_one_alert_and_one_verified_webhook(desk: DeliveryHarness, receiver: Receiver) -> None:
     _, secret = desk.endpoint(receiver.url("/hook"))
     with desk.sending():
         desk.take(a_risk())
-        (letter,) = receiver.wait_taken(1, "/hook")
+        (message,) = receiver.wait_taken(1, "/hook")
         desk.wait_until(lambda: [p.state for p in desk.pushes()] == ["delivered"])
-    Webhook(secret).verify(letter.body, letter.headers)
-    event = json.loads(letter.body)
+    Webhook(secret).verify(message.body, message.headers)
+    event = json.loads(message.body)
     assert event["type"] == "yujing.alert.issued.v1"
     assert event["data"]["headline"]["zh"] == (
         "呼和浩特示例热电 1号锅炉烟囱 二氧化硫 小时均值 48.21 mg/m3，超过许可限值 35（超标0.377倍）"
     )
-    assert letter.id == desk.pushes()[0].id
+    assert message.id == desk.pushes()[0].id

@@ -55,14 +55,14 @@ def test_every_import_contract_names_modules_that_are_there() -> None:
 
 
 def test_no_committed_file_names_a_path_of_a_machine() -> None:
-    told = [
+    found = [
         f"{name}: {match[0]}"
         for name, text in committed().items()
         for pattern in (re.compile(re.escape(str(ROOT)) + r"(?![\w-])"), OF_A_PERSON)
         for match in [pattern.search(text)]
         if match
     ]
-    assert told == []
+    assert found == []
 
 
 def test_no_committed_file_names_this_machine_or_its_package_index() -> None:

@@ -193,7 +193,7 @@ def test_a_coded_body_is_refused_by_name(server: Server, admin: str, path: str, 
 BROKEN = {
     "no length of a chunk": ("Transfer-Encoding: chunked", b"zz\r\nhello\r\n"),
     "a second chunk without length": ("Transfer-Encoding: chunked", b"5\r\nhello\r\nzz\r\n"),
-    "a chunk longer than said": ("Transfer-Encoding: chunked", b"2\r\nhello\r\n0\r\n\r\n"),
+    "a chunk longer than declared": ("Transfer-Encoding: chunked", b"2\r\nhello\r\n0\r\n\r\n"),
     "an unknown coding": ("Transfer-Encoding: gzip, chunked", b"5\r\nhello\r\n0\r\n\r\n"),
     "two lengths": ("Content-Length: 5\r\nContent-Length: 6", b"hello"),
     "a length of 5000 digits": ("Content-Length: " + "9" * 5000, b"hello"),

@@ -104,7 +104,7 @@ def ask(operation: APIOperation[Any, Any, Any], client: TestClient) -> None:
         suppress_health_check=list(HealthCheck),
     )
     def once(case: schemathesis.Case) -> None:
-        case.query.pop("wait", None)  # a long poll waits as long as it is told
+        case.query.pop("wait", None)  # a long poll waits as long as its limit allows
         case.headers["Authorization"] = client.headers["Authorization"]
         answer = client.request(**sendable(case))
         case.validate_response(answer, checks=CHECKS)
@@ -116,9 +116,9 @@ def ask(operation: APIOperation[Any, Any, Any], client: TestClient) -> None:
 
 def sendable(case: schemathesis.Case) -> dict[str, Any]:
     """What the case says, as arguments of a client's request."""
-    said = case.as_transport_kwargs(base_url="http://testserver")
+    arguments = case.as_transport_kwargs(base_url="http://testserver")
     wanted = {"method", "url", "params", "headers", "json", "content", "data"}
-    request = {name: value for name, value in said.items() if name in wanted and value is not None}
+    request = {name: value for name, value in arguments.items() if name in wanted and value is not None}
     if isinstance(request.get("data"), bytes | str):
         request["content"] = request.pop("data")
     return request
@@ -215,7 +215,7 @@ MOVES = ("acknowledge", "answer", "objection", "verify", "close", "withdraw")
 
 
 def filled(route: Route, value: str = "x") -> str:
-    """The address with every parameter said."""
+    """The address with every parameter filled."""
     path = route.path
     for name in route.parameters("path"):
         path = path.replace("{" + name + "}", "".join(f"%{byte:02X}" for byte in value.encode()))
@@ -285,8 +285,8 @@ def test_a_body_that_is_no_document_is_refused(product: Whole, client: TestClien
     for route in product.routes():
         if route.verb not in ("post", "put"):
             continue
-        said = {"content": body} if isinstance(body, bytes) else {"json": body}
-        answer = client.request(route.verb, filled(route), headers={"content-type": "application/json"}, **said)
+        arguments = {"content": body} if isinstance(body, bytes) else {"json": body}
+        answer = client.request(route.verb, filled(route), headers={"content-type": "application/json"}, **arguments)
         assert answer.status_code < 500, f"{route} {body!r}: {answer.status_code} {answer.text[:200]}"
         if answer.status_code >= 400:
             problem(answer)

@@ -27,7 +27,7 @@ SOURCE = Source(number=4401)
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    """The product after a packet of each door, an excess, a push and a refusal."""
+    """The product after a packet of each ingress, an excess, a push and a refusal."""
     with whole(tmp_path_factory.mktemp("host")) as made:
         admin = made.client()
         SOURCE.register(admin)
@@ -82,7 +82,7 @@ def test_a_verb_that_somebody_invents_makes_no_new_label(product: Whole) -> None
 
 
 @pytest.mark.parametrize("file", ["deploy/prometheus/rules.yaml", "docs/metrics.md"])
-def test_every_metric_that_operators_are_told_of_is_there(product: Whole, file: str) -> None:
+def test_every_metric_that_operators_are_shown_is_there(product: Whole, file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     named = set(re.findall(r"\byujing_[a-z0-9_]+", text))
     parts = ("", "_total", "_bucket", "_count", "_sum")
@@ -158,18 +158,18 @@ def test_threads_end_side_by_side_not_one_after_the_other(tmp_path: Path) -> Non
     """A host of many threads, each of which needs a moment to see that it is to end."""
     made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), tuple(BUILD))
     host = Host(made.context, made.services)
-    told: list[int] = []
+    notified: list[int] = []
     every = threading.Barrier(8)
 
     def waits_for_the_others(stop: threading.Event) -> None:
         stop.wait(20)
-        every.wait(20)  # breaks unless all eight were told
-        told.append(1)
+        every.wait(20)  # breaks unless all eight were notified
+        notified.append(1)
 
     host._workers = [ThreadWorker(f"t{n}", waits_for_the_others) for n in range(8)]
     host.start()
     host.stop()
-    assert len(told) == 8
+    assert len(notified) == 8
 
 
 def test_a_worker_that_raises_starts_again() -> None:

@@ -148,7 +148,7 @@ def shared_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 @settings(max_examples=60, deadline=None)
 @given(topic=st.sampled_from(TOPICS), key=st.text(max_size=40), value=st.none() | st.binary(max_size=200))
 def test_any_bytes_are_read_over(shared_product: Whole, topic: str, key: str, value: bytes | None) -> None:
-    if any("\ud800" <= letter <= "\udfff" for letter in key):
+    if any("\ud800" <= char <= "\udfff" for char in key):
         key = ""
     shared_product.host.context.log.append(topic, [NewRecord(key, value)]).result(20)
     eventually(lambda: all_read(shared_product), what="everything read")

@@ -65,7 +65,7 @@ def a_handler_that_imports_one_beside_it(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plant", "named"),
+    ("damage", "named"),
     [
         (a_file_in_no_layer, "helpers"),
         (a_layer_that_does_not_exist, "ghosts"),
@@ -75,8 +75,8 @@ def a_handler_that_imports_one_beside_it(folder: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
-def test_what_breaks_the_layout_is_caught_by_name(copy: Path, plant: Callable[[Path], None], named: str) -> None:
-    plant(copy)
+def test_what_breaks_the_layout_is_caught_by_name(copy: Path, damage: Callable[[Path], None], named: str) -> None:
+    damage(copy)
     done = lint(copy)
     assert done.returncode != 0
     assert named in done.stdout.replace("\n", ""), done.stdout[-2000:]

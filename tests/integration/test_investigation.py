@@ -88,7 +88,7 @@ def suspicion(product: Whole, kind: str) -> Risk:
     return replace(excess, id=derived_id("rsk", kind, SOURCE.mn), kind=kind, condition="flat", state=RiskState.OPEN)
 
 
-def plant(product: Whole, risk: Risk) -> str:
+def place(product: Whole, risk: Risk) -> str:
     """Publish the risk as monitoring would; gives the alert's id once there is one."""
     event = Event(RISK_OPENED, "/monitoring", risk.id, 1, risk.changed_at, risk.document())
     product.host.context.log.append(RISKS, [NewRecord(SOURCE.code, encode_event(event))]).result(20)
@@ -108,7 +108,7 @@ def test_a_suspicion_changes_no_byte_for_those_who_may_not_see_it(product: Whole
     ids["alert_id"] = alert_id
     tokens = callers(product)
     before = answers(product, tokens, ids)
-    planted = plant(product, suspicion(product, kind))
+    planted = place(product, suspicion(product, kind))
     after = answers(product, tokens, {**ids, "alert_id": planted})
     assert len(before) > 80
     assert {key: value for key, value in after.items() if value != before[key]} == {}

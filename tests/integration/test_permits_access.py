@@ -1,4 +1,4 @@
-"""Who may do what at the register's doors; tokens made, revoked, verified; the key and the heartbeat on the log."""
+"""Who may do what at the register's routes; tokens made, revoked, verified; the key and the heartbeat on the log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.eventlog.relay import Relay
 from shared.runtime.auth import Verifier
 from shared.runtime.host import openapi
 from tests.support.product import Source
-from tests.support.register_office import Office, Ring, office
+from tests.support.register_harness import RegisterHarness, Ring, register_harness
 
 MINE, THEIRS = Source(), Source(number=2, region="110105")
 PATHS = {
@@ -33,8 +33,8 @@ LISTS = {"/permits/v1/enterprises": "credit_code", "/permits/v1/permits": "credi
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Office]:
-    with office(tmp_path) as opened:
+def desk(tmp_path: Path) -> Iterator[RegisterHarness]:
+    with register_harness(tmp_path) as opened:
         with opened.client() as admin:
             MINE.register(admin)  # type: ignore[arg-type]
             THEIRS.register(admin)  # type: ignore[arg-type]
@@ -42,7 +42,7 @@ def desk(tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
-def test_an_enterprise_cannot_read_another(desk: Office, path: str) -> None:
+def test_an_enterprise_cannot_read_another(desk: RegisterHarness, path: str) -> None:
     theirs = desk.client(Role.ENTERPRISE, credit_codes=(THEIRS.code,))
     mine = desk.client(Role.ENTERPRISE, credit_codes=(MINE.code,))
     assert theirs.get(path).status_code == 200
@@ -51,19 +51,19 @@ def test_an_enterprise_cannot_read_another(desk: Office, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_an_enterprises_lists_hold_only_its_own(desk: Office, path: str) -> None:
+def test_an_enterprises_lists_hold_only_its_own(desk: RegisterHarness, path: str) -> None:
     items = desk.client(Role.ENTERPRISE, credit_codes=(MINE.code,)).get(path).json()["items"]
     assert [item[LISTS[path]] for item in items] == [MINE.mn if path.endswith("points") else MINE.code]
 
 
 @pytest.mark.parametrize("path", [*PATHS.values(), *LISTS, "/permits/v1/regions", "/permits/v1/keys"])
-def test_no_door_opens_without_a_token(desk: Office, path: str) -> None:
+def test_no_route_answers_without_a_token(desk: RegisterHarness, path: str) -> None:
     answer = desk.bare().get(path)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_every_route_asks_for_a_token(desk: Office) -> None:
+def test_every_route_asks_for_a_token(desk: RegisterHarness) -> None:
     asked = 0
     for path, verbs in openapi(desk.service)["paths"].items():
         for verb in verbs:
@@ -75,20 +75,20 @@ def test_every_route_asks_for_a_token(desk: Office) -> None:
     assert asked >= 16
 
 
-def test_a_device_reads_nothing_of_the_register(desk: Office) -> None:
+def test_a_device_reads_nothing_of_the_register(desk: RegisterHarness) -> None:
     device = desk.client(Role.DEVICE, mns=(MINE.mn,))
     assert [device.get(path).status_code for path in (*PATHS.values(), *LISTS)] == [403] * 6
     assert device.get("/permits/v1/keys").status_code == 200
 
 
 @pytest.mark.parametrize("role", [Role.ENTERPRISE, Role.DEVICE, Role.OPS], ids=str)
-def test_only_admin_and_officer_write(desk: Office, role: Role) -> None:
+def test_only_admin_and_officer_write(desk: RegisterHarness, role: Role) -> None:
     caller = desk.client(role, credit_codes=(MINE.code,), mns=(MINE.mn,))
     answer = caller.put(f"/permits/v1/enterprises/{MINE.code}", json=MINE.enterprise())
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
-def test_an_officer_writes_with_the_scope_inside_his_region(desk: Office) -> None:
+def test_an_officer_writes_with_the_scope_inside_his_region(desk: RegisterHarness) -> None:
     path, document = f"/permits/v1/permits/{MINE.permit}", MINE.document()
     without = desk.client(Role.OFFICER, region="15").put(path, json=document)
     assert (without.status_code, without.json()["code"]) == (403, "scope-missing")
@@ -103,14 +103,14 @@ def test_an_officer_writes_with_the_scope_inside_his_region(desk: Office) -> Non
     assert officer.put("/permits/v1/regions/150102", json={"register_complete": True}).status_code == 201
 
 
-def test_only_an_admin_makes_tokens(desk: Office) -> None:
+def test_only_an_admin_makes_tokens(desk: RegisterHarness) -> None:
     body = {"role": "ops"}
     for role in (Role.ENTERPRISE, Role.OFFICER, Role.DEVICE, Role.OPS):
         assert desk.client(role).post("/permits/v1/keys", json=body).status_code == 403
     assert desk.client().post("/permits/v1/keys", json=body).status_code == 201
 
 
-def test_a_token_works_until_it_is_revoked(desk: Office) -> None:
+def test_a_token_works_until_it_is_revoked(desk: RegisterHarness) -> None:
     admin = desk.client()
     made = admin.post("/permits/v1/keys", json={"role": "enterprise", "credit_codes": [MINE.code]}).json()
     bearer = desk.bare({"Authorization": f"Bearer {made['token']}"})
@@ -120,21 +120,21 @@ def test_a_token_works_until_it_is_revoked(desk: Office) -> None:
     assert [answer.json()["changed"] for answer in revoked] == [True, False]
     answer = bearer.get(f"/permits/v1/permits/{MINE.permit}")
     assert (answer.status_code, answer.json()["code"]) == (401, "token-revoked")
-    (said,) = desk.said(f"revocation:{made['jti']}")
-    assert said["data"]["until"] == made["expires_at"]
+    (published,) = desk.published(f"revocation:{made['jti']}")
+    assert published["data"]["until"] == made["expires_at"]
 
 
-def test_a_token_is_revoked_by_its_id(desk: Office) -> None:
+def test_a_token_is_revoked_by_its_id(desk: RegisterHarness) -> None:
     admin = desk.client()
     made = admin.post("/permits/v1/keys", json={"role": "ops", "days": 7}).json()
     answer = admin.post("/permits/v1/keys/revocations", json={"jti": made["jti"]})
     assert answer.json() == {"jti": made["jti"], "until": made["expires_at"], "changed": True}
 
 
-def test_a_token_dies_on_its_day(desk: Office) -> None:
+def test_a_token_dies_on_its_day(desk: RegisterHarness) -> None:
     made = desk.client().post("/permits/v1/keys", json={"role": "ops", "days": 7}).json()
     bearer = desk.bare({"Authorization": f"Bearer {made['token']}"})
-    desk.hands.at += timedelta(days=7)
+    desk.clock.at += timedelta(days=7)
     assert bearer.get("/permits/v1/permits").json()["code"] == "token-expired"
 
 
@@ -153,47 +153,49 @@ def test_a_token_dies_on_its_day(desk: Office) -> None:
     ],
     ids=lambda value: str(value),
 )
-def test_a_wrong_wish_for_a_token_names_its_field(desk: Office, body: dict[str, object], field: str) -> None:
+def test_a_wrong_wish_for_a_token_names_its_field(desk: RegisterHarness, body: dict[str, object], field: str) -> None:
     answer = desk.client().post("/permits/v1/keys", json=body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
 @pytest.mark.parametrize("body", [{}, {"jti": "a", "token": "b"}, {"token": "not-a-token"}], ids=str)
-def test_a_revocation_says_which_token(desk: Office, body: dict[str, str]) -> None:
+def test_a_revocation_says_which_token(desk: RegisterHarness, body: dict[str, str]) -> None:
     answer = desk.client().post("/permits/v1/keys/revocations", json=body)
     assert answer.status_code == 422
     assert "not-a-token" not in answer.text
 
 
-def test_no_token_is_kept_or_said(desk: Office, tmp_path: Path) -> None:
+def test_no_token_is_kept_or_published(desk: RegisterHarness, tmp_path: Path) -> None:
     made = desk.client().post("/permits/v1/keys", json={"role": "ops"}).json()
     signature = made["token"].rsplit(".", 1)[1]
-    assert signature not in str(desk.said())
+    assert signature not in str(desk.published())
     desk.service.database.close()
     assert signature.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob("permits.sqlite*"))
 
 
-def test_the_first_start_leaves_an_admins_token_that_only_its_owner_reads(desk: Office, tmp_path: Path) -> None:
+def test_the_first_start_leaves_an_admins_token_that_only_its_owner_reads(
+    desk: RegisterHarness, tmp_path: Path
+) -> None:
     path = tmp_path / "admin.token"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    verifier = Verifier(Ring(desk), desk.hands.now)
+    verifier = Verifier(Ring(desk), desk.clock.now)
     assert verifier.caller(path.read_text()).role is Role.ADMIN
 
 
-def test_the_admins_token_is_made_anew_only_when_it_expired(desk: Office, tmp_path: Path) -> None:
+def test_the_admins_token_is_made_anew_only_when_it_expired(desk: RegisterHarness, tmp_path: Path) -> None:
     path = tmp_path / "admin.token"
     former = path.read_text()
     desk.tomorrow(89)
-    ensure_admin_token(path, desk.key, desk.hands.now())
+    ensure_admin_token(path, desk.key, desk.clock.now())
     assert path.read_text() == former
     desk.tomorrow(2)
-    ensure_admin_token(path, desk.key, desk.hands.now())
+    ensure_admin_token(path, desk.key, desk.clock.now())
     assert path.read_text() != former
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_public_key_and_a_heartbeat_reach_the_log_and_the_key_only_once(desk: Office) -> None:
+def test_the_public_key_and_a_heartbeat_reach_the_log_and_the_key_only_once(desk: RegisterHarness) -> None:
     service, context = desk.service, desk.context
     relay = Relay(
         service.database,
@@ -218,8 +220,10 @@ def test_the_public_key_and_a_heartbeat_reach_the_log_and_the_key_only_once(desk
             worker.stop()
         for thread in threads:
             thread.join(5)
-    assert [event["subject"] for event in desk.said() if event["subject"].startswith("key:")] == [f"key:{desk.key.kid}"]
-    assert Verifier(context.directory, desk.hands.now).caller((context.settings.data_dir / "admin.token").read_text())
+    assert [event["subject"] for event in desk.published() if event["subject"].startswith("key:")] == [
+        f"key:{desk.key.kid}"
+    ]
+    assert Verifier(context.directory, desk.clock.now).caller((context.settings.data_dir / "admin.token").read_text())
     following = context.log.follow("registry")
     keys = {record.key for record in following.poll(1.0)}
     following.close()
@@ -237,7 +241,7 @@ def until(holds: object, within_s: float = 10.0) -> None:
 
 
 def test_the_migrations_make_the_tables_that_the_code_means(tmp_path: Path, database_url: str | None) -> None:
-    with office(tmp_path, database_url) as opened, opened.service.database.engine.connect() as connection:
+    with register_harness(tmp_path, database_url) as opened, opened.service.database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), PermitsTable.metadata) == []
 
 
@@ -245,7 +249,7 @@ def test_two_that_create_the_same_enterprise_at_once_do_not_break_anything(
     tmp_path: Path, database_url: str | None
 ) -> None:
     answers: list[int] = []
-    with office(tmp_path, database_url) as opened:
+    with register_harness(tmp_path, database_url) as opened:
         clients: list[TestClient] = [opened.client() for _ in range(4)]
         start = threading.Barrier(len(clients))
 
@@ -260,4 +264,4 @@ def test_two_that_create_the_same_enterprise_at_once_do_not_break_anything(
             thread.join(20)
         assert answers.count(201) == 1
         assert set(answers) <= {200, 201, 409}
-        assert len(opened.said()) == 1
+        assert len(opened.published()) == 1

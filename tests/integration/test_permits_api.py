@@ -13,7 +13,7 @@ from shared.access import Role
 from shared.register import read_enterprise, read_permit, read_point
 from shared.runtime.directory import PASSWORD
 from tests.support.product import Source
-from tests.support.register_office import Office, office, put, refusal
+from tests.support.register_harness import RegisterHarness, put, refusal, register_harness
 
 SOURCE = Source(valid_from="2024-01-01", valid_to="2026-12-15")
 OTHER = Source(number=2, region="110105")
@@ -22,20 +22,20 @@ PERMIT = f"{PERMITS}/{SOURCE.permit}"
 
 
 @pytest.fixture
-def register(tmp_path: Path, database_url: str | None) -> Iterator[Office]:
-    with office(tmp_path, database_url) as opened:
+def register(tmp_path: Path, database_url: str | None) -> Iterator[RegisterHarness]:
+    with register_harness(tmp_path, database_url) as opened:
         yield opened
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Office]:
+def desk(tmp_path: Path) -> Iterator[RegisterHarness]:
     """The same on SQLite only."""
-    with office(tmp_path) as opened:
+    with register_harness(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-def admin(desk: Office) -> TestClient:
+def admin(desk: RegisterHarness) -> TestClient:
     client = desk.client()
     put(client, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise())
     return client
@@ -51,7 +51,7 @@ def limit_on(client: TestClient, day: str) -> str:
     return str(client.get(PERMIT, params={"on": day}).json()["outlets"][0]["limits"][0]["limit"])
 
 
-def test_a_permit_is_registered_read_and_said_with_its_points(register: Office) -> None:
+def test_a_permit_is_registered_read_and_published_with_its_points(register: RegisterHarness) -> None:
     admin = register.client()
     put(admin, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise(), 201)
     written = put(admin, PERMIT, SOURCE.document(), 201)
@@ -61,17 +61,19 @@ def test_a_permit_is_registered_read_and_said_with_its_points(register: Office) 
     point = read["outlets"][0]["points"][0]
     assert (point["mn"], point["interval_s"], point["password_set"]) == (SOURCE.mn, 60, True)
     assert (read["in_force"], read["incomplete"], len(read["versions"])) == (True, [], 1)
-    assert [event["subject"] for event in register.said()] == [
+    assert [event["subject"] for event in register.published()] == [
         f"enterprise:{SOURCE.code}",
         f"point:{SOURCE.mn}",
         f"permit:{SOURCE.permit}",
     ]
 
 
-def test_what_is_said_is_what_the_readers_of_the_register_understand(desk: Office, admin: TestClient) -> None:
+def test_what_is_published_is_what_the_readers_of_the_register_understand(
+    desk: RegisterHarness, admin: TestClient
+) -> None:
     put(admin, PERMIT, SOURCE.document())
     put(admin, PERMIT, with_limit("30"))
-    enterprise, point, _, permit = [event["data"] for event in desk.said()]
+    enterprise, point, _, permit = [event["data"] for event in desk.published()]
     assert read_enterprise(enterprise).region == SOURCE.region
     history = read_permit(permit)
     assert [str(version.outlets[0].limits[0].limit) for version in history.versions] == ["35", "30"]
@@ -80,31 +82,31 @@ def test_what_is_said_is_what_the_readers_of_the_register_understand(desk: Offic
     assert desk.context.sealer.open(known.sealed_password or "", PASSWORD) == SOURCE.password
 
 
-def test_the_same_put_again_changes_nothing_and_says_nothing(register: Office) -> None:
+def test_the_same_put_again_changes_nothing_and_says_nothing(register: RegisterHarness) -> None:
     admin = register.client()
     for _ in range(2):
         enterprise = put(admin, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise())
         permit = put(admin, PERMIT, SOURCE.document())
     assert (enterprise["changed"], permit["changed"]) == (False, False)
     assert (enterprise["revision"], permit["revision"], len(permit["versions"])) == (1, 1, 1)
-    assert len(register.said()) == 3
+    assert len(register.published()) == 3
     register.tomorrow()
     assert put(admin, PERMIT, SOURCE.document(), 200)["changed"] is False
 
 
-def test_a_new_password_alone_changes_the_point_and_no_version(desk: Office, admin: TestClient) -> None:
+def test_a_new_password_alone_changes_the_point_and_no_version(desk: RegisterHarness, admin: TestClient) -> None:
     put(admin, PERMIT, SOURCE.document())
     document = SOURCE.document()
     document["outlets"][0]["points"][0]["password"] = "654321"
     written = put(admin, PERMIT, document, 200)
     assert written["changed"] is True
     assert len(written["versions"]) == 1
-    (_, latest) = desk.said(f"point:{SOURCE.mn}")
+    (_, latest) = desk.published(f"point:{SOURCE.mn}")
     assert latest["revision"] == 2
     assert desk.context.sealer.open(latest["data"]["sealed_password"], PASSWORD) == "654321"
 
 
-def test_a_password_left_out_stays_and_null_takes_it_away(desk: Office, admin: TestClient) -> None:
+def test_a_password_left_out_stays_and_null_takes_it_away(desk: RegisterHarness, admin: TestClient) -> None:
     put(admin, PERMIT, SOURCE.document())
     document = SOURCE.document()
     del document["outlets"][0]["points"][0]["password"]
@@ -112,7 +114,7 @@ def test_a_password_left_out_stays_and_null_takes_it_away(desk: Office, admin: T
     document["outlets"][0]["points"][0]["password"] = None
     assert put(admin, PERMIT, document)["changed"] is True
     assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["password_set"] is False
-    assert desk.said(f"permit:{SOURCE.permit}")[-1]["revision"] == 2
+    assert desk.published(f"permit:{SOURCE.permit}")[-1]["revision"] == 2
 
 
 def test_a_change_holds_from_today_and_the_days_before_keep_their_limit(admin: TestClient) -> None:
@@ -122,9 +124,11 @@ def test_a_change_holds_from_today_and_the_days_before_keep_their_limit(admin: T
     assert [limit_on(admin, day) for day in ("2024-01-01", "2026-11-19", "2026-11-20")] == ["35", "35", "30"]
 
 
-def test_a_change_just_after_midnight_in_shanghai_holds_from_the_new_day(desk: Office, admin: TestClient) -> None:
+def test_a_change_just_after_midnight_in_shanghai_holds_from_the_new_day(
+    desk: RegisterHarness, admin: TestClient
+) -> None:
     put(admin, PERMIT, SOURCE.document())
-    desk.hands.at = desk.hands.at.replace(hour=16, minute=0)  # 00:00 of the 21st
+    desk.clock.at = desk.clock.at.replace(hour=16, minute=0)  # 00:00 of the 21st
     assert put(admin, PERMIT, with_limit("30"))["effective_from"] == "2026-11-21"
 
 
@@ -138,7 +142,7 @@ def test_a_renewal_joins_and_governs_from_its_first_day(admin: TestClient) -> No
     assert put(admin, PERMIT, renewal)["changed"] is False
 
 
-def test_a_renewal_that_leaves_a_gap_is_taken_and_the_gap_told(admin: TestClient) -> None:
+def test_a_renewal_that_leaves_a_gap_is_taken_and_the_gap_reported(admin: TestClient) -> None:
     put(admin, PERMIT, SOURCE.document())
     written = put(admin, PERMIT, SOURCE.document(valid_from="2027-01-01", valid_to="2031-12-31"))
     assert written["gaps"] == [{"from": "2026-12-16", "to": "2026-12-31"}]
@@ -162,7 +166,7 @@ def test_a_permit_that_begins_later_is_shown_and_not_in_force(admin: TestClient)
     assert (read["in_force"], read["valid_from"]) == (False, "2027-01-01")
 
 
-def test_what_nobody_said_is_null_and_named_incomplete(admin: TestClient) -> None:
+def test_what_nobody_reported_is_null_and_named_incomplete(admin: TestClient) -> None:
     written = put(admin, PERMIT, {"valid_from": "2024-01-01", "valid_to": "2028-12-31"})
     assert written["incomplete"] == ["category", "authority", "outlets"]
     assert written["outlets"] is None
@@ -208,24 +212,24 @@ def test_a_cursor_that_we_did_not_give_is_refused(admin: TestClient) -> None:
         assert answer.json()["errors"][0]["field"] == "cursor"
 
 
-def test_a_division_says_whether_its_register_is_complete(desk: Office) -> None:
+def test_a_division_says_whether_its_register_is_complete(desk: RegisterHarness) -> None:
     admin = desk.client()
     assert put(admin, "/permits/v1/regions/150102", {"register_complete": True}, 201)["changed"] is True
     assert put(admin, "/permits/v1/regions/150102", {"register_complete": True}, 200)["changed"] is False
     assert admin.get("/permits/v1/regions/150102").json()["register_complete"] is True
     assert admin.get("/permits/v1/regions").json()["items"][0]["code"] == "150102"
-    assert desk.said("region:150102")[0]["data"]["register_complete"] is True
+    assert desk.published("region:150102")[0]["data"]["register_complete"] is True
     refusal(admin, "/permits/v1/regions/159999", {"register_complete": True})
 
 
-def test_an_enterprise_keeps_what_it_was(desk: Office, admin: TestClient) -> None:
+def test_an_enterprise_keeps_what_it_was(desk: RegisterHarness, admin: TestClient) -> None:
     put(admin, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise() | {"name": "新名"}, 200)
     versions = admin.get(f"{ENTERPRISES}/{SOURCE.code}").json()["versions"]
     assert [version["document"]["name"] for version in versions] == [SOURCE.enterprise()["name"], "新名"]
-    assert [event["revision"] for event in desk.said(f"enterprise:{SOURCE.code}")] == [1, 2]
+    assert [event["revision"] for event in desk.published(f"enterprise:{SOURCE.code}")] == [1, 2]
 
 
-def test_the_logger_password_is_nowhere_but_sealed(desk: Office, admin: TestClient, tmp_path: Path) -> None:
+def test_the_logger_password_is_nowhere_but_sealed(desk: RegisterHarness, admin: TestClient, tmp_path: Path) -> None:
     planted = "pL4nt3d-secret"
     source = Source(number=9, password=planted)
     source.register(admin)  # type: ignore[arg-type]
@@ -234,12 +238,12 @@ def test_the_logger_password_is_nowhere_but_sealed(desk: Office, admin: TestClie
     answers = "".join(admin.get(path).text for path in paths)
     assert '"password_set":true' in answers
     assert planted not in answers
-    assert planted not in str(desk.said())
+    assert planted not in str(desk.published())
     desk.service.database.close()
     assert planted.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob("permits.sqlite*"))
 
 
-def test_an_officer_reads_only_his_region(admin: TestClient, desk: Office) -> None:
+def test_an_officer_reads_only_his_region(admin: TestClient, desk: RegisterHarness) -> None:
     SOURCE.register(admin)  # type: ignore[arg-type]
     OTHER.register(admin)  # type: ignore[arg-type]
     officer = desk.client(Role.OFFICER, region="11")

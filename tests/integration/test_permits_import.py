@@ -1,4 +1,4 @@
-"""Imports on real rows: the official list and documents go in once, bad rows are told, richer versions stay."""
+"""Imports on real rows: the official list and documents go in once, bad rows are reported, richer versions stay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.permits.handlers import imports
 from services.permits.service import importer_of, registrar_of
 from shared.access import Role
 from tests.support.product import Source
-from tests.support.register_office import Office, office, put
+from tests.support.register_harness import RegisterHarness, put, register_harness
 
 IMPORTS = "/permits/v1/imports"
 SOURCE = Source(valid_from="2022-01-01", valid_to="2026-12-31")
@@ -31,19 +31,19 @@ def a_list(*rows: str) -> bytes:
 
 
 @pytest.fixture
-def register(tmp_path: Path, database_url: str | None) -> Iterator[Office]:
-    with office(tmp_path, database_url) as opened:
+def register(tmp_path: Path, database_url: str | None) -> Iterator[RegisterHarness]:
+    with register_harness(tmp_path, database_url) as opened:
         yield opened
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Office]:
+def desk(tmp_path: Path) -> Iterator[RegisterHarness]:
     """The same on SQLite only."""
-    with office(tmp_path) as opened:
+    with register_harness(tmp_path) as opened:
         yield opened
 
 
-def take_in(opened: Office, content: bytes, client: TestClient | None = None, **query: Any) -> dict[str, Any]:
+def take_in(opened: RegisterHarness, content: bytes, client: TestClient | None = None, **query: Any) -> dict[str, Any]:
     """Upload, have it taken in as the worker does, and the import as shown at the end."""
     client = client or opened.client()
     accepted = client.post(IMPORTS, content=content, params={"filename": "a.csv", **query})
@@ -53,11 +53,11 @@ def take_in(opened: Office, content: bytes, client: TestClient | None = None, **
     return dict(client.get(f"{IMPORTS}/{name}").json())
 
 
-def report(opened: Office, shown: dict[str, Any]) -> list[dict[str, Any]]:
+def report(opened: RegisterHarness, shown: dict[str, Any]) -> list[dict[str, Any]]:
     return list(opened.client().get(f"{IMPORTS}/{shown['id']}/report").json()["items"])
 
 
-def test_the_21_published_permits_go_in_and_again_change_nothing(register: Office, data_folder: Path) -> None:
+def test_the_21_published_permits_go_in_and_again_change_nothing(register: RegisterHarness, data_folder: Path) -> None:
     content = (data_folder / "permits" / "mee_public_permits_21rows.csv").read_bytes()
     first = take_in(register, content)
     assert (first["state"], first["total"], first["position"], first["counts"]) == (
@@ -68,7 +68,7 @@ def test_the_21_published_permits_go_in_and_again_change_nothing(register: Offic
     )
     again = take_in(register, content)
     assert again["counts"] == {"unchanged": 21, "refused": 0}
-    permits = [event for event in register.said() if event["subject"].startswith("permit:")]
+    permits = [event for event in register.published() if event["subject"].startswith("permit:")]
     assert [event["revision"] for event in permits] == [1] * 21
     items = register.client().get("/permits/v1/expiring", params={"on": "2030-02-01"}).json()["items"]
     assert len(items) == 20
@@ -78,7 +78,7 @@ def test_the_21_published_permits_go_in_and_again_change_nothing(register: Offic
     assert "2030-08-07" not in {one["valid_to"] for one in items}
 
 
-def test_good_rows_are_in_and_bad_ones_told_with_line_value_and_reason(register: Office) -> None:
+def test_good_rows_are_in_and_bad_ones_reported_with_line_value_and_reason(register: RegisterHarness) -> None:
     other = Source(number=2)
     shown = take_in(register, a_list(a_row(SOURCE), a_row(other, valid="2022-01-01至长期"), a_row(Source(number=3))))
     assert shown["counts"] == {"created": 2, "refused": 1}
@@ -96,16 +96,16 @@ def test_good_rows_are_in_and_bad_ones_told_with_line_value_and_reason(register:
     ]
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(register: Office) -> None:
+def test_a_dry_run_says_the_same_and_changes_nothing(register: RegisterHarness) -> None:
     content = a_list(a_row(SOURCE), a_row(Source(number=2), valid="never"))
     dry = take_in(register, content, dry_run=True)
     assert (dry["counts"], dry["dry_run"]) == ({"created": 1, "refused": 1}, True)
-    assert register.said() == [] and register.said(topic="risks") == []
+    assert register.published() == [] and register.published(topic="risks") == []
     assert register.client().get("/permits/v1/permits").json()["items"] == []
     assert take_in(register, content)["counts"] == dry["counts"]
 
 
-def test_a_listed_row_sets_validity_and_category_and_leaves_outlets_and_limits(register: Office) -> None:
+def test_a_listed_row_sets_validity_and_category_and_leaves_outlets_and_limits(register: RegisterHarness) -> None:
     admin = register.client()
     put(admin, f"/permits/v1/enterprises/{SOURCE.code}", {**SOURCE.enterprise(), "group": "a group"})
     put(admin, f"/permits/v1/permits/{SOURCE.permit}", SOURCE.document())
@@ -118,14 +118,14 @@ def test_a_listed_row_sets_validity_and_category_and_leaves_outlets_and_limits(r
     assert (holder["name"], holder["group"], holder["region"]) == ("新名称", "a group", "150102")
 
 
-def test_a_row_older_than_the_register_is_refused(desk: Office) -> None:
+def test_a_row_older_than_the_register_is_refused(desk: RegisterHarness) -> None:
     take_in(desk, a_list(a_row(SOURCE)))
     shown = take_in(desk, a_list(a_row(SOURCE, valid="2017-01-01至2021-12-31")))
     assert shown["counts"] == {"refused": 1}
     assert report(desk, shown)[0]["field"] == "valid_from"
 
 
-def test_plants_of_one_enterprise_do_not_rename_it_back_and_forth(desk: Office) -> None:
+def test_plants_of_one_enterprise_do_not_rename_it_back_and_forth(desk: RegisterHarness) -> None:
     second = f"{SOURCE.code}002Q"
     rows = a_list(a_row(SOURCE, number=second, name="二厂"), a_row(SOURCE, name="一厂"))
     assert take_in(desk, rows)["counts"] == {"created": 2, "refused": 0}
@@ -133,13 +133,13 @@ def test_plants_of_one_enterprise_do_not_rename_it_back_and_forth(desk: Office) 
     assert desk.client().get(f"/permits/v1/enterprises/{SOURCE.code}").json()["name"] == "一厂"
 
 
-def test_a_permit_that_runs_out_is_announced_by_the_import_itself(register: Office) -> None:
+def test_a_permit_that_runs_out_is_announced_by_the_import_itself(register: RegisterHarness) -> None:
     take_in(register, a_list(a_row(SOURCE)))
-    (event,) = register.said(topic="risks")
+    (event,) = register.published(topic="risks")
     assert (event["data"]["kind"], event["data"]["condition"]) == ("permit.renewal", "late")  # 41 days left
 
 
-def test_documents_go_in_with_their_points_and_a_bad_one_costs_itself_alone(register: Office) -> None:
+def test_documents_go_in_with_their_points_and_a_bad_one_costs_itself_alone(register: RegisterHarness) -> None:
     planted = "s3cret"
     bad = Source(number=2).document()
     bad["outlets"][0]["points"][0]["password"] = planted + ";"
@@ -154,14 +154,14 @@ def test_documents_go_in_with_their_points_and_a_bad_one_costs_itself_alone(regi
     assert (point["active"], point["password_set"]) == (True, True)
 
 
-def test_a_dry_run_of_documents_lets_later_ones_stand_on_earlier_ones(desk: Office) -> None:
+def test_a_dry_run_of_documents_lets_later_ones_stand_on_earlier_ones(desk: RegisterHarness) -> None:
     content = json.dumps([SOURCE.enterprise(), SOURCE.document()]).encode()
     dry = take_in(desk, content, dry_run=True)
     assert dry["counts"] == {"created": 2}
-    assert desk.said() == [] and desk.client().get("/permits/v1/enterprises").json()["items"] == []
+    assert desk.published() == [] and desk.client().get("/permits/v1/enterprises").json()["items"] == []
 
 
-def test_an_officer_imports_only_into_the_own_division_and_sees_only_own_imports(desk: Office) -> None:
+def test_an_officer_imports_only_into_the_own_division_and_sees_only_own_imports(desk: RegisterHarness) -> None:
     officer = desk.client(Role.OFFICER, region="15", scopes=("register",))
     outside = Source(number=2, region="110105")
     rows = [a_row(SOURCE), a_row(outside).replace("内蒙古自治区", "北京市")]
@@ -173,7 +173,7 @@ def test_an_officer_imports_only_into_the_own_division_and_sees_only_own_imports
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PK\x03\x04broken"], ids=["empty", "no list", "no workbook"])
-def test_a_file_that_cannot_be_read_fails_as_a_whole_and_says_why(desk: Office, content: bytes) -> None:
+def test_a_file_that_cannot_be_read_fails_as_a_whole_and_says_why(desk: RegisterHarness, content: bytes) -> None:
     answer = desk.client().post(IMPORTS, content=content)
     if answer.status_code == 422:
         assert answer.json()["code"] == "invalid"
@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_read_fails_as_a_whole_and_says_why(desk: Office, 
 
 
 def test_an_import_that_was_stopped_goes_on_behind_its_last_batch(
-    register: Office, monkeypatch: pytest.MonkeyPatch
+    register: RegisterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "LIST_BATCH", 2)
     rows = [a_row(Source(number=n)) for n in range(1, 6)]
@@ -198,4 +198,4 @@ def test_an_import_that_was_stopped_goes_on_behind_its_last_batch(
     importer_of(registrar_of(register.context), register.service.database).take(name)
     done = client.get(f"{IMPORTS}/{name}").json()
     assert (done["state"], done["counts"]) == ("done", {"created": 5, "refused": 0})
-    assert len([event for event in register.said() if event["subject"].startswith("permit:")]) == 5
+    assert len([event for event in register.published() if event["subject"].startswith("permit:")]) == 5

@@ -25,18 +25,18 @@ from tests.support.import_crash import crash
 from tests.support.importing import a_list, at_end, enterprises, entry_of, list_row, shown, upload, worker
 from tests.support.migrating import downgrade
 from tests.support.product import eventually
-from tests.support.register_office import Office, office
+from tests.support.register_harness import RegisterHarness, register_harness
 
 LATER = LEASE + timedelta(seconds=1)
 
 
 @pytest.fixture
-def register(tmp_path: Path, database_url: str | None) -> Iterator[Office]:
-    with office(tmp_path, database_url) as opened:
+def register(tmp_path: Path, database_url: str | None) -> Iterator[RegisterHarness]:
+    with register_harness(tmp_path, database_url) as opened:
         yield opened
 
 
-def importer(opened: Office, failed: list[str] | None = None) -> Importer:
+def importer(opened: RegisterHarness, failed: list[str] | None = None) -> Importer:
     count = failed.append if failed is not None else lambda kind: None
     return importer_of(registrar_of(opened.context), opened.service.database, count)
 
@@ -44,12 +44,12 @@ def importer(opened: Office, failed: list[str] | None = None) -> Importer:
 def test_an_import_during_which_the_process_crashed_is_tried_once_more(
     tmp_path: Path, database_url: str | None
 ) -> None:
-    with office(tmp_path, database_url) as opened:
+    with register_harness(tmp_path, database_url) as opened:
         name = upload(opened, enterprises(1, 2))
     crash(tmp_path, name, after_s=0, database_url=database_url)
-    with office(tmp_path, database_url) as opened:
+    with register_harness(tmp_path, database_url) as opened:
         assert (entry_of(opened, name).state, entry_of(opened, name).attempt.begun) == ("running", 1)
-        opened.hands.at += LATER
+        opened.clock.at += LATER
         importer(opened).take(name)
         assert (shown(opened, name)["state"], shown(opened, name)["counts"]) == ("done", {"created": 2})
 
@@ -57,12 +57,12 @@ def test_an_import_during_which_the_process_crashed_is_tried_once_more(
 def test_an_import_during_which_the_process_crashed_twice_has_failed_and_the_next_one_runs(
     tmp_path: Path, database_url: str | None
 ) -> None:
-    with office(tmp_path, database_url) as opened:
+    with register_harness(tmp_path, database_url) as opened:
         name, good = upload(opened, enterprises(1)), upload(opened, a_list(list_row(2)))
     crash(tmp_path, name, after_s=0, database_url=database_url)
     crash(tmp_path, name, after_s=LATER.total_seconds(), database_url=database_url)
-    with office(tmp_path, database_url) as opened:
-        opened.hands.at += 2 * LATER
+    with register_harness(tmp_path, database_url) as opened:
+        opened.clock.at += 2 * LATER
         with worker(opened):
             failed, done = at_end(opened, name), at_end(opened, good)
         assert failed["state"] == "failed" and "ended abruptly 2 times" in failed["failure"]
@@ -71,7 +71,9 @@ def test_an_import_during_which_the_process_crashed_twice_has_failed_and_the_nex
         assert opened.context.metrics.registry.get_sample_value("yujing_import_failures_total", labels) == 1
 
 
-def test_a_clean_stop_is_no_crash_however_often_it_comes(register: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clean_stop_is_no_crash_however_often_it_comes(
+    register: RegisterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(imports, "LIST_BATCH", 1)
     name = upload(register, a_list(*(list_row(number) for number in range(1, 6))))
     for position in range(1, 5):
@@ -88,7 +90,7 @@ def test_a_clean_stop_is_no_crash_however_often_it_comes(register: Office, monke
     assert shown(register, name)["counts"] == {"created": 5, "refused": 0}
 
 
-def test_a_stop_within_a_dry_run_of_documents_rolls_it_back_and_is_no_crash(register: Office) -> None:
+def test_a_stop_within_a_dry_run_of_documents_rolls_it_back_and_is_no_crash(register: RegisterHarness) -> None:
     name = upload(register, enterprises(1, 2, 3), dry_run=True)
     stop, begun = threading.Event(), importer(register)
 
@@ -103,7 +105,9 @@ def test_a_stop_within_a_dry_run_of_documents_rolls_it_back_and_is_no_crash(regi
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
-def test_an_interruption_from_the_keyboard_is_no_crash(register: Office, interruption: type[BaseException]) -> None:
+def test_an_interruption_from_the_keyboard_is_no_crash(
+    register: RegisterHarness, interruption: type[BaseException]
+) -> None:
     def interrupt(*_: Any) -> Any:
         raise interruption
 
@@ -113,7 +117,7 @@ def test_an_interruption_from_the_keyboard_is_no_crash(register: Office, interru
     assert entry_of(register, name).attempt.begun == 0
 
 
-def test_a_stop_while_a_large_file_is_still_being_read_is_recorded_at_once(register: Office) -> None:
+def test_a_stop_while_a_large_file_is_still_being_read_is_recorded_at_once(register: RegisterHarness) -> None:
     name, stop = upload(register, enterprises(1)), threading.Event()
     attempts = Attempts(register.service.database, register.context.clock)
     assert attempts.begin(name, "ours") is Turn.BEGIN
@@ -124,37 +128,37 @@ def test_a_stop_while_a_large_file_is_still_being_read_is_recorded_at_once(regis
     assert entry_of(register, name).attempt.begun == 0  # and is not counted back twice
 
 
-def test_an_attempt_is_renewed_while_its_process_lives(register: Office) -> None:
+def test_an_attempt_is_renewed_while_its_process_lives(register: RegisterHarness) -> None:
     name = upload(register, enterprises(1))
     attempts = Attempts(register.service.database, register.context.clock)
     attempts.begin(name, "ours")
     with attempts.held(name, "ours", threading.Event()):
-        register.hands.at += LATER
-        until = register.hands.at + LEASE
+        register.clock.at += LATER
+        until = register.clock.at + LEASE
         eventually(lambda: entry_of(register, name).attempt.held_until == until, what="a renewed attempt")
         assert attempts.begin(name, "another") is Turn.WAIT
 
 
-def test_an_import_that_another_process_has_is_left_to_it_and_the_next_one_runs(register: Office) -> None:
+def test_an_import_that_another_process_has_is_left_to_it_and_the_next_one_runs(register: RegisterHarness) -> None:
     name, good = upload(register, enterprises(1)), upload(register, a_list(list_row(2)))
     attempts = Attempts(register.service.database, register.context.clock)
     attempts.begin(name, "another")
     with worker(register):
         assert at_end(register, good)["state"] == "done"
         assert (entry_of(register, name).attempt.holder, shown(register, name)["position"]) == ("another", 0)
-        register.hands.at += LATER
+        register.clock.at += LATER
         assert at_end(register, name)["counts"] == {"created": 1}
 
 
 def test_an_attempt_that_was_taken_for_crashed_goes_no_further_and_counts_no_longer(
-    register: Office, monkeypatch: pytest.MonkeyPatch
+    register: RegisterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "LIST_BATCH", 1)
     name = upload(register, a_list(*(list_row(number) for number in range(1, 4))))
     attempts = Attempts(register.service.database, register.context.clock)
 
     def overtake(_: object) -> None:
-        register.hands.at += LATER
+        register.clock.at += LATER
         assert attempts.begin(name, "another") is Turn.BEGIN
         stop.set()
 
@@ -165,14 +169,14 @@ def test_an_attempt_that_was_taken_for_crashed_goes_no_further_and_counts_no_lon
 
 
 def test_an_attempt_that_was_taken_for_crashed_fails_nothing_that_another_process_has(
-    register: Office, monkeypatch: pytest.MonkeyPatch
+    register: RegisterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "LIST_BATCH", 1)
     name, failed = upload(register, a_list(list_row(1), list_row(2))), list[str]()
     attempts = Attempts(register.service.database, register.context.clock)
 
     def overtake_and_fail(_: object) -> None:
-        register.hands.at += LATER
+        register.clock.at += LATER
         assert attempts.begin(name, "another") is Turn.BEGIN
         raise RuntimeError
 
@@ -184,7 +188,7 @@ def test_an_attempt_that_was_taken_for_crashed_fails_nothing_that_another_proces
     )
 
 
-def test_a_database_that_is_away_is_waited_for_within_the_same_attempt(register: Office) -> None:
+def test_a_database_that_is_away_is_waited_for_within_the_same_attempt(register: RegisterHarness) -> None:
     name, times = upload(register, enterprises(1, 2)), [0]
     working = importer(register)
 
@@ -207,7 +211,7 @@ def test_a_database_that_is_away_is_waited_for_within_the_same_attempt(register:
 
 
 def test_connections_that_break_in_the_middle_are_no_failure_of_the_import(tmp_path: Path, postgres: Any) -> None:
-    with office(tmp_path, postgres.new_database()) as opened:
+    with register_harness(tmp_path, postgres.new_database()) as opened:
         name, broken = upload(opened, enterprises(1, 2)), []
         working, database = importer(opened), opened.service.database
 
@@ -243,7 +247,7 @@ def test_imports_of_before_the_upgrade_are_kept_and_taken_in(tmp_path: Path, dat
             values = {"id": name, "state": state, "caller": caller, "content": enterprises(1)}
             session.connection().execute(text(row), values)
     database.close()
-    with office(tmp_path, database_url) as opened:
+    with register_harness(tmp_path, database_url) as opened:
         assert {entry_of(opened, f"imp_{state}").attempt.begun for state in ("waiting", "running", "done")} == {0}
         with worker(opened):
             assert at_end(opened, "imp_waiting")["state"] == at_end(opened, "imp_running")["state"] == "done"

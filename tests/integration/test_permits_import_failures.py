@@ -30,7 +30,7 @@ from tests.support.importing import (
     worker,
 )
 from tests.support.product import Source, eventually
-from tests.support.register_office import Office, office
+from tests.support.register_harness import RegisterHarness, register_harness
 from tests.support.workbooks import inline_row, workbook
 
 SECRET = "s3cret"
@@ -38,15 +38,15 @@ DIGITS = "9" * 5_000
 
 
 @pytest.fixture
-def register(tmp_path: Path, database_url: str | None) -> Iterator[Office]:
-    with office(tmp_path, database_url) as opened:
+def register(tmp_path: Path, database_url: str | None) -> Iterator[RegisterHarness]:
+    with register_harness(tmp_path, database_url) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegisterHarness]:
     """One on SQLite for all files that change nothing."""
-    with office(tmp_path_factory.mktemp("register")) as opened:
+    with register_harness(tmp_path_factory.mktemp("register")) as opened:
         yield opened
 
 
@@ -90,7 +90,9 @@ POISON: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_a_file_that_cannot_be_read_fails_with_what_came_and_what_was_expected(embedded: Office, name: str) -> None:
+def test_a_file_that_cannot_be_read_fails_with_what_came_and_what_was_expected(
+    embedded: RegisterHarness, name: str
+) -> None:
     content, reason = POISON[name]
     failed = take_in(embedded, content)
     assert (failed["state"], failed["position"]) == ("failed", 0)
@@ -98,7 +100,7 @@ def test_a_file_that_cannot_be_read_fails_with_what_came_and_what_was_expected(e
 
 
 @pytest.mark.parametrize("dry_run", [False, True], ids=["for good", "a dry run"])
-def test_files_that_cannot_be_read_do_not_keep_the_next_one_waiting(register: Office, dry_run: bool) -> None:
+def test_files_that_cannot_be_read_do_not_keep_the_next_one_waiting(register: RegisterHarness, dry_run: bool) -> None:
     names = [upload(register, content, dry_run=dry_run) for content, _ in POISON.values()]
     good = upload(register, a_list(list_row(1)))
     with worker(register):
@@ -119,7 +121,7 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 @pytest.mark.parametrize("dry_run", [False, True], ids=["for good", "a dry run"])
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_that_nobody_expected_fails_its_import_alone_and_repeats_nothing_of_the_file(
-    register: Office, name: str, dry_run: bool
+    register: RegisterHarness, name: str, dry_run: bool
 ) -> None:
     def fail(_session: object, _caller: object, _document: object) -> Any:
         raise ERRORS[name]()
@@ -139,7 +141,7 @@ def test_an_error_that_nobody_expected_fails_its_import_alone_and_repeats_nothin
     assert SECRET not in failed["failure"] + str(lines)
 
 
-def _run_until(opened: Office, run: Callable[[threading.Event], None], names: list[str]) -> None:
+def _run_until(opened: RegisterHarness, run: Callable[[threading.Event], None], names: list[str]) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=run, args=(stop,))
     thread.start()
@@ -150,7 +152,7 @@ def _run_until(opened: Office, run: Callable[[threading.Event], None], names: li
         thread.join()
 
 
-def test_a_number_of_thousands_of_digits_costs_its_document_alone(register: Office) -> None:
+def test_a_number_of_thousands_of_digits_costs_its_document_alone(register: RegisterHarness) -> None:
     documents = ",\n".join(
         [json.dumps(Source(number=1).enterprise()), f'{{"name": {DIGITS}}}', enterprises(2).decode()]
     )
@@ -161,7 +163,7 @@ def test_a_number_of_thousands_of_digits_costs_its_document_alone(register: Offi
     assert "at most 200 characters" in finding["reason"]
 
 
-def test_a_serial_that_is_no_day_costs_its_row_alone(register: Office) -> None:
+def test_a_serial_that_is_no_day_costs_its_row_alone(register: RegisterHarness) -> None:
     serials = ["46387", "9000000", "-9000000", "inf", "nan", "1e999", "a day", "46387"]
     rows = [inline_row(1, "Permit_ID", "FacilityName", "IndustryName", "ProvinceCode", "PermitValidFrom", "有效期止")]
     for number, serial in enumerate(serials, start=2):
@@ -174,7 +176,7 @@ def test_a_serial_that_is_no_day_costs_its_row_alone(register: Office) -> None:
     assert all(one["reason"].startswith("expected: a day such as") for one in report(register, done["id"]))
 
 
-def test_a_sign_that_no_database_keeps_costs_its_row_alone(register: Office) -> None:
+def test_a_sign_that_no_database_keeps_costs_its_row_alone(register: RegisterHarness) -> None:
     names = ["企业", "企\0业", "企\x1b业", "企\N{GRINNING FACE}业", "企" * 201]
     rows = [list_row(number, name=name) for number, name in enumerate(names, start=1)]
     done = take_in(register, a_list(*rows, list_row(9, valid="2022\0")))
@@ -197,14 +199,14 @@ DOCUMENTS: dict[str, str] = {
 }
 
 
-def test_a_document_that_cannot_be_kept_costs_itself_alone(register: Office) -> None:
+def test_a_document_that_cannot_be_kept_costs_itself_alone(register: RegisterHarness) -> None:
     good = [enterprises(1).decode(), json.dumps(Source(number=9).enterprise()), enterprises(2).decode()]
     done = take_in(register, "\n".join([*good[:2], *DOCUMENTS.values(), good[2]]).encode())
     assert (done["state"], done["counts"]) == ("done", {"created": 3, "refused": len(DOCUMENTS)})
     assert {one["line"] for one in report(register, done["id"])} == set(range(3, 3 + len(DOCUMENTS)))
 
 
-def test_of_thousands_of_errors_in_one_document_a_hundred_are_reported(embedded: Office) -> None:
+def test_of_thousands_of_errors_in_one_document_a_hundred_are_reported(embedded: RegisterHarness) -> None:
     document = json.dumps({f"unknown {number}": number for number in range(5_000)})
     done = take_in(embedded, document.encode())
     assert done["findings"] == 101
@@ -232,7 +234,7 @@ WITH_SECRET: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", WITH_SECRET)
-def test_no_secret_of_a_file_stands_in_its_failure_its_report_or_the_log(embedded: Office, name: str) -> None:
+def test_no_secret_of_a_file_stands_in_its_failure_its_report_or_the_log(embedded: RegisterHarness, name: str) -> None:
     with structlog.testing.capture_logs() as lines:
         done = take_in(embedded, WITH_SECRET[name])
     assert not done["counts"].get("created")

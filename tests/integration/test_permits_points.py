@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.product import Source
-from tests.support.register_office import office, put
+from tests.support.register_harness import put, register_harness
 
 SOURCE = Source(valid_from="2024-01-01", valid_to="2026-12-15")
 OTHER = Source(number=2, region="110105")
@@ -20,7 +20,7 @@ PERMIT = f"{PERMITS}/{SOURCE.permit}"
 
 @pytest.fixture
 def admin(tmp_path: Path) -> Iterator[TestClient]:
-    with office(tmp_path) as opened, opened.client() as client:
+    with register_harness(tmp_path) as opened, opened.client() as client:
         put(client, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise())
         yield client
 

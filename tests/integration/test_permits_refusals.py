@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.product import Source
-from tests.support.register_office import office, put, refusal
+from tests.support.register_harness import put, refusal, register_harness
 
 SOURCE = Source(valid_from="2024-01-01", valid_to="2026-12-15")
 OTHER = Source(number=2, region="110105")
@@ -20,7 +20,7 @@ PERMIT = f"{PERMITS}/{SOURCE.permit}"
 
 @pytest.fixture
 def admin(tmp_path: Path) -> Iterator[TestClient]:
-    with office(tmp_path) as opened, opened.client() as client:
+    with register_harness(tmp_path) as opened, opened.client() as client:
         put(client, f"{ENTERPRISES}/{SOURCE.code}", SOURCE.enterprise())
         yield client
 
@@ -72,13 +72,13 @@ LIMIT, POINT = "outlets[0].limits[0].limit", "outlets[0].points[0]"
         pytest.param([], "body", id="a list for a document"),
     ],
 )
-def test_a_wrong_permit_is_told_field_value_and_rule(admin: TestClient, body: Any, field: str) -> None:
+def test_a_wrong_permit_is_reported_field_value_and_rule(admin: TestClient, body: Any, field: str) -> None:
     errors = refusal(admin, PERMIT, body)
     assert [error["field"] for error in errors] == [field]
     assert admin.get(PERMIT).status_code == 404
 
 
-def test_all_that_is_wrong_is_told_at_once(admin: TestClient) -> None:
+def test_all_that_is_wrong_is_reported_at_once(admin: TestClient) -> None:
     body = with_limit("0", valid_to="2020-01-01")
     body["outlets"][0]["limits"][0] |= {"factor": "a99999", "unit": "ppm"}
     fields = {error["field"] for error in refusal(admin, PERMIT, body)}
@@ -95,14 +95,14 @@ def test_a_refused_password_is_not_echoed(admin: TestClient, password: Any) -> N
     ("path", "body", "field"),
     [
         pytest.param(SOURCE.code, {"region": "999999"}, "region", id="no such division"),
-        pytest.param(SOURCE.code, {"industry": "4411"}, "industry", id="an industry without its letter"),
+        pytest.param(SOURCE.code, {"industry": "4411"}, "industry", id="an industry without its message"),
         pytest.param(SOURCE.code, {"longitude": 200}, "longitude", id="beyond the date line"),
         pytest.param(SOURCE.code, {"name": ""}, "name", id="no name"),
         pytest.param(SOURCE.code, {"credit_code": OTHER.code}, "credit_code", id="another code than the address"),
         pytest.param("91150102MA0N0AAA11", {"credit_code": None}, "credit_code", id="a wrong check character"),
     ],
 )
-def test_a_wrong_enterprise_is_told_field_value_and_rule(
+def test_a_wrong_enterprise_is_reported_field_value_and_rule(
     admin: TestClient, path: str, body: dict[str, Any], field: str
 ) -> None:
     errors = refusal(admin, f"{ENTERPRISES}/{path}", SOURCE.enterprise() | body)

@@ -1,4 +1,4 @@
-"""Renewals, gaps and working days on real rows: a PUT, a tick, a discharge, a restart; what `risks` is told of each."""
+"""Renewals, gaps and working days on real rows: a PUT, a tick, a discharge, a restart; what `risks` receives of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.domain.risk import Risk
 from shared.eventlog.codec import encode_event
 from shared.ports import Record
 from tests.support.product import Source
-from tests.support.register_office import Office, office, put
+from tests.support.register_harness import RegisterHarness, put, register_harness
 
 ENDING = Source(valid_from="2021-12-16", valid_to="2026-12-15")  # 25 days left on 20 November
 LATER = Source(number=2, valid_from="2022-05-20", valid_to="2027-05-19")  # 180 days left
@@ -24,30 +24,30 @@ COUNTY = "/permits/v1/regions/150102"
 
 
 @pytest.fixture
-def register(tmp_path: Path, database_url: str | None) -> Iterator[Office]:
-    with office(tmp_path, database_url) as opened:
+def register(tmp_path: Path, database_url: str | None) -> Iterator[RegisterHarness]:
+    with register_harness(tmp_path, database_url) as opened:
         yield opened
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Office]:
+def desk(tmp_path: Path) -> Iterator[RegisterHarness]:
     """The same on SQLite only."""
-    with office(tmp_path) as opened:
+    with register_harness(tmp_path) as opened:
         yield opened
 
 
-def tick(opened: Office) -> None:
+def tick(opened: RegisterHarness) -> None:
     for job in opened.service.jobs:
-        job.run(opened.hands.at)
+        job.run(opened.clock.at)
 
 
-def told(opened: Office) -> list[tuple[str, str, str]]:
-    """(kind, condition, state or why it ended) of every risk said, in order."""
-    risks = [Risk.read(event["data"]) for event in opened.said(topic=RISKS)]
+def published_risks(opened: RegisterHarness) -> list[tuple[str, str, str]]:
+    """(kind, condition, state or why it ended) of every risk published, in order."""
+    risks = [Risk.read(event["data"]) for event in opened.published(topic=RISKS)]
     return [(one.kind, one.condition, (one.cleared or one.state).value) for one in risks]
 
 
-def registered(opened: Office, *sources: Source) -> TestClient:
+def registered(opened: RegisterHarness, *sources: Source) -> TestClient:
     admin = opened.client()
     for source in sources:
         put(admin, f"/permits/v1/enterprises/{source.code}", source.enterprise())
@@ -55,27 +55,27 @@ def registered(opened: Office, *sources: Source) -> TestClient:
     return admin
 
 
-def discharge(opened: Office, number: str, day: date) -> None:
+def discharge(opened: RegisterHarness, number: str, day: date) -> None:
     """`risks` brings a DischargeSeen to the group `permits`."""
     facts = {"permit": number, "credit_code": number[:18], "day": day.isoformat()}
-    event = Event(DISCHARGE_SEEN, "/monitoring", f"discharge:{number}:{day}", 1, opened.hands.at, facts)
+    event = Event(DISCHARGE_SEEN, "/monitoring", f"discharge:{number}:{day}", 1, opened.clock.at, facts)
     record = Record(RISKS, 0, 0, number[:18], encode_event(event), {}, datetime.now(UTC))
     handle(opened, [record])
 
 
-def handle(opened: Office, records: Sequence[Record]) -> None:
+def handle(opened: RegisterHarness, records: Sequence[Record]) -> None:
     (handler,) = [one.handlers[RISKS] for one in opened.service.consumptions if RISKS in one.handlers]
     with opened.service.database.transaction() as session:
         handler(session, records)
 
 
-def test_a_put_sweeps_its_own_permit_at_once_and_no_tick_repeats_it(register: Office) -> None:
+def test_a_put_sweeps_its_own_permit_at_once_and_no_tick_repeats_it(register: RegisterHarness) -> None:
     registered(register, ENDING)
-    assert told(register) == [("permit.renewal", "late", "open")]
+    assert published_risks(register) == [("permit.renewal", "late", "open")]
     for _ in range(3):
         tick(register)
-    assert len(told(register)) == 1
-    (event,) = register.said(topic=RISKS)
+    assert len(published_risks(register)) == 1
+    (event,) = register.published(topic=RISKS)
     risk = Risk.read(event["data"])
     assert (event["type"], event["revision"], event["subject"]) == ("yujing.risk.opened.v1", 1, risk.id)
     assert (risk.permit, risk.credit_code, risk.region) == (ENDING.permit, ENDING.code, "150102")
@@ -84,76 +84,88 @@ def test_a_put_sweeps_its_own_permit_at_once_and_no_tick_repeats_it(register: Of
     assert risk.why["zh"] and risk.why["en"]
 
 
-def test_days_that_nobody_ticked_are_caught_up_with_the_gravest_step_alone(register: Office) -> None:
+def test_days_that_nobody_ticked_are_caught_up_with_the_gravest_step_alone(register: RegisterHarness) -> None:
     registered(register, LATER)
-    assert told(register) == [("permit.renewal", "left_180", "open")]
+    assert published_risks(register) == [("permit.renewal", "left_180", "open")]
     register.tomorrow(days=170)
     tick(register)
     tick(register)
     register.tomorrow(days=11)
     tick(register)
-    assert told(register)[1:] == [("permit.renewal", "late", "open"), ("permit.renewal", "expired_quiet", "open")]
-    assert [event["revision"] for event in register.said(topic=RISKS)] == [1, 2, 3]
-    assert len({event["subject"] for event in register.said(topic=RISKS)}) == 1
+    assert published_risks(register)[1:] == [
+        ("permit.renewal", "late", "open"),
+        ("permit.renewal", "expired_quiet", "open"),
+    ]
+    assert [event["revision"] for event in register.published(topic=RISKS)] == [1, 2, 3]
+    assert len({event["subject"] for event in register.published(topic=RISKS)}) == 1
 
 
-def test_a_clock_set_back_repeats_nothing(desk: Office) -> None:
+def test_a_clock_set_back_repeats_nothing(desk: RegisterHarness) -> None:
     registered(desk, LATER)
     for days in (100, -90, 95, -100, 130):
         desk.tomorrow(days=days)
         tick(desk)
     # days left on the way: 80, 170, 75 (W is Fri 19 March, noticed from the 5th), 175, 45
-    assert [condition for _, condition, _ in told(desk)] == ["left_180", "left_90", "statutory", "late"]
+    assert [condition for _, condition, _ in published_risks(desk)] == ["left_180", "left_90", "statutory", "late"]
 
 
 def test_a_restart_repeats_nothing(tmp_path: Path) -> None:
-    with office(tmp_path) as opened:
+    with register_harness(tmp_path) as opened:
         registered(opened, ENDING)
-    with office(tmp_path) as opened:
+    with register_harness(tmp_path) as opened:
         tick(opened)
-        assert told(opened) == [("permit.renewal", "late", "open")]
+        assert published_risks(opened) == [("permit.renewal", "late", "open")]
 
 
-def test_a_renewal_clears_and_a_gap_waits(register: Office) -> None:
+def test_a_renewal_clears_and_a_gap_waits(register: RegisterHarness) -> None:
     admin = registered(register, ENDING)
     gapped = {**ENDING.document(), "valid_from": "2026-12-20", "valid_to": "2031-12-19"}
     put(admin, PERMIT, gapped)
-    assert told(register)[1:] == []
+    assert published_risks(register)[1:] == []
     whole = {**ENDING.document(), "valid_from": "2026-12-16", "valid_to": "2031-12-15"}
     put(admin, PERMIT, whole)
-    assert told(register)[1:] == [("permit.renewal", "late", "renewed")]
+    assert published_risks(register)[1:] == [("permit.renewal", "late", "renewed")]
 
 
-def test_an_application_stops_the_enterprise_and_asks_the_desk(register: Office) -> None:
+def test_an_application_stops_the_enterprise_and_asks_the_desk(register: RegisterHarness) -> None:
     admin = registered(register, ENDING)
     put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-11-20"))
-    assert told(register)[1:] == [("permit.renewal", "late", "applied"), ("permit.decision_due", "pending", "open")]
+    assert published_risks(register)[1:] == [
+        ("permit.renewal", "late", "applied"),
+        ("permit.decision_due", "pending", "open"),
+    ]
     register.tomorrow(days=26)
     tick(register)
-    assert told(register)[3:] == [("permit.decision_due", "expired", "open")]
+    assert published_risks(register)[3:] == [("permit.decision_due", "expired", "open")]
 
 
-def test_discharge_after_the_end_is_grave_and_the_same_day_twice_is_once(register: Office) -> None:
+def test_discharge_after_the_end_is_grave_and_the_same_day_twice_is_once(register: RegisterHarness) -> None:
     registered(register, ENDING)
     discharge(register, ENDING.permit, date(2026, 12, 15))
     register.tomorrow(days=27)  # 17 December
     tick(register)
     for _ in range(2):
         discharge(register, ENDING.permit, date(2026, 12, 16))
-    assert [condition for _, condition, _ in told(register)] == ["late", "expired_quiet", "expired_discharging"]
+    assert [condition for _, condition, _ in published_risks(register)] == [
+        "late",
+        "expired_quiet",
+        "expired_discharging",
+    ]
 
 
-def test_a_discharge_of_a_permit_nobody_knows_is_passed_over(desk: Office) -> None:
+def test_a_discharge_of_a_permit_nobody_knows_is_passed_over(desk: RegisterHarness) -> None:
     discharge(desk, ENDING.permit, date(2026, 12, 15))
-    assert told(desk) == []
+    assert published_risks(desk) == []
 
 
-def test_a_years_notice_that_moves_the_last_day_to_apply_is_told_by_the_next_tick(register: Office) -> None:
+def test_a_years_notice_that_moves_the_last_day_to_apply_is_reported_by_the_next_tick(
+    register: RegisterHarness,
+) -> None:
     source = Source(valid_from="2022-04-01", valid_to="2027-04-30")  # 60 days before: Mon 2027-03-01
     registered(register, source)
     register.tomorrow(days=90)  # 18 February, within the 14 days before
     tick(register)
-    last = register.said(topic=RISKS)[-1]["data"]
+    last = register.published(topic=RISKS)[-1]["data"]
     assert (last["condition"], last["facts"]["apply_by"], last["facts"]["provisional"]) == (
         "statutory",
         "2027-03-01",
@@ -166,18 +178,18 @@ def test_a_years_notice_that_moves_the_last_day_to_apply_is_told_by_the_next_tic
         201,
     )
     tick(register)
-    moved = register.said(topic=RISKS)[-1]["data"]
+    moved = register.published(topic=RISKS)[-1]["data"]
     assert (moved["condition"], moved["facts"]["apply_by"], moved["facts"]["provisional"]) == (
         "statutory",
         "2027-02-26",
         False,
     )
-    said = len(told(register))
+    published = len(published_risks(register))
     tick(register)
-    assert len(told(register)) == said
+    assert len(published_risks(register)) == published
 
 
-def test_the_calendar_is_seeded_shown_and_corrected_by_an_admin_alone(desk: Office) -> None:
+def test_the_calendar_is_seeded_shown_and_corrected_by_an_admin_alone(desk: RegisterHarness) -> None:
     tick(desk)
     admin, officer = desk.client(), desk.client(Role.OFFICER, region="15", scopes=("register",))
     years = [one["year"] for one in admin.get("/permits/v1/calendar").json()["items"]]
@@ -192,31 +204,34 @@ def test_the_calendar_is_seeded_shown_and_corrected_by_an_admin_alone(desk: Offi
 
 
 def test_a_point_without_permit_is_our_gap_until_the_register_is_complete_and_then_the_enterprises(
-    register: Office,
+    register: RegisterHarness,
 ) -> None:
     admin = register.client()
     put(admin, MINE, ENDING.enterprise())
     point = {"mn": ENDING.mn, "system": "31", "credit_code": ENDING.code, "outlet": "DA001"}
     put(admin, f"/permits/v1/points/{ENDING.mn}", point)
     put(admin, f"/permits/v1/points/{ENDING.mn}", point)
-    assert told(register) == [("register.gap", "gap", "open")]
+    assert published_risks(register) == [("register.gap", "gap", "open")]
     put(admin, COUNTY, {"register_complete": True})
     tick(register)
     tick(register)
-    assert sorted(told(register)[1:]) == [("permit.missing", "gap", "open"), ("register.gap", "gap", "taken_back")]
+    assert sorted(published_risks(register)[1:]) == [
+        ("permit.missing", "gap", "open"),
+        ("register.gap", "gap", "taken_back"),
+    ]
     put(admin, PERMIT, ENDING.document())
-    assert ("permit.missing", "gap", "covered") in told(register)
+    assert ("permit.missing", "gap", "covered") in published_risks(register)
 
 
-def test_a_point_out_of_service_is_no_gap(desk: Office) -> None:
+def test_a_point_out_of_service_is_no_gap(desk: RegisterHarness) -> None:
     admin = desk.client()
     put(admin, MINE, ENDING.enterprise())
     put(admin, f"/permits/v1/points/{ENDING.mn}", {"mn": ENDING.mn, "system": "31", "credit_code": ENDING.code})
     assert admin.delete(f"/permits/v1/points/{ENDING.mn}").status_code == 200
-    assert told(desk) == [("register.gap", "gap", "open"), ("register.gap", "gap", "unregistered")]
+    assert published_risks(desk) == [("register.gap", "gap", "open"), ("register.gap", "gap", "unregistered")]
 
 
-def test_coverage_says_what_each_enterprise_of_the_callers_region_lacks(desk: Office) -> None:
+def test_coverage_says_what_each_enterprise_of_the_callers_region_lacks(desk: RegisterHarness) -> None:
     admin = registered(desk, ENDING)
     bare = Source(number=3)
     put(admin, f"/permits/v1/enterprises/{bare.code}", bare.enterprise())
@@ -233,7 +248,7 @@ def test_coverage_says_what_each_enterprise_of_the_callers_region_lacks(desk: Of
     assert desk.client(Role.ENTERPRISE, credit_codes=(ENDING.code,)).get("/permits/v1/coverage").status_code == 403
 
 
-def test_expiring_is_seen_from_any_day_page_by_page_and_only_what_is_the_callers(register: Office) -> None:
+def test_expiring_is_seen_from_any_day_page_by_page_and_only_what_is_the_callers(register: RegisterHarness) -> None:
     registered(register, LATER, ENDING)
     admin = register.client()
     now = admin.get("/permits/v1/expiring").json()["items"]
@@ -250,9 +265,9 @@ def test_expiring_is_seen_from_any_day_page_by_page_and_only_what_is_the_callers
     assert admin.get("/permits/v1/expiring", params={"cursor": "eyJhIjoxfQ"}).status_code == 422
 
 
-def test_a_tick_with_nothing_due_looks_at_no_permit(desk: Office) -> None:
+def test_a_tick_with_nothing_due_looks_at_no_permit(desk: RegisterHarness) -> None:
     registered(desk, Source(valid_to="2031-01-01"))
-    before = len(desk.said(topic=RISKS))
-    desk.hands.at += timedelta(days=1)
+    before = len(desk.published(topic=RISKS))
+    desk.clock.at += timedelta(days=1)
     tick(desk)
-    assert len(desk.said(topic=RISKS)) == before == 0
+    assert len(desk.published(topic=RISKS)) == before == 0

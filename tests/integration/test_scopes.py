@@ -83,7 +83,7 @@ MAY = {
     "GET /alerts/v1/peer-notices/{notice_id}": "EOP",
     "GET /alerts/v1/regions/{code}/summary": "O",
 }
-LETTER = {"enterprise": "E", "officer": "O", "device": "D", "ops": "P"}
+INITIAL = {"enterprise": "E", "officer": "O", "device": "D", "ops": "P"}
 
 
 @dataclass
@@ -234,10 +234,10 @@ def test_what_is_anothers_is_refused_like_what_does_not_exist(
         there = client.get(theirs.path(route), params=needed(route))
         nowhere = client.get(route.path.format(**strange), params=needed(route))
         assert there.status_code == nowhere.status_code, f"{route}: {there.text} {nowhere.text}"
-        assert said(there, theirs.ids) == said(nowhere, strange), route
+        assert answered(there, theirs.ids) == answered(nowhere, strange), route
 
 
-def said(answer: Any, ids: dict[str, str]) -> str:
+def answered(answer: Any, ids: dict[str, str]) -> str:
     """What an answer says, whatever was asked for."""
     text = str(answer.text)
     for value in sorted(ids.values(), key=len, reverse=True):
@@ -253,7 +253,7 @@ def test_everybody_sees_their_own(product: Whole, sides: tuple[Side, Side], role
     for side in sides:
         client = product.client(side.tokens[role])
         for route in gets(product):
-            if "{" in route.path and LETTER[role] in MAY[str(route)] and "notice_id" not in route.path:
+            if "{" in route.path and INITIAL[role] in MAY[str(route)] and "notice_id" not in route.path:
                 answer = client.get(side.path(route), params=needed(route))
                 own = "push_id" in route.path and role == "officer"  # that push went to the enterprise
                 assert answer.status_code == (404 if own or theirs_alone(route, role) else 200), (
@@ -294,11 +294,11 @@ def test_every_role_may_call_what_the_table_says_and_nothing_else(product: Whole
     routes = {str(route): route for route in product.routes()}
     assert set(routes) == set(MAY), f"routes without a row, or rows without a route: {sorted(set(routes) ^ set(MAY))}"
     for name, route in routes.items():
-        for role in ["device"] if route.path == STREAM else LETTER:  # the stream never ends: only its refusal is asked
+        for role in ["device"] if route.path == STREAM else INITIAL:  # the stream never ends: only its refusal is asked
             client = product.client(sides[0].tokens[role])
             address = route.path.format(**dict.fromkeys(sides[0].ids, NOWHERE))
             answer = client.request(route.verb, address)
-            allowed = LETTER[role] in MAY[name]
+            allowed = INITIAL[role] in MAY[name]
             refused = answer.status_code == 403 and "the role" in answer.text
             assert refused != allowed, f"{role} {name}: {answer.status_code} {answer.text[:200]}"
 

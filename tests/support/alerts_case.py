@@ -92,8 +92,8 @@ TYPES = {RiskState.OPEN: RISK_CHANGED, RiskState.CLEARED: RISK_CLEARED, RiskStat
 
 def a_record(risk: Risk, offset: int = 0) -> Record:
     kind = RISK_OPENED if risk.revision == 1 else TYPES.get(risk.state, RISK_CLEARED)
-    said = Event(kind, "/monitoring", risk.id, risk.revision, risk.changed_at, risk.document())
-    return Record(RISKS, 0, offset, risk.credit_code or risk.region, encode_event(said), {}, datetime.now(UTC))
+    published = Event(kind, "/monitoring", risk.id, risk.revision, risk.changed_at, risk.document())
+    return Record(RISKS, 0, offset, risk.credit_code or risk.region, encode_event(published), {}, datetime.now(UTC))
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Clocks:
 
 
 @dataclass
-class Desk:
+class DeliveryHarness:
     """The parts of the service on a database, with short cuts that read like sentences."""
 
     database: Database
@@ -145,7 +145,7 @@ class Desk:
     def endpoints(self) -> dict[str, Any]:
         return {row.address: row for row in self.rows(ENDPOINT)}
 
-    def said(self) -> Sequence[Any]:
+    def published(self) -> Sequence[Any]:
         return self.rows(OUTBOX, OUTBOX.c.id)
 
     def wait_until(self, condition: Any, timeout_s: float = 10.0) -> None:
@@ -174,11 +174,13 @@ class Desk:
         return delivery(self.parts, lambda: by_kind([WebhookChannel(guard, **channel)]), policy)
 
 
-def a_desk(folder: Path, *, schedule: Schedule = STANDARD, database: Database | None = None) -> Desk:
+def a_delivery_harness(
+    folder: Path, *, schedule: Schedule = STANDARD, database: Database | None = None
+) -> DeliveryHarness:
     """The parts of the service on fresh tables."""
     clocks = Clocks()
     if database is None:
         database = open_database(None, folder, "alerts")
     AlertsTable.metadata.create_all(database.engine)
     made = parts(database, Sealer(b"k" * 32), clocks.clock(), Metrics(), schedule=schedule)
-    return Desk(database, made, clocks)
+    return DeliveryHarness(database, made, clocks)

@@ -185,7 +185,7 @@ class Room:
         event = Event(REGISTERED, "/permits", f"point:{mn}", 1, self.time.now, data)
         before = self.directory.offset
         self.real_log.append(REGISTRY, [NewRecord(f"point:{mn}", encode_event(event))]).result(DEADLINE_S)
-        wait_until(lambda: self.directory.offset > before, "the register to be heard")
+        wait_until(lambda: self.directory.offset > before, "the register to be read")
 
     def logger(self, source: str = "127.0.0.1") -> Logger:
         logger = Logger(self.worker.port, source)

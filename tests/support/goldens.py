@@ -21,15 +21,15 @@ from shared.domain.events import ALERTS, PACKETS, QUARANTINE, REGISTERED, REGIST
 from shared.eventlog.codec import decode
 from shared.ports import NewRecord
 from tests.support.alerts_case import T0, cleared
-from tests.support.district import District, a_district, codes, minutes, trouble
+from tests.support.alerts_harness import AlertsHarness, an_alerts_harness, codes, minutes, trouble
 from tests.support.product import Logger, Source, eventually, frame, last_hour
 from tests.support.whole import Whole, packet, whole
 
 SOURCE = Source(number=4201, password="pwGOLD")
-Said = dict[str, dict[str, Any]]
+Published = dict[str, dict[str, Any]]
 
 
-def said(folder: Path) -> Said:
+def published(folder: Path) -> Published:
     """Name → message. Names of events are their types."""
     with whole(folder / "product") as product:
         _registered(product)
@@ -57,7 +57,7 @@ def on(product: Whole, topic: str) -> list[dict[str, Any]]:
     return [decode(record.value) for record in found if record.value is not None]
 
 
-def _named(topic: str, documents: list[dict[str, Any]]) -> Said:
+def _named(topic: str, documents: list[dict[str, Any]]) -> Published:
     plain = (PACKETS, QUARANTINE)
     return {_name(topic, document): document for document in documents if topic in plain or "specversion" in document}
 
@@ -124,40 +124,40 @@ def _reach(product: Whole) -> None:
     _until(product, ALERTS, "yujing.reach.changed.v1")
 
 
-def _of_alerts(folder: Path) -> Said:
-    return {**_told(folder / "peers", _common), **_told(folder / "digest", _historical)}
+def _of_alerts(folder: Path) -> Published:
+    return {**_received(folder / "peers", _common), **_received(folder / "digest", _historical)}
 
 
-def _told(folder: Path, happen: Callable[[District], None]) -> Said:
-    district = replace(a_district(folder), notice_id=a_notice_id)
+def _received(folder: Path, happen: Callable[[AlertsHarness], None]) -> Published:
+    harness = replace(an_alerts_harness(folder), notice_id=a_notice_id)
     try:
-        happen(district)
-        district.relay()
-        documents = [decode(row.value) for row in district.said() if row.topic == ALERTS]
-        documents += [push.notification for push in district.pushes()]
+        happen(harness)
+        harness.relay()
+        documents = [decode(row.value) for row in harness.published() if row.topic == ALERTS]
+        documents += [push.notification for push in harness.pushes()]
     finally:
-        district.database.close()
+        harness.database.close()
     wanted = ("yujing.peer.notice.issued.v1", "yujing.digest.v1")
     return {name: document for name, document in _named(ALERTS, documents).items() if name in wanted}
 
 
-def _common(district: District) -> None:
+def _common(harness: AlertsHarness) -> None:
     """Three of a class of fourteen have the same trouble within the hour."""
     some = codes(14)
-    district.settle(*some)
-    district.endpoint("https://peer.example/", credit_code=some[0])
-    district.happens(*(trouble(code, T0 + minutes(5 * n)) for n, code in enumerate(some[:3])))
-    district.at(T0 + timedelta(hours=1))
+    harness.settle(*some)
+    harness.endpoint("https://peer.example/", credit_code=some[0])
+    harness.happens(*(trouble(code, T0 + minutes(5 * n)) for n, code in enumerate(some[:3])))
+    harness.at(T0 + timedelta(hours=1))
 
 
-def _historical(district: District) -> None:
-    """Facts older than three days are told together."""
-    district.endpoint("https://county.example/", region="150102")
-    district.endpoint("https://own.example/", credit_code="E000")
+def _historical(harness: AlertsHarness) -> None:
+    """Facts older than three days are sent together."""
+    harness.endpoint("https://county.example/", region="150102")
+    harness.endpoint("https://own.example/", credit_code="E000")
     for n in range(2):
         risk = trouble("E000", T0 + minutes(n), historical=True, condition="lasting")
-        district.happens(risk, cleared(risk, 2))
-    district.at(T0 + timedelta(days=2))
+        harness.happens(risk, cleared(risk, 2))
+    harness.at(T0 + timedelta(days=2))
 
 
 def main() -> None:
@@ -166,7 +166,7 @@ def main() -> None:
     target: Path = parser.parse_args().write
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name, document in said(Path(folder)).items():
+        for name, document in published(Path(folder)).items():
             path = target / f"{name}.json"
             if not path.exists():
                 path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

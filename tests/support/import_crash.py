@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from services.permits.service import importer_of, registrar_of
-from tests.support.register_office import office
+from tests.support.register_harness import register_harness
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,8 +35,8 @@ def _killed(*_: Any) -> Any:
 
 def main() -> None:
     folder, name, after_s, *url = sys.argv[1:]
-    with office(Path(folder), url[0] if url else None) as opened:
-        opened.hands.at += timedelta(seconds=float(after_s))
+    with register_harness(Path(folder), url[0] if url else None) as opened:
+        opened.clock.at += timedelta(seconds=float(after_s))
         importer = importer_of(registrar_of(opened.context), opened.service.database)
         replace(importer, take_document=_killed).take(name)
 

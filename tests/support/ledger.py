@@ -50,11 +50,11 @@ class Receiver:
     def __init__(self) -> None:
         self.ledger = ledger = Ledger()
 
-        class Door(BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                said = int(self.headers.get("content-length", 0))
-                body = self.rfile.read(said)
-                if not said or len(body) < said:  # its sender was killed in the middle of headers or body
+                length = int(self.headers.get("content-length", 0))
+                body = self.rfile.read(length)
+                if not length or len(body) < length:  # its sender was killed in the middle of headers or body
                     self.close_connection = True
                     return
                 headers = {name.lower(): value for name, value in self.headers.items()}
@@ -65,7 +65,7 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 return
 
-        self._server = Server(("127.0.0.1", 0), Door)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -28,13 +28,13 @@ LOOPBACK = "127.0.0.0/8"
 
 
 def eventually(ask: Callable[[], Any], *, within_s: float = 20.0, what: str | Callable[[], str] = "it") -> Any:
-    """The first true answer of `ask`; fails when there is none in time, saying `what` was waited for."""
+    """The first true answer of `ask`; fails when there is none in time, naming `what` was waited for."""
     end = time.monotonic() + within_s
     answer = ask()
     while not answer:
         if time.monotonic() > end:
-            said = what if isinstance(what, str) else what()
-            raise AssertionError(f"{said} did not happen within {within_s:.0f} s; last answer: {answer!r}")
+            text = what if isinstance(what, str) else what()
+            raise AssertionError(f"{text} did not happen within {within_s:.0f} s; last answer: {answer!r}")
         time.sleep(0.02)
         answer = ask()
     return answer
@@ -72,7 +72,7 @@ class Process:
         return {**kept, **own, **self.env}
 
     def start(self, *, wait: bool = True, **more_env: str) -> None:
-        """Start it and, unless told otherwise, wait until it is ready."""
+        """Start it and, unless asked not to, wait until it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self.child = subprocess.Popen(

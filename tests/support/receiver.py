@@ -1,6 +1,6 @@
 """A webhook receiver with good and bad manners, on a thread of its own. Each path of it has its own mode and its own ledger.
 
-Modes: ok · hang-accept (takes the connection, never answers) · drip-head · drip-body · huge-body · gzip-bomb · redirect ·
+Modes: ok · stall-accept (takes the connection, never answers) · drip-head · drip-body · huge-body · gzip-bomb · redirect ·
 gone · limited:<Retry-After> · unavailable:<Retry-After> · fail-then-ok:<times> · bad-request · reset · garbage ·
 typed:<Content-Type> (with the path's body in `bodies`).
 """
@@ -76,7 +76,7 @@ class Receiver:
         return True
 
     def wait_taken(self, count: int, path: str | None = None, timeout_s: float = 10.0) -> list[Taken]:
-        """The first `count` letters of a path; fails loudly when they do not come."""
+        """The first `count` messages of a path; fails loudly when they do not come."""
 
         def here() -> list[Taken]:
             return [one for one in self.taken if path in (None, one.path)]
@@ -130,7 +130,7 @@ class Receiver:
         name, _, argument = mode.partition(":")
         if name == "ok" or (name == "fail-then-ok" and before >= int(argument)):
             return await _say(writer, 200, b"thank you")
-        if name == "hang-accept":
+        if name == "stall-accept":
             await asyncio.Event().wait()
         if name == "reset":
             writer.transport.abort()

@@ -84,18 +84,18 @@ class Whole:
         return ports[0]
 
     def knows_point(self, mn: str) -> None:
-        """Wait until monitoring's doors have heard of the point."""
+        """Wait until monitoring's ingress has learned of the point."""
         client = self.client()
         eventually(lambda: client.get(f"/monitoring/v1/points/{mn}/latest").status_code == 200, what=f"point {mn}")
 
     def exceeds(self, source: Source, value: float = 60.0) -> None:
-        """One hour over the limit, by the HTTP door."""
+        """One hour over the limit, by the HTTP API."""
         answer = self.client().post("/monitoring/v1/packets", json=[packet(source, last_hour(), value)])
         assert answer.status_code == 202, answer.text
 
 
 def packet(source: Source, start: datetime, value: float) -> dict[str, Any]:
-    """The hour that begins at `start`, as the HTTP door takes it."""
+    """The hour that begins at `start`, as the HTTP API takes it."""
     factors = {source.factor: {"Avg": value, "Flag": "N"}, "a19001": {"Avg": 6.0, "Flag": "N"}}
     return {"mn": source.mn, "command": "2061", "data_time": rfc3339(start), "factors": factors}
 

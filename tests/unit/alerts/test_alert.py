@@ -109,7 +109,7 @@ class Life(RuleBasedStateMachine):
         state=st.sampled_from(list(RiskState)),
         later=st.integers(0, 50),
     )
-    def hear_of_the_risk(self, condition: str, state: RiskState, later: int) -> None:
+    def take_the_risk(self, condition: str, state: RiskState, later: int) -> None:
         self.before = self.alert
         at = self.risk.changed_at + timedelta(hours=later)
         self.risk = replace(self.risk, revision=self.risk.revision + 1, condition=condition, state=state, changed_at=at)

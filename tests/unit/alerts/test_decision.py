@@ -65,10 +65,10 @@ CASES: list[tuple[str, tuple[Any, ...], Push, Reason]] = [
     ("older than 72 h, and over", (replace(FIRST, historical=True), replace(cleared(FIRST, 2), historical=True)),
      Push.DIGEST, Reason.HISTORICAL),
     ("muted", (replace(OFFLINE, muted="area_outage"),), Push.NONE, Reason.MUTED),
-    ("heard after all", (replace(OFFLINE, muted="area_outage"), replace(OFFLINE, revision=2)), Push.NOW, Reason.FIRST),
-    ("first heard of when over, an answer is owed", (cleared(FIRST, 2),), Push.NOW, Reason.FIRST),
-    ("first heard of when over, nothing is owed", (cleared(NEAR, 2),), Push.NONE, Reason.CLEARED),
-    ("first heard of when none", (GONE,), Push.NONE, Reason.WITHDRAWN),
+    ("received after all", (replace(OFFLINE, muted="area_outage"), replace(OFFLINE, revision=2)), Push.NOW, Reason.FIRST),
+    ("first received of when over, an answer is owed", (cleared(FIRST, 2),), Push.NOW, Reason.FIRST),
+    ("first received of when over, nothing is owed", (cleared(NEAR, 2),), Push.NONE, Reason.CLEARED),
+    ("first received of when none", (GONE,), Push.NONE, Reason.WITHDRAWN),
 ]  # fmt: skip
 
 

@@ -57,12 +57,12 @@ def test_the_last_moment_is_never_in_the_future_nor_a_whole_period_ago(seconds: 
 
 def test_a_digest_names_its_reason_span_and_alerts() -> None:
     span = Span(at("2026-11-20 08:30"), at("2026-11-21 08:30"))
-    said = event("sub_1", Cadence.DAILY, span, [("alr_1", {"zh": "一", "en": "one"})])
-    assert said.type == "yujing.digest.v1"
-    assert said.data == {
+    published = event("sub_1", Cadence.DAILY, span, [("alr_1", {"zh": "一", "en": "one"})])
+    assert published.type == "yujing.digest.v1"
+    assert published.data == {
         "reason": "daily",
         "from": "2026-11-20T08:30:00+08:00",
         "to": "2026-11-21T08:30:00+08:00",
         "alerts": [{"id": "alr_1", "headline": {"zh": "一", "en": "one"}}],
     }
-    assert said.id == event("sub_1", Cadence.DAILY, span, []).id != event("sub_2", Cadence.DAILY, span, []).id
+    assert published.id == event("sub_1", Cadence.DAILY, span, []).id != event("sub_2", Cadence.DAILY, span, []).id

@@ -18,32 +18,41 @@ from shared.domain.events import DISCHARGE_SEEN, RISKS, Event
 from shared.domain.risk import Risk, RiskState
 from shared.eventlog.codec import encode_event
 from shared.ports import Record
-from tests.support.alerts_case import ENTERPRISE, OTHER, T0, Desk, a_desk, a_risk, cleared, longer
+from tests.support.alerts_case import (
+    ENTERPRISE,
+    OTHER,
+    T0,
+    DeliveryHarness,
+    a_delivery_harness,
+    a_risk,
+    cleared,
+    longer,
+)
 
 URL = "https://receiver.example/hook"
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = a_desk(tmp_path)
+def desk(tmp_path: Path) -> Iterator[DeliveryHarness]:
+    desk = a_delivery_harness(tmp_path)
     desk.endpoint(URL)
     yield desk
     desk.database.close()
 
 
-def reasons(desk: Desk) -> list[str]:
+def reasons(desk: DeliveryHarness) -> list[str]:
     return [push.reason for push in desk.pushes()]
 
 
-def test_a_risk_read_twice_is_one_alert_and_one_push(desk: Desk) -> None:
+def test_a_risk_read_twice_is_one_alert_and_one_push(desk: DeliveryHarness) -> None:
     desk.take(a_risk())
     desk.take(a_risk(), a_risk())
     assert desk.alert().revision == 1
     assert reasons(desk) == ["first"]
-    assert [row.event_id for row in desk.said()] == [f"{desk.alert().id}:1"]
+    assert [row.event_id for row in desk.published()] == [f"{desk.alert().id}:1"]
 
 
-def test_an_episode_is_pushed_when_it_opens_when_it_grows_graver_and_when_it_ends(desk: Desk) -> None:
+def test_an_episode_is_pushed_when_it_opens_when_it_grows_graver_and_when_it_ends(desk: DeliveryHarness) -> None:
     risk = a_risk()
     graver = longer(risk, 3, "lasting", hours=3)
     desk.take(risk, longer(risk, 2, "first", hours=2), graver, cleared(graver, 4))
@@ -51,7 +60,7 @@ def test_an_episode_is_pushed_when_it_opens_when_it_grows_graver_and_when_it_end
     assert [push.notification["data"]["level"] for push in desk.pushes()] == ["yellow", "orange", "orange"]
 
 
-def test_point_to_point_an_alert_reaches_its_enterprise_and_its_own_officers_only(desk: Desk) -> None:
+def test_point_to_point_an_alert_reaches_its_enterprise_and_its_own_officers_only(desk: DeliveryHarness) -> None:
     desk.endpoint("https://other.example/", credit_code=OTHER)
     desk.endpoint("https://county.example/", region="150102")
     desk.endpoint("https://next-county.example/", region="150103")
@@ -59,16 +68,16 @@ def test_point_to_point_an_alert_reaches_its_enterprise_and_its_own_officers_onl
     desk.endpoint("https://province.example/", region="15")
     desk.endpoint("https://operators.example/", operators=True)
     risk = a_risk()
-    told: dict[str, set[str]] = {}
+    received: dict[str, set[str]] = {}
     for number, condition in enumerate(("first", "lasting", "grave"), start=1):
         desk.take(longer(risk, number, condition, hours=number))
         urls = {row.id: url for url, row in desk.endpoints().items()}
-        told[condition] = {urls[p.endpoint_id] for p in desk.pushes() if p.alert_revision == number}
+        received[condition] = {urls[p.endpoint_id] for p in desk.pushes() if p.alert_revision == number}
     county, city = "https://county.example/", "https://city.example/"
-    assert told == {"first": {URL}, "lasting": {URL, county}, "grave": {URL, county, city}}
+    assert received == {"first": {URL}, "lasting": {URL, county}, "grave": {URL, county, city}}
 
 
-def test_the_all_clear_goes_to_whoever_was_told(desk: Desk) -> None:
+def test_the_all_clear_goes_to_whoever_was_notified(desk: DeliveryHarness) -> None:
     county, _ = desk.endpoint("https://county.example/", region="150102")
     risk = a_risk(condition="lasting")
     desk.take(risk, longer(risk, 2, "first", hours=2), cleared(risk, 3))  # a re-decision lowered it before its end
@@ -78,7 +87,9 @@ def test_the_all_clear_goes_to_whoever_was_told(desk: Desk) -> None:
     }
 
 
-def test_what_is_historical_or_muted_or_unknown_is_kept_and_pushed_only_to_whom_it_concerns(desk: Desk) -> None:
+def test_what_is_historical_or_muted_or_unknown_is_kept_and_pushed_only_to_whom_it_concerns(
+    desk: DeliveryHarness,
+) -> None:
     county, _ = desk.endpoint("https://county.example/", region="150102")
     desk.take(
         a_risk(id="rsk_h", historical=True),
@@ -88,11 +99,11 @@ def test_what_is_historical_or_muted_or_unknown_is_kept_and_pushed_only_to_whom_
     assert [(p.endpoint_id, p.reason) for p in desk.pushes()] == [(county, "first")]
     assert desk.alert("rsk_h").level == "yellow" and desk.alert("rsk_m").level == "blue"
     assert desk.alert("rsk_u").rule == "unknown@1" and desk.alert("rsk_u").risk.kind == "data.mystery"
-    hidden = {json.loads(row.value)["data"]["kind"]: row.credit_code for row in desk.said()}
+    hidden = {json.loads(row.value)["data"]["kind"]: row.credit_code for row in desk.published()}
     assert hidden == {"emission.exceeded": ENTERPRISE, "data.offline": ENTERPRISE, "data.mystery": None}
 
 
-def test_a_suspicion_is_pushed_to_no_endpoint_unasked(desk: Desk) -> None:
+def test_a_suspicion_is_pushed_to_no_endpoint_unasked(desk: DeliveryHarness) -> None:
     """The owner of an endpoint may lack the scope; a subscription is made with it."""
     desk.endpoint("https://county.example/", region="150102")
     desk.take(a_risk(id="rsk_s", kind="data.suspect", condition="flat"))
@@ -100,7 +111,7 @@ def test_a_suspicion_is_pushed_to_no_endpoint_unasked(desk: Desk) -> None:
     assert desk.pushes() == []
 
 
-def test_acknowledging_stops_what_is_pending_but_not_a_later_raise(desk: Desk) -> None:
+def test_acknowledging_stops_what_is_pending_but_not_a_later_raise(desk: DeliveryHarness) -> None:
     county, _ = desk.endpoint("https://county.example/", region="150102")
     risk = a_risk(condition="lasting")
     desk.take(risk)
@@ -114,7 +125,7 @@ def test_acknowledging_stops_what_is_pending_but_not_a_later_raise(desk: Desk) -
     assert desk.alert().status is Status.ACKNOWLEDGED
 
 
-def test_a_new_window_after_an_alert_was_withdrawn_opens_a_follow_up(desk: Desk) -> None:
+def test_a_new_window_after_an_alert_was_withdrawn_opens_a_follow_up(desk: DeliveryHarness) -> None:
     desk.take(a_risk())
     first = desk.alert()
     with desk.database.transaction() as session:
@@ -125,17 +136,17 @@ def test_a_new_window_after_an_alert_was_withdrawn_opens_a_follow_up(desk: Desk)
     assert reasons(desk) == ["first", "withdrawn", "first"]
 
 
-def test_a_risk_that_follows_another_names_the_former_alert(desk: Desk) -> None:
+def test_a_risk_that_follows_another_names_the_former_alert(desk: DeliveryHarness) -> None:
     desk.take(a_risk(id="rsk_1"), a_risk(id="rsk_2", previous="rsk_1"))
     assert desk.alert("rsk_2").previous == desk.alert("rsk_1").id
 
 
-def test_what_is_no_risk_is_passed_over_and_counted(desk: Desk) -> None:
+def test_what_is_no_risk_is_passed_over_and_counted(desk: DeliveryHarness) -> None:
     seen = Event(DISCHARGE_SEEN, "/monitoring", "discharge:p:2026-11-20", 1, T0, {"permit": "p"})
     record = Record(RISKS, 0, 0, ENTERPRISE, encode_event(seen), {}, datetime.now(UTC))
     with desk.database.transaction() as session:
         desk.parts.risk_records.take(session, [record])
-    assert desk.said() == []
+    assert desk.published() == []
     assert desk.parts.metrics.push_decisions.labels("ignored")._value.get() == 1
 
 
@@ -144,20 +155,20 @@ CONDITIONS = ("first", "lasting", "grave", "repeated")
 
 @st.composite
 def lives(draw: st.DrawFn) -> list[Risk]:
-    """The revisions of one risk as its finder said them."""
+    """The revisions of one risk as its finder published them."""
     risk = a_risk()
-    said = [replace(risk, condition=draw(st.sampled_from(CONDITIONS)))]
+    published = [replace(risk, condition=draw(st.sampled_from(CONDITIONS)))]
     for revision in range(2, draw(st.integers(2, 6)) + 1):
         hours = revision
         grown = longer(risk, revision, draw(st.sampled_from(CONDITIONS)), hours=hours)
         state = draw(st.sampled_from([RiskState.OPEN, RiskState.OPEN, RiskState.CLEARED, RiskState.WITHDRAWN]))
         if state is RiskState.CLEARED:
             grown = replace(cleared(grown, revision, hours=hours), condition=grown.condition)
-        said.append(replace(grown, state=state))
-    return said
+        published.append(replace(grown, state=state))
+    return published
 
 
-def outcome(desk: Desk) -> tuple[str, str, str, str]:
+def outcome(desk: DeliveryHarness) -> tuple[str, str, str, str]:
     alert = desk.alert()
     return alert.status.value, alert.stage.value, alert.level.value, alert.risk.state.value
 
@@ -168,18 +179,18 @@ def test_any_order_and_any_repetition_end_in_the_same_alert_and_push_nothing_twi
     life: list[Risk], data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        ordered, mixed = a_desk(Path(folder) / "a"), a_desk(Path(folder) / "b")
+        ordered, mixed = a_delivery_harness(Path(folder) / "a"), a_delivery_harness(Path(folder) / "b")
         for desk in (ordered, mixed):
             desk.endpoint(URL)
         ordered.take(*life)
-        heard = data.draw(st.permutations([*life, *data.draw(st.lists(st.sampled_from(life), max_size=4))]))
-        cut = data.draw(st.integers(0, len(heard)))
-        mixed.take(*heard[:cut])
-        mixed.take(*heard[cut:])
+        received = data.draw(st.permutations([*life, *data.draw(st.lists(st.sampled_from(life), max_size=4))]))
+        cut = data.draw(st.integers(0, len(received)))
+        mixed.take(*received[:cut])
+        mixed.take(*received[cut:])
         assert outcome(mixed) == outcome(ordered)
         before = [push.id for push in mixed.pushes()]
         assert len(before) == len(set(before))
-        mixed.take(*heard)  # a full replay adds no effect
+        mixed.take(*received)  # a full replay adds no effect
         assert [push.id for push in mixed.pushes()] == before
         assert outcome(mixed) == outcome(ordered)
         for desk in (ordered, mixed):

@@ -59,7 +59,7 @@ class Case:
     place: tuple[str, str] | None = None
     notices: list[Former] = field(default_factory=list)
     drafts: list[Former] = field(default_factory=list)
-    told: int | None = None
+    recipients: int | None = None
 
 
 NOTICE, DRAFT = (Outcome.NOTICE, Reason.UNIVERSAL), (Outcome.DRAFT, Reason.CROWD_TOO_SMALL)
@@ -75,8 +75,8 @@ def nothing(reason: Reason) -> tuple[Outcome, Reason]:
 CASES = {
     "2 of 13: too few": Case(THIRTEEN, hit(THIRTEEN[:2]), nothing(Reason.TOO_FEW)),
     # P(X ≥ 3 | 13, 2 %) = 0.0020; 3·3 ≤ 12
-    "3 of 13: all are told": Case(THIRTEEN, hit(THIRTEEN[:3]), NOTICE, (CLASS, COUNTY), told=13),
-    "3 of 14, as in the demonstration": Case(FOURTEEN, hit(FOURTEEN[:3]), NOTICE, (CLASS, COUNTY), told=14),
+    "3 of 13: all are notified": Case(THIRTEEN, hit(THIRTEEN[:3]), NOTICE, (CLASS, COUNTY), recipients=13),
+    "3 of 14, as in the demonstration": Case(FOURTEEN, hit(FOURTEEN[:3]), NOTICE, (CLASS, COUNTY), recipients=14),
     # 3·5 > 12: a third of the crowd would be pointed at
     "5 of 13: too many for the crowd": Case(THIRTEEN, hit(THIRTEEN[:5]), DRAFT, (CLASS, COUNTY)),
     "3 of 11: the crowd is too small": Case(ELEVEN, hit(ELEVEN[:3]), DRAFT, (CLASS, COUNTY)),
@@ -88,13 +88,13 @@ CASES = {
     "the crowd counts a group once": Case(
         grouped(THIRTEEN[:3], "集团") + THIRTEEN[3:], hit(THIRTEEN[10:]), DRAFT, (CLASS, COUNTY)
     ),
-    "every site of a group is told": Case(
-        grouped(FOURTEEN[:2], "集团") + FOURTEEN[2:], hit(FOURTEEN[11:]), NOTICE, (CLASS, COUNTY), told=14
+    "every site of a group is notified": Case(
+        grouped(FOURTEEN[:2], "集团") + FOURTEEN[2:], hit(FOURTEEN[11:]), NOTICE, (CLASS, COUNTY), recipients=14
     ),
     "a second notice in the window": Case(
         THIRTEEN, hit(THIRTEEN[:3]), nothing(Reason.TOPIC_TAKEN), notices=[WHOLE_TOPIC]
     ),
-    "a week later it may be said again": Case(
+    "a week later it may be published again": Case(
         THIRTEEN, hit(THIRTEEN[:3]), NOTICE, (CLASS, COUNTY), [replace(WHOLE_TOPIC, slot=NOW - timedelta(days=7))]
     ),
     "a notice to the league or to the group takes the county's topic": Case(
@@ -117,13 +117,13 @@ CASES = {
         nothing(Reason.NOT_UNUSUAL),
     ),
     "widening to the league succeeds": Case(
-        ELEVEN + BESIDE, hit(ELEVEN[:2] + BESIDE[:1]), NOTICE, (CLASS, "1501"), told=15
+        ELEVEN + BESIDE, hit(ELEVEN[:2] + BESIDE[:1]), NOTICE, (CLASS, "1501"), recipients=15
     ),
     "widening to the province succeeds": Case(
-        ELEVEN + exposed(5, OTHER_CITY), hit(ELEVEN[:3]), NOTICE, (CLASS, "15"), told=16
+        ELEVEN + exposed(5, OTHER_CITY), hit(ELEVEN[:3]), NOTICE, (CLASS, "15"), recipients=16
     ),
     "widening to the group succeeds": Case(
-        ELEVEN + exposed(4, industry=SIBLING), hit(ELEVEN[:3]), NOTICE, ("D441", COUNTY), told=15
+        ELEVEN + exposed(4, industry=SIBLING), hit(ELEVEN[:3]), NOTICE, ("D441", COUNTY), recipients=15
     ),
     # 3 of 11, and other classes and provinces do not help
     "widening fails": Case(
@@ -138,8 +138,8 @@ CASES = {
         THIRTEEN, hit(THIRTEEN[:3]), NOTICE, (CLASS, COUNTY), drafts=[WHOLE_TOPIC]
     ),
     "eight days are no week": Case(THIRTEEN, hit(THIRTEEN[:2]) + hit(THIRTEEN[2:3], 7.0), nothing(Reason.TOO_FEW)),
-    "an affected one whose permit does not name it is told too": Case(
-        THIRTEEN, hit(exposed(3, first=50)), NOTICE, (CLASS, COUNTY), told=16
+    "an affected one whose permit does not name it is notified too": Case(
+        THIRTEEN, hit(exposed(3, first=50)), NOTICE, (CLASS, COUNTY), recipients=16
     ),
 }
 
@@ -149,8 +149,8 @@ def test_a_common_problem_goes_to_the_whole_class_or_to_nobody(case: Case) -> No
     found = decided(case.crowd, case.affected, notices=case.notices, drafts=case.drafts)
     assert (found.outcome, found.reason) == case.expected
     assert ((found.topic.industry, found.area) if found.topic else None) == case.place
-    if case.told is not None:
-        assert len(found.recipients) == case.told
+    if case.recipients is not None:
+        assert len(found.recipients) == case.recipients
         assert {one.credit_code for one in case.affected} <= set(found.recipients)
 
 
@@ -186,7 +186,7 @@ def test_the_tail_of_a_great_crowd_stays_in_its_bounds() -> None:
 
 
 @given(st.permutations(range(13)), st.integers(0, 13))
-def test_who_the_affected_are_changes_nothing_that_is_said(order: list[int], n: int) -> None:
+def test_who_the_affected_are_changes_nothing_that_is_published(order: list[int], n: int) -> None:
     one, other = decided(THIRTEEN, hit(THIRTEEN[:n])), decided(THIRTEEN, hit([THIRTEEN[i] for i in order[:n]]))
     assert replace(one, affected=()) == replace(other, affected=())
 
@@ -251,14 +251,14 @@ def test_a_slot_is_the_next_whole_hour() -> None:
 @pytest.mark.parametrize("kind", ["emission.exceeded", "data.fault", "permit.renewal"])
 def test_a_notice_names_class_area_and_family_and_nothing_of_a_source(kind: str) -> None:
     topic = Topic(CLASS, kind, "" if kind == "permit.renewal" else "so2")
-    said = cloud_event(document(NOTICE_ID, topic, "1501", NOW))
-    assert "subject" not in said and "revision" not in said
-    assert (said["id"], said["time"], said["type"]) == (
+    published = cloud_event(document(NOTICE_ID, topic, "1501", NOW))
+    assert "subject" not in published and "revision" not in published
+    assert (published["id"], published["time"], published["type"]) == (
         NOTICE_ID,
         "2026-11-20T17:00:00+08:00",
         "yujing.peer.notice.issued.v1",
     )
-    data = said["data"]
+    data = published["data"]
     assert "内蒙古自治区呼和浩特市火力发电（D4411）" in data["headline"]["zh"]
     assert data["law"] and data["when"]["zh"] == "近期"
     forbidden = {"enterprise", "outlet", "point", "window", "measured", "decided", "limit", "level", "risk", "count"}

@@ -90,7 +90,7 @@ def test_a_wrong_names_field_and_value(document: dict[str, Any], field: str, val
     assert wrongs(document) == {field: value}
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_everything_wrong_is_reported_at_once() -> None:
     outlet = an_outlet(limits=[a_limit(limit="0", unit="ppm", factor="x")])
     findings = Findings()
     examine(a_document(outlet, valid_to="2020-01-01"), findings)
@@ -100,7 +100,7 @@ def test_everything_wrong_is_told_at_once() -> None:
     assert fields == ["valid_to", f"{LIMIT}.limit", f"{LIMIT}.unit", f"{LIMIT}.factor"]
 
 
-def test_a_2005_code_is_kept_as_the_2017_one_and_told() -> None:
+def test_a_2005_code_is_kept_as_the_2017_one_and_reported() -> None:
     findings = Findings()
     outlet = an_outlet(code="DW001", medium="water", limits=[a_limit(factor="011", unit="mg/l", reference_o2_pct=None)])
     kept = examine(a_document(outlet), findings)["outlets"][0]["limits"][0]
@@ -124,7 +124,7 @@ def test_ph_has_one_spelling_of_no_dimension(text: str) -> None:
     assert findings.wrongs == []
 
 
-def test_a_device_may_send_what_no_limit_can_be_compared_with_and_that_is_told() -> None:
+def test_a_device_may_send_what_no_limit_can_be_compared_with_and_that_is_reported() -> None:
     findings = Findings()
     assert point_units({"a21026": "ppm", "w20115": "毫克/升"}, "units", findings) == {"a21026": "ppm", "w20115": "mg/L"}
     assert findings.wrongs == []

@@ -49,7 +49,7 @@ def an_outlet(code: str = "DA001", mn: str | None = None, limits: list[Any] | No
         "a permit for another outlet only",
         "its outlet is in a permit",
         "the point itself is in a permit",
-        "a permit whose outlets nobody has told accuses nobody",
+        "a permit whose outlets nobody has reported accuses nobody",
         "a point without outlet is our gap, not the enterprise's",
         "a permit that ran out did cover it once",
         "a point out of service",

@@ -111,7 +111,7 @@ def test_a_file_that_is_no_list_is_refused_as_a_whole(content: bytes) -> None:
         read(content)
 
 
-def test_a_bad_row_is_told_with_line_value_and_reason_and_the_good_ones_are_in() -> None:
+def test_a_bad_row_is_reported_with_line_value_and_reason_and_the_good_ones_are_in() -> None:
     bad = ROW.replace("2030-12-15", "2O30-02-30")
     rows = [read_row(row) for row in read(f"{HEADER}\n{ROW}\n{bad}\n{ROW}\n".encode())]
     assert [entry is not None for entry, _ in rows] == [True, False, True]
@@ -121,7 +121,7 @@ def test_a_bad_row_is_told_with_line_value_and_reason_and_the_good_ones_are_in()
     assert finding.reason.startswith("expected: a day such as 2030-12-15")
 
 
-def test_every_mend_of_a_row_is_told() -> None:
+def test_every_mend_of_a_row_is_reported() -> None:
     row = Listed(
         7,
         {

@@ -186,8 +186,8 @@ def test_gaps_do_not_depend_on_the_order_of_periods(order: tuple[str, ...]) -> N
 def test_a_row_of_the_official_list_never_replaces_what_is_richer() -> None:
     rich = a_document(category="key", authority="A", outlets=[{"code": "DA001"}])
     merged = merge_listed(rich, Listed(NUMBER, date(2026, 12, 16), date(2031, 12, 15)))
-    said = {name: merged[name] for name in rich}
-    assert said == rich | {"valid_from": "2026-12-16", "valid_to": "2031-12-15"}
+    carried = {name: merged[name] for name in rich}
+    assert carried == rich | {"valid_from": "2026-12-16", "valid_to": "2031-12-15"}
 
 
 def test_a_row_of_the_official_list_alone_leaves_the_rest_null() -> None:

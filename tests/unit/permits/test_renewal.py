@@ -67,7 +67,7 @@ def test_the_last_day_to_apply_is_brought_forward_over_a_holiday() -> None:
     assert deadline(date(2026, 12, 5), CALENDAR).day == date(2026, 9, 30)
 
 
-def test_a_deadline_in_a_year_without_notice_is_provisional_and_told_anew_when_the_notice_moves_it() -> None:
+def test_a_deadline_in_a_year_without_notice_is_provisional_and_published_anew_when_the_notice_moves_it() -> None:
     line = a_timeline(date(2027, 12, 5))  # 60 days before: Wed 2027-10-06, provisionally a working day
     first = looked(line, Book(), date(2027, 9, 22))
     (opened,) = first.sayings

@@ -66,10 +66,10 @@ def test_a_revoked_token_is_refused(key: SigningKey) -> None:
 def test_a_token_without_expiry_or_of_another_key_or_algorithm_is_refused(key: SigningKey, tmp_path: Path) -> None:
     verifier = Verifier(Ring(key), lambda: NOW)
     body = claims(OFFICER, now=NOW)
-    stranger = signing_key(tmp_path / "other.key")
+    other_key = signing_key(tmp_path / "other.key")
     unsigned = jwt.encode(body, "x" * 40, algorithm="HS256", headers={"kid": key.kid})
     endless = {name: value for name, value in body.items() if name != "exp"}
-    for token in (stranger.sign(body), unsigned, key.sign(endless), "nonsense"):
+    for token in (other_key.sign(body), unsigned, key.sign(endless), "nonsense"):
         with pytest.raises(Unauthorized):
             verifier.caller(token)
 

@@ -1,4 +1,4 @@
-"""An event carries the whole state with a revision; said twice it is the same event."""
+"""An event carries the whole state with a revision; published twice it is the same event."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def an_event(**other: Any) -> Event:
     return Event(**{**facts, **other})
 
 
-def test_the_same_state_said_twice_is_the_same_event() -> None:
+def test_the_same_state_published_twice_is_the_same_event() -> None:
     assert an_event().id == an_event(time=AT.replace(hour=17), data={"x": 1}).id == "rsk_a:3"
     assert an_event(revision=4).id != an_event().id
 

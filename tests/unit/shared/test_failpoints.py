@@ -35,7 +35,7 @@ def run(setting: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("setting", "code", "said"),
+    ("setting", "code", "output"),
     [
         ("after-append", failpoints.EXIT_CODE, []),
         ("after-append:3", failpoints.EXIT_CODE, ["0", "1"]),
@@ -44,9 +44,9 @@ def run(setting: str) -> subprocess.CompletedProcess[str]:
     ],
     ids=["at once", "the third time", "never so often", "another place"],
 )
-def test_the_process_ends_at_the_place_that_is_armed(setting: str, code: int, said: list[str]) -> None:
+def test_the_process_ends_at_the_place_that_is_armed(setting: str, code: int, output: list[str]) -> None:
     done = run(setting)
-    assert (done.returncode, done.stdout.split()) == (code, said)
+    assert (done.returncode, done.stdout.split()) == (code, output)
 
 
 @pytest.mark.parametrize("name", failpoints.NAMES)

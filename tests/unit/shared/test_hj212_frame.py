@@ -128,7 +128,7 @@ def test_the_end_of_a_connection_gives_the_rest_as_junk() -> None:
     assert framer.pending == 0
 
 
-def test_a_broken_off_frame_is_told_apart_from_the_next() -> None:
+def test_a_broken_off_frame_is_kept_apart_from_the_next() -> None:
     first, second = read(GOOD[:50] + OTHER)
     assert (first.raw, first.fault) == (GOOD[:50], Fault.TRUNCATED)
     assert second.raw == OTHER

@@ -35,7 +35,7 @@ def test_factors_come_as_numbers_and_marks_as_text() -> None:
         ("now", None, True),
     ],
 )
-def test_data_time_is_shanghai_local_and_told_when_odd(text: str, at: datetime | None, noted: bool) -> None:
+def test_data_time_is_shanghai_local_and_reported_when_odd(text: str, at: datetime | None, noted: bool) -> None:
     packet = parse(cp(f"DataTime={text}"))
     assert packet.data_time == at
     assert bool(packet.notes) == noted
@@ -43,14 +43,14 @@ def test_data_time_is_shanghai_local_and_told_when_odd(text: str, at: datetime |
 
 
 @pytest.mark.parametrize("value", ["N", "nan", "inf", "-Infinity", "1e999", "", "1_000", "１２", "1.2.3"])
-def test_a_value_that_is_no_number_is_refused_as_that_value_and_told(value: str) -> None:
+def test_a_value_that_is_no_number_is_refused_as_that_value_and_reported(value: str) -> None:
     packet = parse(cp(f"w01001-Rtd={value},w01001-Flag=N;w01018-Rtd=5"))
     assert packet.factors == {"w01001": {"Flag": "N"}, "w01018": {"Rtd": 5.0}}
     assert len(packet.notes) == 1
     assert packet.cp[0][0] == ("w01001-Rtd", value)
 
 
-def test_the_first_of_two_equal_keys_is_kept_and_the_second_told() -> None:
+def test_the_first_of_two_equal_keys_is_kept_and_the_second_received() -> None:
     packet = parse(cp("w00000-Avg=3.4;w00000-Avg=90211;DataTime=20240101000000;DataTime=20240102000000"))
     assert packet.factors == {"w00000": {"Avg": 3.4}}
     assert packet.params["DataTime"] == "20240101000000"
@@ -126,14 +126,14 @@ def test_the_generation_is_judged_from_flag_and_qn(head: str, generation: int) -
     assert parse(cp("", head)).generation == generation
 
 
-def test_odd_header_fields_are_told_and_do_not_decide() -> None:
+def test_odd_header_fields_are_reported_and_do_not_decide() -> None:
     packet = parse(cp("", "QN=1;ST=32;CN=2011;PW=1;MN=1; Flag=x;PNUM=2;PNO=;RF=1;Foo=7;"))
     assert (packet.flag, packet.pnum, packet.pno, packet.rf) == (None, 2, None, True)
     assert not packet.wants_answer
     assert packet.notes == ("header field 'Foo' unknown", "Flag unreadable: 'x'", "PNO unreadable: ''")
 
 
-def test_gbk_text_is_read_and_told() -> None:
+def test_gbk_text_is_read_and_reported() -> None:
     packet = parse("ST=32;CN=3020;MN=1;CP=&&i11001-Info=//清洗//&&".encode("gbk"))
     assert packet.factors["i11001"] == {"Info": "//清洗//"}
     assert packet.notes == ("text is GBK",)

@@ -52,8 +52,8 @@ def test_the_answer_speaks_the_version_and_asks_for_nothing(flag: int, version: 
 
 
 def test_without_a_qn_the_answer_has_none() -> None:
-    told = answer("2011", flag=1, qn=None) or b""
-    assert told[6:].startswith(b"ST=91;CN=9014;PW=123456;MN=M1;")
+    received = answer("2011", flag=1, qn=None) or b""
+    assert received[6:].startswith(b"ST=91;CN=9014;PW=123456;MN=M1;")
 
 
 @settings(deadline=None)  # the machine may be busy

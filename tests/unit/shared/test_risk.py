@@ -27,7 +27,7 @@ texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=1
     factor=texts,
     historical=st.booleans(),
 )
-def test_a_risk_comes_back_as_it_was_said(
+def test_a_risk_comes_back_as_it_was_published(
     state: RiskState,
     why: Cleared | None,
     at: datetime,

@@ -1,4 +1,4 @@
-"""Jobs tick, each on one replica at a time; one that fails is told, counted and runs again."""
+"""Jobs tick, each on one replica at a time; one that fails is reported, counted and runs again."""
 
 from __future__ import annotations
 

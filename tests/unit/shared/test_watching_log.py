@@ -46,7 +46,7 @@ class Ends:
         return self.at
 
 
-class Scene:
+class LagHarness:
     """One group on two partitions; time goes as the test says."""
 
     def __init__(self, database: Database) -> None:
@@ -73,79 +73,79 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def harness(tmp_path: Path) -> Iterator[LagHarness]:
     database = open_lab(None, tmp_path)
-    yield Scene(database)
+    yield LagHarness(database)
     database.close()
 
 
-def test_who_has_read_everything_is_0_seconds_behind_however_long_nothing_came(scene: Scene) -> None:
+def test_who_has_read_everything_is_0_seconds_behind_however_long_nothing_came(harness: LagHarness) -> None:
     for _hour in range(3):
-        scene.later(3600)
-        assert (scene.value("consumer_lag_records"), scene.value("consumer_lag_seconds")) == (0, 0)
+        harness.later(3600)
+        assert (harness.value("consumer_lag_records"), harness.value("consumer_lag_seconds")) == (0, 0)
 
 
-def test_a_record_after_a_quiet_night_is_not_a_night_behind(scene: Scene) -> None:
-    scene.watch.handled("lab", "packets", START)
-    scene.later(8 * 3600)
-    scene.member.behind = {FIRST: 1}
-    scene.later(2)
-    assert (scene.value("consumer_lag_records"), scene.value("consumer_lag_seconds")) == (1, 2)
+def test_a_record_after_a_quiet_night_is_not_a_night_behind(harness: LagHarness) -> None:
+    harness.watch.handled("lab", "packets", START)
+    harness.later(8 * 3600)
+    harness.member.behind = {FIRST: 1}
+    harness.later(2)
+    assert (harness.value("consumer_lag_records"), harness.value("consumer_lag_seconds")) == (1, 2)
 
 
-def test_who_handles_old_records_is_as_far_behind_as_the_newest_of_them_is_old(scene: Scene) -> None:
-    scene.member.behind = {FIRST: 300, SECOND: 200, Partition("risks", 0): 9}
-    scene.watch.handled("lab", "packets", START - timedelta(hours=2))
-    scene.later(10)
-    assert (scene.value("consumer_lag_records"), scene.value("consumer_lag_seconds")) == (500, 7210)
+def test_who_handles_old_records_is_as_far_behind_as_the_newest_of_them_is_old(harness: LagHarness) -> None:
+    harness.member.behind = {FIRST: 300, SECOND: 200, Partition("risks", 0): 9}
+    harness.watch.handled("lab", "packets", START - timedelta(hours=2))
+    harness.later(10)
+    assert (harness.value("consumer_lag_records"), harness.value("consumer_lag_seconds")) == (500, 7210)
 
 
-def test_who_never_handled_anything_is_behind_since_it_began(scene: Scene) -> None:
-    scene.member.behind = {FIRST: 1}
-    scene.later(90)
-    assert scene.value("consumer_lag_seconds") == 90
+def test_who_never_handled_anything_is_behind_since_it_began(harness: LagHarness) -> None:
+    harness.member.behind = {FIRST: 1}
+    harness.later(90)
+    assert harness.value("consumer_lag_seconds") == 90
 
 
-def test_a_lost_partition_leaves_no_lag_behind(scene: Scene) -> None:
-    scene.member.behind = {FIRST: 5}
-    scene.later(5)
-    scene.member.behind = {}
-    scene.later(5)
-    assert (scene.value("consumer_lag_records"), scene.value("consumer_lag_seconds")) == (0, 0)
+def test_a_lost_partition_leaves_no_lag_behind(harness: LagHarness) -> None:
+    harness.member.behind = {FIRST: 5}
+    harness.later(5)
+    harness.member.behind = {}
+    harness.later(5)
+    assert (harness.value("consumer_lag_records"), harness.value("consumer_lag_seconds")) == (0, 0)
 
 
-def test_a_partition_that_stands_still_for_a_minute_with_records_waiting_is_unread(scene: Scene) -> None:
-    scene.log.at = {0: 10, 1: 10}
-    scene.handle(FIRST, 10)
-    scene.later(15)
-    assert scene.value("unread_partitions") == 0
-    scene.later(UNREAD_S)
-    assert scene.value("unread_partitions") == 1
-    scene.handle(SECOND, 10)
-    scene.later(15)
-    assert scene.value("unread_partitions") == 0
+def test_a_partition_that_stands_still_for_a_minute_with_records_waiting_is_unread(harness: LagHarness) -> None:
+    harness.log.at = {0: 10, 1: 10}
+    harness.handle(FIRST, 10)
+    harness.later(15)
+    assert harness.value("unread_partitions") == 0
+    harness.later(UNREAD_S)
+    assert harness.value("unread_partitions") == 1
+    harness.handle(SECOND, 10)
+    harness.later(15)
+    assert harness.value("unread_partitions") == 0
 
 
-def test_a_slow_reader_is_no_missing_reader(scene: Scene) -> None:
-    scene.log.at = {0: 1000, 1: 0}
+def test_a_slow_reader_is_no_missing_reader(harness: LagHarness) -> None:
+    harness.log.at = {0: 1000, 1: 0}
     for read in range(1, 8):
-        scene.handle(FIRST, read)
-        scene.later(UNREAD_S - 1)
-        assert scene.value("unread_partitions") == 0
+        harness.handle(FIRST, read)
+        harness.later(UNREAD_S - 1)
+        assert harness.value("unread_partitions") == 0
 
 
-def test_what_the_log_has_deleted_waits_for_nobody(scene: Scene) -> None:
-    scene.log.at = {0: 10, 1: 0}
-    scene.member.behind = {FIRST: 0}  # its position stands at the end
-    scene.later(1)
-    scene.later(UNREAD_S * 2)
-    assert scene.value("unread_partitions") == 0
+def test_what_the_log_has_deleted_waits_for_nobody(harness: LagHarness) -> None:
+    harness.log.at = {0: 10, 1: 0}
+    harness.member.behind = {FIRST: 0}  # its position stands at the end
+    harness.later(1)
+    harness.later(UNREAD_S * 2)
+    assert harness.value("unread_partitions") == 0
 
 
-def test_while_the_log_is_away_the_last_count_stands(scene: Scene) -> None:
-    scene.log.at = {0: 10, 1: 10}
-    scene.later(0)
-    scene.later(UNREAD_S)
-    scene.log.away = True
-    scene.later(UNREAD_S)
-    assert scene.value("unread_partitions") == 2
+def test_while_the_log_is_away_the_last_count_stands(harness: LagHarness) -> None:
+    harness.log.at = {0: 10, 1: 10}
+    harness.later(0)
+    harness.later(UNREAD_S)
+    harness.log.away = True
+    harness.later(UNREAD_S)
+    assert harness.value("unread_partitions") == 2

@@ -61,7 +61,7 @@ def test_every_kind_of_wrong_has_a_status() -> None:
     assert set(STATUS) == set(DomainError.__subclasses__())
 
 
-def test_what_is_away_says_when_to_come_again_and_a_stranger_how_to_come() -> None:
+def test_what_is_away_says_when_to_come_again_and_an_unknown_caller_how_to_come() -> None:
     assert asked(Unreachable("no", retry_after_s=7)).headers["retry-after"] == "7"
     assert asked(Unauthorized("no")).headers["www-authenticate"] == "Bearer"
 
@@ -92,7 +92,7 @@ class Body(BaseModel):
 
 
 @pytest.fixture(scope="module")
-def door() -> TestClient:
+def api() -> TestClient:
     app = FastAPI()
     install_problems(app)
 
@@ -120,8 +120,8 @@ def door() -> TestClient:
         "no object",
     ],
 )
-def test_a_body_that_does_not_fit_names_its_field(door: TestClient, body: Any, field: str, value: Any) -> None:
-    answer = door.post("/", json=body)
+def test_a_body_that_does_not_fit_names_its_field(api: TestClient, body: Any, field: str, value: Any) -> None:
+    answer = api.post("/", json=body)
     assert (answer.status_code, answer.headers["content-type"]) == (422, MEDIA)
     (error, *_) = answer.json()["errors"]
     assert (error["field"], error["value"]) == (field, value)
@@ -133,8 +133,8 @@ def test_a_body_that_does_not_fit_names_its_field(door: TestClient, body: Any, f
     [b"[" * 20_000, b'{"items":' * 20_000, b'{"items": ' + b"[" * 980 + b"]" * 980 + b"}", b"\xff\xfe", b"9" * 5_000],
     ids=["nested lists", "nested objects", "nested as deep as can be read", "no UTF-8", "a number of 5000 digits"],
 )
-def test_a_body_that_no_parser_reads_is_invalid_like_any_other(door: TestClient, body: bytes) -> None:
-    answer = door.post("/", content=body, headers={"content-type": "application/json"})
+def test_a_body_that_no_parser_reads_is_invalid_like_any_other(api: TestClient, body: bytes) -> None:
+    answer = api.post("/", content=body, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (422, MEDIA)
     assert answer.json()["code"] == "invalid" and answer.json()["errors"]
 
@@ -143,8 +143,8 @@ def test_half_a_pair_in_a_detail_leaves_as_text() -> None:
     assert asked(Conflict("the name \ud800")).json()["detail"] == "the name \\ud800"
 
 
-def test_an_address_that_is_not_there_and_a_wrong_verb_are_problems_too(door: TestClient) -> None:
-    for answer, status in ((door.get("/nowhere"), 404), (door.delete("/"), 405), (door.post("/", content=b"{"), 422)):
+def test_an_address_that_is_not_there_and_a_wrong_verb_are_problems_too(api: TestClient) -> None:
+    for answer, status in ((api.get("/nowhere"), 404), (api.delete("/"), 405), (api.post("/", content=b"{"), 422)):
         assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA)
 
 

@@ -1,4 +1,4 @@
-"""Workers: one that fails is told and runs again, until it is stopped."""
+"""Workers: one that fails is reported and runs again, until it is stopped."""
 
 from __future__ import annotations
 

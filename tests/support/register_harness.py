@@ -34,7 +34,7 @@ START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)  # 09:00 in Shanghai
 
 
 @dataclass
-class Hands:
+class ManualClock:
     """A clock that is set by hand."""
 
     at: datetime = START
@@ -45,35 +45,35 @@ class Hands:
 
 @dataclass
 class Ring:
-    """Keys and revocations as the register has said them so far."""
+    """Keys and revocations as the register has published them so far."""
 
-    office: Office
+    office: RegisterHarness
 
     def public_key(self, kid: str) -> str | None:
         return self.office.key.public_pem() if kid == self.office.key.kid else None
 
     def revoked(self, jti: str) -> bool:
-        return any(event["subject"] == f"revocation:{jti}" for event in self.office.said())
+        return any(event["subject"] == f"revocation:{jti}" for event in self.office.published())
 
 
 @dataclass
-class Office:
-    """The service, and what it said."""
+class RegisterHarness:
+    """The service, and what it published."""
 
     context: Context
     service: Service
     key: SigningKey
-    hands: Hands
+    clock: ManualClock
     app: FastAPI = field(default_factory=FastAPI)
 
     def client(self, role: Role = Role.ADMIN, **scope: Any) -> TestClient:
-        body = claims(Caller(role, scope.pop("subject", role.value), **scope), now=self.hands.at)
+        body = claims(Caller(role, scope.pop("subject", role.value), **scope), now=self.clock.at)
         return self.bare({"Authorization": f"Bearer {self.key.sign(body)}"})
 
     def bare(self, headers: dict[str, str] | None = None) -> TestClient:
         return TestClient(self.app, headers=headers, raise_server_exceptions=False)
 
-    def said(self, subject: str | None = None, topic: str = "registry") -> list[dict[str, Any]]:
+    def published(self, subject: str | None = None, topic: str = "registry") -> list[dict[str, Any]]:
         """Events for one topic in the outbox, in order."""
         with self.service.database.read() as session:
             rows = session.exec(select(PermitsOutbox).order_by(PermitsOutbox.id)).all()  # type: ignore[arg-type]
@@ -81,28 +81,28 @@ class Office:
         return [event for event in events if subject is None or event["subject"] == subject]
 
     def tomorrow(self, days: int = 1) -> None:
-        self.hands.at += timedelta(days=days)
+        self.clock.at += timedelta(days=days)
 
 
 @contextmanager
-def office(folder: Path, database_url: str | None = None) -> Iterator[Office]:
-    hands = Hands()
+def register_harness(folder: Path, database_url: str | None = None) -> Iterator[RegisterHarness]:
+    clock = ManualClock()
     settings = Settings(_env_file=None, data_dir=folder, database_url=database_url)
-    log = EmbeddedLog(folder / "log.sqlite", wall_now=hands.now)
+    log = EmbeddedLog(folder / "log.sqlite", wall_now=clock.now)
     log.create({"registry": TopicShape(1, compacted=True)})
     sealer = Sealer(b"k" * 32)
     context = Context(
         settings=settings,
-        clock=Clock(hands.now, hands.now),
+        clock=Clock(clock.now, clock.now),
         log=log,
         sealer=sealer,
-        directory=Directory(log, sealer, hands.now),
+        directory=Directory(log, sealer, clock.now),
         metrics=Metrics(),
     )
     service = build(context)
     migrate(service.database, "services.permits.migrations", "permits")
-    opened = Office(context, service, signing_key(settings.signing_key), hands)
-    opened.app.state.verifier = Verifier(Ring(opened), hands.now)
+    opened = RegisterHarness(context, service, signing_key(settings.signing_key), clock)
+    opened.app.state.verifier = Verifier(Ring(opened), clock.now)
     install_problems(opened.app)
     opened.app.add_middleware(BodyLimits, metrics=context.metrics)
     opened.app.include_router(service.router)

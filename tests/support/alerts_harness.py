@@ -1,4 +1,4 @@
-"""Builders for tests of peers and officers: a district of enterprises with permits, its desk, and what each caller sees."""
+"""Builders for tests of peers and officers: a harness of enterprises with permits, its desk, and what each caller sees."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from shared.ports import Record
 from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
 from shared.runtime.web import install_problems
-from tests.support.alerts_case import LOOPBACK, T0, WINDOW, Clocks, Desk, a_risk
+from tests.support.alerts_case import LOOPBACK, T0, WINDOW, Clocks, DeliveryHarness, a_risk
 
 COUNTY, CLASS = "150102", "D4411"
 
@@ -55,8 +55,8 @@ class Names:
 
 
 def registered(kind: str, name: str, data: dict[str, Any]) -> Record:
-    said = Event(REGISTERED, "/permits", f"{kind}:{name}", 1, T0, {"kind": kind, "id": name, **data})
-    return Record(REGISTRY, 0, 0, f"{kind}:{name}", encode_event(said), {}, datetime.now(UTC))
+    published = Event(REGISTERED, "/permits", f"{kind}:{name}", 1, T0, {"kind": kind, "id": name, **data})
+    return Record(REGISTRY, 0, 0, f"{kind}:{name}", encode_event(published), {}, datetime.now(UTC))
 
 
 def an_enterprise(
@@ -79,7 +79,7 @@ def an_enterprise(
 
 
 def trouble(code: str, at: datetime, **other: Any) -> Risk:
-    """An excess of SO2 at an enterprise of the district."""
+    """An excess of SO2 at an enterprise of the harness."""
     facts: dict[str, Any] = {
         "id": f"rsk_{code}_{at:%d%H%M}",
         "credit_code": code,
@@ -94,8 +94,8 @@ def trouble(code: str, at: datetime, **other: Any) -> Risk:
 
 
 @dataclass
-class District(Desk):
-    """A desk with peers, digests and doors; field and wall clock stand where the test puts them."""
+class AlertsHarness(DeliveryHarness):
+    """A desk with peers, digests and routes; field and wall clock stand where the test puts them."""
 
     notice_id: Callable[[], str] = field(default_factory=lambda: map("ntc_{:026}".format, count(1)).__next__)
 
@@ -134,7 +134,7 @@ class District(Desk):
             self.take(risk)
 
     def relay(self) -> None:
-        """Number what was said, as the relay would."""
+        """Number what was published, as the relay would."""
         with self.database.transaction() as session:
             connection = session.connection()
             last = connection.execute(select(func.max(OUTBOX.c.stream_no))).scalar() or 0
@@ -146,7 +146,7 @@ class District(Desk):
     def client(self, who: str) -> TestClient:
         return TestClient(
             self.app,
-            base_url="http://district",
+            base_url="http://harness",
             headers={"authorization": f"Bearer {who}"},
             raise_server_exceptions=False,
         )
@@ -156,18 +156,18 @@ class District(Desk):
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def letters(self, endpoint_id: str) -> list[dict[str, Any]]:
+    def messages(self, endpoint_id: str) -> list[dict[str, Any]]:
         """What was made to be pushed to an endpoint, in order."""
         return [push.notification for push in self.pushes() if push.endpoint_id == endpoint_id]
 
 
-def a_district(folder: Path, *, database: Database | None = None) -> District:
+def an_alerts_harness(folder: Path, *, database: Database | None = None) -> AlertsHarness:
     """Fresh tables, clocks at 09:00 Shanghai."""
     clocks = StillClocks(T0)
     if database is None:
         database = open_database(None, folder, "alerts")
     AlertsTable.metadata.create_all(database.engine)
-    return District(database, parts(database, Sealer(b"k" * 32), clocks.clock(), Metrics()), clocks)
+    return AlertsHarness(database, parts(database, Sealer(b"k" * 32), clocks.clock(), Metrics()), clocks)
 
 
 def codes(n: int, prefix: str = "E") -> list[str]:
@@ -178,8 +178,8 @@ def minutes(n: float) -> timedelta:
     return timedelta(minutes=n)
 
 
-def opened(folder: Path) -> Iterator[District]:
+def opened(folder: Path) -> Iterator[AlertsHarness]:
     """For fixtures."""
-    district = a_district(folder)
-    yield district
-    district.database.close()
+    harness = an_alerts_harness(folder)
+    yield harness
+    harness.database.close()

@@ -1,4 +1,4 @@
-"""A plant of many outlets for tests that count: one enterprise, one permit, one point an outlet, one excess a point."""
+"""A sample of many outlets for tests that count: one enterprise, one permit, one point an outlet, one excess a point."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.product import Source, credit_code
 
 
 @dataclass(frozen=True)
-class Plant:
+class SampleEnterprise:
     """`outlets` outlets of one enterprise; the n-th point's frames come from `source(n)`."""
 
     number: int
@@ -43,7 +43,7 @@ class Plant:
 
 @dataclass(frozen=True)
 class OutletSource(Source):
-    """One outlet of a plant."""
+    """One outlet of a sample."""
 
     nth: int = 0
     reference_o2_pct: str | None = None
