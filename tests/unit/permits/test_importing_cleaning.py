@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stdnum.cn import uscc
 
 from services.permits.importing import cleaning
+from shared.domain import identity
 from shared.domain.errors import Invalid
 
 NUMBER = "91370783797337187J001C"
@@ -105,17 +106,13 @@ def test_a_name_keeps_its_full_width_brackets_and_loses_what_nobody_sees() -> No
     )
 
 
-@given(st.text("0123456789ABCDEFGHJKLMNPQRTUWXY", min_size=17, max_size=17), st.data())
+@given(st.from_regex(r"\A[91][12][0-9]{6}[0-9A-HJ-NPQRTUWXY]{9}\Z"), st.data())
 def test_zeros_written_as_letter_o_always_come_back(body: str, data: st.DataObject) -> None:
     code = body + uscc.calc_check_digit(body)
     zeros = [i for i, sign in enumerate(code) if sign == "0"]
     spoiled = data.draw(st.sets(st.sampled_from(zeros))) if zeros else set[int]()
     text = "".join("O" if i in spoiled else sign for i, sign in enumerate(code))
-    try:
-        right = uscc.validate(code) == code
-    except Exception:  # a body that no authority gives out
-        right = False
-    if right:
+    if identity.check_character_ok(code):  # else a body that no authority gives out
         assert cleaning.credit_code(text).text == code
 
 
