@@ -51,7 +51,7 @@ class Names:
 
 @dataclass
 class ApiHarness:
-    """A web server over a desk; `relay` gives the outbox rows their numbers as the relay would."""
+    """A web server over the service; `relay` gives the outbox rows their numbers as the relay would."""
 
     delivery: DeliveryHarness
     url: str
@@ -67,7 +67,7 @@ class ApiHarness:
         )
 
     def relay(self) -> None:
-        with self.desk.database.transaction() as session:
+        with self.delivery.database.transaction() as session:
             connection = session.connection()
             last = connection.execute(select(func.max(OUTBOX.c.stream_no))).scalar() or 0
             unsent = connection.execute(select(OUTBOX.c.id).where(OUTBOX.c.sent_at.is_(None)).order_by(OUTBOX.c.id))
@@ -78,22 +78,22 @@ class ApiHarness:
 
 @pytest.fixture
 def harness(tmp_path: Path) -> Iterator[ApiHarness]:
-    desk, stopping = a_delivery_harness(tmp_path), threading.Event()
-    app, feed = FastAPI(), EventStream(desk.database, poll_s=0.02)
+    delivery, stopping = a_delivery_harness(tmp_path), threading.Event()
+    app, feed = FastAPI(), EventStream(delivery.database, poll_s=0.02)
     install_problems(app)
     app.state.verifier, app.state.stopping = Names(), stopping
-    app.include_router(router(desk.parts, all_channels(Guard(LOOPBACK)), feed))
+    app.include_router(router(delivery.parts, all_channels(Guard(LOOPBACK)), feed))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=3))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    desk.wait_until(lambda: server.started)
+    delivery.wait_until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield ApiHarness(desk, f"http://127.0.0.1:{port}/alerts/v1", feed, stopping)
+    yield ApiHarness(delivery, f"http://127.0.0.1:{port}/alerts/v1", feed, stopping)
     stopping.set()
     server.should_exit = True
     thread.join(8)
     assert not thread.is_alive(), "the server did not stop in time"
-    desk.database.close()
+    delivery.database.close()
 
 
 @pytest.fixture
@@ -108,13 +108,13 @@ def both(harness: ApiHarness) -> ApiHarness:
 
 
 def test_no_get_shows_an_enterprise_anything_of_another(both: ApiHarness) -> None:
-    desk = both.desk
+    delivery = both.delivery
     ids = {
-        "a": [desk.alert("rsk_a").id, desk.endpoints()["http://127.0.0.1:1/a"].id],
-        "b": [desk.alert("rsk_b").id, desk.endpoints()["http://127.0.0.1:1/b"].id],
+        "a": [delivery.alert("rsk_a").id, delivery.endpoints()["http://127.0.0.1:1/a"].id],
+        "b": [delivery.alert("rsk_b").id, delivery.endpoints()["http://127.0.0.1:1/b"].id],
     }
-    pushes = {row.id: row.credit_code for row in desk.rows(ENDPOINT)}
-    of = {push.id: pushes[push.endpoint_id] for push in desk.pushes()}
+    pushes = {row.id: row.credit_code for row in delivery.rows(ENDPOINT)}
+    of = {push.id: pushes[push.endpoint_id] for push in delivery.pushes()}
     for me, other, code in (("a", "b", OTHER), ("b", "a", ENTERPRISE)):
         for path in ("/alerts", "/events", "/endpoints", "/deliveries"):
             answer = both.ask(me, path)
@@ -138,18 +138,18 @@ def test_officers_see_their_region_and_the_hidden_alert_shows_to_no_enterprise(
 
 
 def test_who_has_no_business_here_is_refused(both: ApiHarness) -> None:
-    alert = both.desk.alert("rsk_a").id
+    alert = both.delivery.alert("rsk_a").id
     assert both.ask("device", "/alerts").status_code == 403
     assert httpx.get(f"{both.url}/alerts").status_code == 401
     assert both.post("county", f"/alerts/{alert}/acknowledge").status_code == 403
     assert both.post("a", f"/alerts/{alert}/verify").status_code == 403
     assert both.post("b", f"/alerts/{alert}/acknowledge").status_code == 404
     assert both.post("elsewhere", f"/alerts/{alert}/withdraw", {"text": "误报"}).status_code == 404
-    assert both.post("b", f"/deliveries/{both.desk.pushes()[0].id}/replay").status_code in (202, 404)
+    assert both.post("b", f"/deliveries/{both.delivery.pushes()[0].id}/replay").status_code in (202, 404)
 
 
 def test_an_alert_is_acknowledged_answered_verified_and_closed_with_its_history(both: ApiHarness) -> None:
-    path = f"/alerts/{both.desk.alert('rsk_a').id}"
+    path = f"/alerts/{both.delivery.alert('rsk_a').id}"
     assert both.post("county", f"{path}/close").status_code == 409
     assert both.post("a", f"{path}/acknowledge", {"note": "收到"}).json()["status"] == "acknowledged"
     again = both.post("a", f"{path}/acknowledge")

@@ -49,11 +49,11 @@ def history(database: Database, run: Callable[[Config, str], Any], revision: str
 @pytest.fixture
 def body(tmp_path: Path) -> bytes:
     """What an older version stored of an alert."""
-    desk = a_delivery_harness(tmp_path / "other")
-    desk.take(a_risk(outlet_name='"1号"\u2028锅炉\x7f烟囱'))
-    alert = desk.alert()
-    made = event(alert, document(alert, desk.parts.alerts._row(alert.risk)))
-    desk.database.close()
+    delivery = a_delivery_harness(tmp_path / "other")
+    delivery.take(a_risk(outlet_name='"1号"\u2028锅炉\x7f烟囱'))
+    alert = delivery.alert()
+    made = event(alert, document(alert, delivery.parts.alerts._row(alert.risk)))
+    delivery.database.close()
     return encode_event(made)
 
 
@@ -71,9 +71,9 @@ def older(database_url: str | None, tmp_path: Path, body: bytes) -> Database:
     return database
 
 
-def claimed(desk: DeliveryHarness) -> Any:
-    with desk.database.transaction() as session:
-        (push,) = desk.sender().queue.claim(session, T0 + timedelta(days=1), limit=5, held={}, a_lane=4)
+def claimed(delivery: DeliveryHarness) -> Any:
+    with delivery.database.transaction() as session:
+        (push,) = delivery.sender().queue.claim(session, T0 + timedelta(days=1), limit=5, held={}, a_lane=4)
     return push
 
 
@@ -81,14 +81,14 @@ def test_a_push_under_way_goes_out_with_the_bytes_of_its_first_attempt(
     older: Database, tmp_path: Path, body: bytes
 ) -> None:
     assert migrate(older, PACKAGE, "alerts")
-    desk = a_delivery_harness(tmp_path, database=older)
-    push = claimed(desk)
+    delivery = a_delivery_harness(tmp_path, database=older)
+    push = claimed(delivery)
     channel = all_channels(Guard())[push.contact.kind]
     assert channel.render(push.notification) == body
     assert (push.contact.kind, push.contact.address) == ("webhook", "https://a.example/")
     assert (push.step, push.schedule.waits_s) == (1, (0, 5, 300))
-    assert desk.parts.endpoint_store.secrets(push.sealed, datetime.now(UTC)) == (SECRET,)
-    assert [(row.kind, row.sealed_secret is None) for row in desk.endpoints().values()] == [
+    assert delivery.parts.endpoint_store.secrets(push.sealed, datetime.now(UTC)) == (SECRET,)
+    assert [(row.kind, row.sealed_secret is None) for row in delivery.endpoints().values()] == [
         ("webhook", False),
         ("webhook", True),
     ]

@@ -157,7 +157,7 @@ class DeliveryHarness:
 
     @contextmanager
     def sending(self, policy: Policy | None = None, **channel: Any) -> Iterator[Delivery]:
-        """A sender at work on the desk's pushes."""
+        """A sender at work on the pushes."""
         from shared.runtime.service import LoopWorker
 
         sender = self.sender(policy, **channel)

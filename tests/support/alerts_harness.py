@@ -1,4 +1,4 @@
-"""Builders for tests of peers and officers: a harness of enterprises with permits, its desk, and what each caller sees."""
+"""Builders for tests of peers and officers: a harness of enterprises with permits, the service over them, and what each caller sees."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def trouble(code: str, at: datetime, **other: Any) -> Risk:
 
 @dataclass
 class AlertsHarness(DeliveryHarness):
-    """A desk with peers, digests and routes; field and wall clock stand where the test puts them."""
+    """The service with peers, digests and routes; field and wall clock stand where the test puts them."""
 
     notice_id: Callable[[], str] = field(default_factory=lambda: map("ntc_{:026}".format, count(1)).__next__)
 

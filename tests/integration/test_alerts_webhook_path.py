@@ -1,4 +1,4 @@
-"""The first road: a risk on the log becomes an alert row and a signed webhook."""
+"""A risk on the log becomes an alert row and a signed webhook: the shortest path through the service."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> DeliveryHarness:
+def delivery(tmp_path: Path) -> DeliveryHarness:
     return a_delivery_harness(tmp_path)
 
 
-def test_a_risk_becomes_one_alert_and_one_verified_webhook(desk: DeliveryHarness, receiver: Receiver) -> None:
-    _, secret = desk.endpoint(receiver.url("/hook"))
-    with desk.sending():
-        desk.take(a_risk())
+def test_a_risk_becomes_one_alert_and_one_verified_webhook(delivery: DeliveryHarness, receiver: Receiver) -> None:
+    _, secret = delivery.endpoint(receiver.url("/hook"))
+    with delivery.sending():
+        delivery.take(a_risk())
         (message,) = receiver.wait_taken(1, "/hook")
-        desk.wait_until(lambda: [p.state for p in desk.pushes()] == ["delivered"])
+        delivery.wait_until(lambda: [p.state for p in delivery.pushes()] == ["delivered"])
     Webhook(secret).verify(message.body, message.headers)
     event = json.loads(message.body)
     assert event["type"] == "yujing.alert.issued.v1"
     assert event["data"]["headline"]["zh"] == (
         "呼和浩特示例热电 1号锅炉烟囱 二氧化硫 小时均值 48.21 mg/m3，超过许可限值 35（超标0.377倍）"
     )
-    assert message.id == desk.pushes()[0].id
+    assert message.id == delivery.pushes()[0].id
