@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     http_port: int = Field(8000, ge=0, le=65535)
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(9212, ge=0, le=65535)
+    gateway_connections: int = Field(12_000, ge=1, le=1_000_000)  # all of them
+    gateway_unidentified_per_address: int = Field(20, ge=1, le=100_000)  # without a right password so far
+    gateway_connections_per_point: int = Field(20, ge=1, le=100_000)  # that one point's password identifies
     public_url: str | None = None
     database_url: SecretStr | None = None
     database_url_file: Path | None = None
@@ -83,6 +86,11 @@ class Settings(BaseSettings):
             )
         if distributed and self.field_clock:
             raise ValueError("YUJING_FIELD_CLOCK is for one embedded host only, not for the distributed shape")
+        if self.gateway_unidentified_per_address > self.gateway_connections:
+            raise ValueError(
+                f"YUJING_GATEWAY_UNIDENTIFIED_PER_ADDRESS ({self.gateway_unidentified_per_address}) is more than"
+                f" YUJING_GATEWAY_CONNECTIONS ({self.gateway_connections}): one address could take them all"
+            )
         return self
 
     @property

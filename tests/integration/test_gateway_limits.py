@@ -71,11 +71,11 @@ def test_a_quiet_connection_is_closed_after_ten_minutes_and_not_before(room: Roo
     assert room.closed("idle") == 1
 
 
-def test_the_twenty_first_connection_of_an_address_is_closed_at_once_and_others_are_not(room: Room) -> None:
+def test_the_twenty_first_silent_connection_of_an_address_is_closed_at_once_and_others_are_not(room: Room) -> None:
     kept = [room.logger() for _ in range(20)]
     wait_until(lambda: room.metric("yujing_gateway_connections") == 20, "twenty connections")
     assert room.logger().until_closed() == []
-    assert room.closed("too-many") == 1
+    assert room.closed("too-many-unidentified") == 1
     elsewhere = room.logger("127.0.0.2")
     elsewhere.send(a_frame())
     assert elsewhere.answer().cn == "9014"

@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         self.address = self.network = ""
         self.proven: dict[str, str] = {}  # point → seal of the password that was right here
         self.guessing = False
+        self.identified_by: str | None = None  # the first of the points
 
     @property
     def ended(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shared.hj212.frame import MAX_FRAME
+from shared.runtime.settings import Settings
 
 from .brake import Budget
 
@@ -20,8 +21,10 @@ class Limits:
     settle_s: float = 1.0  # silence after which a frame without CRLF is complete
     half_open_s: float = 30.0  # a frame begun but not ended
     idle_s: float = 600.0
-    connections_an_address: int = 20
+    unidentified_of_address: int = 20  # open connections that have shown no right password yet
+    connections_of_point: int = 20  # that its password identifies; a logger has one, and its dead ones for ten minutes
     connections: int = 12_000
+    refusals_logged_an_hour: int = 600  # of all addresses; each refused connection is counted
     junk_bytes: int = 4096  # without one frame among them
     unanswered: int = 1_000  # a connection; beyond it is not read
     waiting: int = 50_000  # records handed to the log by all connections; beyond none is read
@@ -35,6 +38,15 @@ class Limits:
     notice_every_s: float = 60.0  # field time; logins and heartbeats of one point are logged no oftener
     alive_every_s: float = 15.0
     stop_s: float = 1.5  # for the answers that are under way
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """The defaults, and what the settings say otherwise."""
+        return cls(
+            connections=settings.gateway_connections,
+            unidentified_of_address=settings.gateway_unidentified_per_address,
+            connections_of_point=settings.gateway_connections_per_point,
+        )
 
 
 class Bucket:

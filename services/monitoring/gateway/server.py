@@ -23,6 +23,7 @@ from shared.hj212.reply import reply
 from shared.ports import NewRecord
 from shared.runtime.service import Context
 
+from .admission import Admission
 from .appending import Appender
 from .connection import STOPPING, Connection, Slot
 from .guarding import Guard
@@ -41,12 +42,11 @@ class Gateway:
     def __init__(
         self, context: Context, *, limits: Limits | None = None, monotonic: Callable[[], float] = monotonic_s
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or Limits.of(context.settings)
         self._context = context
         self._monotonic = monotonic
         self._appender: Appender | None = None
         self._connections: set[Connection] = set()
-        self._by_address: dict[str, int] = {}
         self._watched: set[Connection] = set()
         self._waiting: set[Connection] = set()  # not read, because of what is outside them
         self._noticed: dict[str, datetime] = {}  # the last notice of a point that is durable
@@ -54,6 +54,7 @@ class Gateway:
         self._unknown = Cap(self.limits.unknown_an_hour, self.limits.unknown_in_all, monotonic)
         self._claimed = Cap(self.limits.claimed_an_hour, self.limits.claimed_in_all, monotonic)
         metrics = context.metrics
+        self._admission = Admission(self.limits, monotonic)
         self._guard = Guard(metrics, self.limits, monotonic)
         self._refused = {reason: metrics.gateway_refused.labels(reason.value) for reason in QuarantineReason}
         self._not_compared = metrics.gateway_refused.labels("not-compared")
@@ -72,12 +73,11 @@ class Gateway:
         return self._monotonic()
 
     def welcome(self, connection: Connection) -> bool:
-        """Whether one more may stay; the 21st of an address may not."""
-        mine = self._by_address.get(connection.address, 0)
-        if len(self._connections) >= self.limits.connections or mine >= self.limits.connections_an_address:
-            self.dropped(connection, "too-many")
+        """Whether one more may stay."""
+        refusal = self._admission.admit(connection)
+        if refusal is not None:
+            self.dropped(connection, refusal.value)
             return False
-        self._by_address[connection.address] = mine + 1
         self._connections.add(connection)
         self._open.set(len(self._connections))
         return True
@@ -88,11 +88,7 @@ class Gateway:
         self._connections.discard(connection)
         self._watched.discard(connection)
         self._waiting.discard(connection)
-        left = self._by_address[connection.address] - 1
-        if left:
-            self._by_address[connection.address] = left
-        else:
-            del self._by_address[connection.address]
+        self._admission.gone(connection)
         self._open.set(len(self._connections))
 
     def dropped(self, connection: Connection, reason: str) -> None:
@@ -119,6 +115,8 @@ class Gateway:
             except Invalid as wrong:
                 self._unopened(wrong)
                 continue
+            if verdict.packet is not None:  # a registered point's own
+                self._admission.identify(connection, verdict.packet.mn)
             if isinstance(verdict, Data):
                 self._data(connection, verdict, cut, now)
             elif isinstance(verdict, Notice):

@@ -44,7 +44,7 @@ class GatewayWorker:
     ) -> None:
         self._context = context
         self._note_alive = note_alive
-        self._limits = limits or Limits()
+        self._limits = limits or Limits.of(context.settings)
         self.gateway = Gateway(context, limits=self._limits, monotonic=monotonic)
         self._loop = LoopWorker(self.name, self._main)
         self.health = self._loop.health

@@ -31,6 +31,8 @@ def test_the_defaults_run_the_embedded_product() -> None:
         ({"YUJING_HTTP_PORT": "eighty"}, "YUJING_HTTP_PORT"),
         ({"YUJING_ALLOW_PRIVATE_TARGETS": "10.0.0.0/99"}, "YUJING_ALLOW_PRIVATE_TARGETS"),
         ({"YUJING_PUSH_PORTS": "https:444,80"}, "YUJING_PUSH_PORTS.*'80'"),
+        ({"YUJING_GATEWAY_UNIDENTIFIED_PER_ADDRESS": "0"}, "YUJING_GATEWAY_UNIDENTIFIED_PER_ADDRESS"),
+        ({"YUJING_GATEWAY_CONNECTIONS": "10"}, "YUJING_GATEWAY_UNIDENTIFIED_PER_ADDRESS .20. is more than"),
     ],
     ids=[
         "Kafka without PostgreSQL",
@@ -38,6 +40,8 @@ def test_the_defaults_run_the_embedded_product() -> None:
         "a port that is no number",
         "a network that is none",
         "a port without a scheme",
+        "no connection for whoever comes first",
+        "an address that could take every connection",
     ],
 )
 def test_what_contradicts_is_named(monkeypatch: pytest.MonkeyPatch, env: dict[str, str], named: str) -> None:
