@@ -1,4 +1,4 @@
-"""Builders for tests of peers and officers: a harness of enterprises with permits, the service over them, and what each caller sees."""
+"""Builders for tests of peers and officers: enterprises with permits, the service over them, and what each caller sees."""
 
 from __future__ import annotations
 
