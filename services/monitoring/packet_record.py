@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from services.monitoring.domain.quarantine import QuarantineReason
-from services.monitoring.domain.reading import PERIODS, NotANumber, Reading, reading
+from services.monitoring.domain.reading import PERIODS, Fields, NotANumber, Reading, reading
 from services.monitoring.domain.windows import seconds
 from shared.domain.clock import rfc3339
+from shared.domain.json import JsonValue, read_text
 from shared.domain.pollutant import aliases_2005, pollutants
 from shared.eventlog.codec import encode
 from shared.hj212.packet import Packet as DevicePacket
@@ -31,7 +32,7 @@ EARLIEST_YEAR = 2000
 FACTOR = re.compile(r"[A-Za-z0-9_]{1,32}")
 HEARTBEAT_COMMAND = "9015"
 TIMELESS = frozenset({"1013", "9021", "9015", "9011", "9012", "9013", "9014", "1014", "1001"})
-Document = dict[str, Any]  # a packet as JSON
+Document = dict[str, JsonValue]  # a packet as JSON
 
 
 class PointLookup(Protocol):
@@ -223,7 +224,7 @@ def packet_record(
     headers = {} if register_offset is None else {"registry": b"%d" % register_offset}
     if raw is not None:
         headers["raw"] = to_masked(raw)
-    return NewRecord(document["mn"], encode(document), headers)
+    return NewRecord(read_text(document, "mn"), encode(document), headers)
 
 
 @cache
@@ -246,7 +247,7 @@ def aliases_of_segment(segment: bytes) -> Mapping[str, str]:
     return aliases_2005()
 
 
-def aliased(factors: Mapping[str, Any]) -> dict[str, Any]:
+def aliased(factors: Mapping[str, Fields]) -> dict[str, Fields]:
     """2005 codes as those of 2017; where both are there the newer stands."""
     known = aliases_2005()
     found = {known.get(code, code): fields for code, fields in factors.items() if code in known}

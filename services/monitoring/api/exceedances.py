@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from sqlalchemy import ColumnCollection, ColumnElement, Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, select, tuple_
 
 from services.monitoring.api.requests import Cursor, From, Limit, Span, To, span_of
 from services.monitoring.api.responses import VerdictOut, shown_time
@@ -23,7 +23,6 @@ from shared.runtime.auth import allow
 from shared.runtime.web import Page, cursor, read_cursor
 
 Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER)]
-Columns = ColumnCollection[str, ColumnElement[Any]]
 
 
 class Of(StrEnum):
@@ -82,7 +81,7 @@ def add_exceedances(router: APIRouter, database: Database) -> None:
         order: Annotated[Order, Query(description="by the start: newest first, or oldest first")] = Order.DESC,
         after: Cursor = None,
         limit: Limit = 200,
-    ) -> Page[dict[str, Any]]:
+    ) -> Page[dict[str, object]]:
         """`of=windows`: each exceeding window (WindowOut); `of=episodes`: each episode as its risk says it."""
         query = _Query(caller, credit_code, outlet, factor, span_of(since, to), order, after, limit)
         return _windows(database, query) if of is Of.WINDOWS else _episodes(database, query)
@@ -101,7 +100,8 @@ class _Query:
     after: str | None
     limit: int
 
-    def narrowed(self, columns: Columns) -> list[ColumnElement[bool]]:
+    def narrowed(self, table: Table) -> list[ColumnElement[bool]]:
+        columns = table.c
         named = {"credit_code": self.credit_code, "outlet": self.outlet, "factor": self.factor}
         return [
             columns["start_s"] >= self.span.low_s,
@@ -110,7 +110,7 @@ class _Query:
             *(columns[name] == value for name, value in named.items() if value),
         ]
 
-    def paged(self, rows: Select[Any], *key: ColumnElement[Any]) -> Select[Any]:
+    def paged(self, rows: Select[object], *key: ColumnElement[object]) -> Select[object]:
         """In order of `key`, behind the cursor, one row more than the page: it shows whether there is a next."""
         behind = read_cursor(self.after, *(column.type.python_type for column in key))
         newest_first = self.order is Order.DESC
@@ -120,9 +120,9 @@ class _Query:
         return rows.order_by(*(c.desc() if newest_first else c for c in key)).limit(self.limit + 1)
 
 
-def _windows(database: Database, query: _Query) -> Page[dict[str, Any]]:
+def _windows(database: Database, query: _Query) -> Page[dict[str, object]]:
     d = DECISION.c
-    over = select(DECISION).where(d.status == Status.OVER.value, *query.narrowed(d))
+    over = select(DECISION).where(d.status == Status.OVER.value, *query.narrowed(DECISION))
     with database.read() as session:
         found = session.connection().execute(query.paged(over, d.start_s, d.mn, d.factor, d.averaging))
         rows = [read_row(row) for row in found]
@@ -131,9 +131,9 @@ def _windows(database: Database, query: _Query) -> Page[dict[str, Any]]:
     return Page(items=items, next=cursor(last.start_s, last.mn, last.factor, last.averaging) if last else None)
 
 
-def _episodes(database: Database, query: _Query) -> Page[dict[str, Any]]:
+def _episodes(database: Database, query: _Query) -> Page[dict[str, object]]:
     r = RISK.c
-    episodes = select(r.start_s, r.id, r.document).where(r.kind == KIND, *query.narrowed(r))
+    episodes = select(r.start_s, r.id, r.document).where(r.kind == KIND, *query.narrowed(RISK))
     with database.read() as session:
         rows = session.connection().execute(query.paged(episodes, r.start_s, r.id)).all()
     last = rows[query.limit - 1] if len(rows) > query.limit else None

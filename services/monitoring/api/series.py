@@ -22,6 +22,7 @@ from shared.database import Database
 from shared.domain.pollutant import pollutant
 from shared.domain.quantity import from_micro, plain
 from shared.eventlog.codec import decode
+from shared.register import read_point
 from shared.runtime.auth import allow
 from shared.runtime.web import Page, cursor, read_cursor
 
@@ -69,12 +70,11 @@ def add_series(router: APIRouter, database: Database) -> None:
         span = span_of(since, to)
         behind = read_cursor(after, int)
         with database.read() as session:
-            point = point_seen(session, caller, mn)
+            units = read_point(point_seen(session, caller, mn).data).units
             low = behind[0] + 1 if behind else span.low_s
             rows = series(session, mn, factor, period.value, low_s=low, high_s=span.high_s, limit=limit + 1)
             keys = [WindowKey(mn, period.value, row.start_s) for row in rows]
             verdicts = verdicts_of(session, keys) if period in (Period.HOUR, Period.DAY) else {}
-        units = point.document.get("units") or {}
         items = [
             _value(row, units, verdicts.get(WindowKey(mn, row.period, row.start_s), {}).get(factor))
             for row in rows[:limit]
@@ -85,7 +85,7 @@ def add_series(router: APIRouter, database: Database) -> None:
     def read_latest(caller: PointReader, mn: str) -> Page[ValueOut]:
         """The newest value of each factor and period."""
         with database.read() as session:
-            units = point_seen(session, caller, mn).document.get("units") or {}
+            units = read_point(point_seen(session, caller, mn).data).units
             rows = latest(session, mn)
         return Page(items=[_value(row, units, None) for row in rows])
 

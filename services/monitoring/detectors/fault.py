@@ -38,7 +38,7 @@ class FaultDetector:
             return []
         before: dict[str, dict[str, RiskRow]] = {}
         for row in history.open_risks_of_points(KIND, mns):
-            before.setdefault(row.mn or "", {})[str(row.document["facts"]["fault"])] = row
+            before.setdefault(row.mn or "", {})[str(row.facts["fault"])] = row
         concerned = {*before, *(change.after.mn for change in changes.rows if _may_open(change, now))}
         if not concerned:
             return []
@@ -91,7 +91,7 @@ def _draft(
 
 def _faults(newest: Mapping[str, VerdictRow], before: Mapping[str, RiskRow], now: Instant) -> dict[str, Affected]:
     """Reason → the factors that suffer: shown by a window of now, or known and not contradicted since."""
-    known = {reason: set(row.document["facts"]["factors"]) for reason, row in before.items()}
+    known = {reason: _factors_of(row) for reason, row in before.items()}
     faults: dict[str, Affected] = {}
     for factor, row in newest.items():
         reason = fault(row.mark, row.reason)
@@ -101,6 +101,12 @@ def _faults(newest: Mapping[str, VerdictRow], before: Mapping[str, RiskRow], now
         for factor in factors - newest.keys():
             faults.setdefault(reason, {})[factor] = None
     return faults
+
+
+def _factors_of(row: RiskRow) -> set[str]:
+    """The factors that the open risk names."""
+    named = row.facts["factors"]
+    return {str(factor) for factor in named} if isinstance(named, Sequence) else set()
 
 
 def _may_open(change: VerdictChange, now: Instant) -> bool:

@@ -182,8 +182,8 @@ def _nearness(row: VerdictRow, *, closed: bool = True) -> Nearness:
 
 def _so_far(before: RiskRow | None, running: VerdictRow | None) -> Seen | None:
     """The running window as it is, or as the open risk has it; within one window it never goes back to 80 %."""
-    noted = before.document["facts"].get("so_far") if before is not None else None
-    known = Seen(before.last_s, Nearness(noted)) if before is not None and noted else None
+    noted = before.facts.get("so_far") if before is not None else None
+    known = Seen(before.last_s, Nearness(str(noted))) if before is not None and noted else None
     if running is None:
         return known
     seen = Seen(running.start_s, _nearness(running, closed=False))
@@ -196,7 +196,7 @@ def _is_known(before: RiskRow | None, so_far: Seen) -> bool:
     """The same window at the same step: no news."""
     if before is None:
         return False
-    return before.last_s == so_far.start and before.document["facts"].get("so_far") == so_far.nearness.value
+    return before.last_s == so_far.start and before.facts.get("so_far") == so_far.nearness.value
 
 
 def _worst(rows: Iterable[VerdictRow]) -> list[VerdictRow]:

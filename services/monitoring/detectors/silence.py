@@ -87,7 +87,7 @@ def _draft(site: Site, before: RiskRow | None, late: _Silent, issued: int, now: 
         now=now,
         before=before,
         issued=issued,
-        facts={"last_heard_s": at_s},
+        facts={"last_seen_s": at_s},
     )
     return replace(draft, risk=replace(draft.risk, muted=late.muted))
 

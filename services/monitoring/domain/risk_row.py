@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from shared.domain.json import JsonObject, read_object
 from shared.domain.risk import Cleared, Risk, RiskState
 
 
@@ -43,11 +42,16 @@ class RiskRow:
     last_s: int
     opened_at_s: int
     cleared: Cleared | None
-    document: Mapping[str, Any]
+    document: JsonObject
 
     @property
     def span(self) -> RiskSpan:
         return RiskSpan(self.first_window_s, self.start_s, self.last_s)
+
+    @property
+    def facts(self) -> JsonObject:
+        """What its kind noted of it."""
+        return read_object(self.document, "facts")
 
     @property
     def risk(self) -> Risk:

@@ -15,7 +15,7 @@ AVERAGES = {"hour": ("小时均值", "hour mean"), "day": ("日均值", "day mea
 _CLEARED = {
     Cleared.COMPLIANT: ("恢复达标", "compliant again"),
     Cleared.UNKNOWN: ("连续 24 个时段无有效数据", "24 windows without a valid value"),
-    Cleared.RESUMED: ("恢复通讯", "heard again"),
+    Cleared.RESUMED: ("恢复通讯", "data again"),
     Cleared.EXCEEDED: ("已超过限值", "the limit was passed"),
     Cleared.TAKEN_BACK: ("数据更正后不再超标", "no excess after correction"),
     Cleared.MERGED: ("与相邻超标合并", "merged with the adjoining excess"),
@@ -68,7 +68,7 @@ def no_longer_near() -> Why:
 
 def silent(step: Silence, minutes: int) -> Why:
     zh, en = _SILENCES[step]
-    return {"zh": f"已 {minutes} 分钟未收到数据({zh})", "en": f"nothing heard for {minutes} minutes ({en})"}
+    return {"zh": f"已 {minutes} 分钟未收到数据({zh})", "en": f"no data for {minutes} minutes ({en})"}
 
 
 def area_silent(silent_points: int, points: int) -> Why:

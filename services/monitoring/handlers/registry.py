@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 
 import structlog
 from sqlmodel import Session
@@ -29,12 +28,12 @@ from services.monitoring.store.register import (
 from services.monitoring.store.values import first_window
 from shared.domain.clock import Clock
 from shared.domain.events import HEARTBEAT, Event
+from shared.domain.json import JsonObject, read_objects, read_text
 from shared.eventlog.codec import decode_event, encode
 from shared.ports import Record
 from shared.register import read_enterprise, read_permit, read_point
 
 log = structlog.get_logger(__name__)
-Document = Mapping[str, Any]  # the data of a record
 _MOVES = ("units", "outlet", "permit", "credit_code", "active")  # of a point: what its verdicts are made by
 
 
@@ -120,12 +119,12 @@ def _is_known(before: StoredRecord | None, event: Event) -> bool:
     return before is not None and before.revision >= event.revision
 
 
-def changed_since(before: Document | None, after: Document) -> date | None:
+def changed_since(before: JsonObject | None, after: JsonObject) -> date | None:
     """The first day on which another version, or another text of it, governs."""
 
-    def versions(data: Document | None) -> set[tuple[str, bytes]]:
-        listed = data["versions"] if data else ()
-        return {(v["effective_from"], encode([v["recorded_at"], v["document"]])) for v in listed}
+    def versions(data: JsonObject | None) -> set[tuple[str, bytes]]:
+        listed = read_objects(data, "versions") if data else ()
+        return {(read_text(v, "effective_from"), encode([v["recorded_at"], v["document"]])) for v in listed}
 
     different = versions(before) ^ versions(after)
     return date.fromisoformat(min(day for day, _ in different)) if different else None

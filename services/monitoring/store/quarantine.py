@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
@@ -44,7 +43,7 @@ def _columns(item: NewItem) -> dict[str, object]:
     }
 
 
-def read_item(row: Row[Any]) -> QuarantineItem:
+def read_item(row: Row[object]) -> QuarantineItem:
     """From a row of the table's columns."""
     return QuarantineItem(
         id=row.id,

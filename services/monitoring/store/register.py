@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, Table, select
 from sqlmodel import Session
@@ -15,6 +14,7 @@ from sqlmodel import Session
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT, STATE
 from shared.domain.identity import MN
+from shared.domain.json import JsonObject, read_object
 from shared.register import (
     Enterprise,
     Permit,
@@ -35,12 +35,11 @@ class StoredRecord:
 
     credit_code: str
     revision: int
-    data: Mapping[str, Any]
+    data: JsonObject
 
     @property
-    def document(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.data["document"]
-        return found
+    def document(self) -> JsonObject:
+        return read_object(self.data, "document")
 
 
 class Register:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Row, func, or_, select
 from sqlmodel import Session
@@ -15,6 +14,7 @@ from services.monitoring.domain.risk_row import RiskExtent, RiskRow, RiskSpan
 from services.monitoring.domain.windows import instant, seconds
 from services.monitoring.store.tables import RISK
 from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED, RISKS, Event
+from shared.domain.json import JsonObject
 from shared.domain.risk import Cleared, Risk, RiskState
 from shared.eventlog.outbox import Outbox
 from shared.runtime.metrics import Metrics
@@ -22,7 +22,6 @@ from shared.sql import chunks, upsert
 
 SOURCE = "/monitoring"
 _NOT_STATE = ("revision", "changed_at", "why")
-Document = Mapping[str, Any]
 
 
 class RiskRepository:
@@ -56,7 +55,7 @@ class RiskBatch:
         risk = replace(risk, opened_at=instant(seconds(risk.opened_at)))  # as the row stores it: whole seconds
         if before is not None:
             risk = replace(risk, id=before.id, revision=before.revision + 1, opened_at=instant(before.opened_at_s))
-        document: Document = risk.document()
+        document: JsonObject = risk.document()
         unchanged = before is not None and _state(document) == _state(before.document)
         revision = risk.revision
         if before is not None and unchanged:  # at most its windows moved
@@ -68,7 +67,7 @@ class RiskBatch:
             self.events.append(Event(_type(risk), SOURCE, risk.id, risk.revision, risk.changed_at, dict(document)))
 
 
-def _state(document: Document) -> dict[str, object]:
+def _state(document: JsonObject) -> dict[str, object]:
     return {name: value for name, value in document.items() if name not in _NOT_STATE}
 
 
@@ -78,7 +77,7 @@ def _type(risk: Risk) -> str:
     return RISK_CHANGED if risk.state is RiskState.OPEN else RISK_CLEARED
 
 
-def _columns(risk: Risk, document: Document, revision: int, subject: str, span: RiskSpan) -> dict[str, object]:
+def _columns(risk: Risk, document: JsonObject, revision: int, subject: str, span: RiskSpan) -> dict[str, object]:
     return {
         "id": risk.id,
         "subject": subject,
@@ -100,7 +99,7 @@ def _columns(risk: Risk, document: Document, revision: int, subject: str, span: 
     }
 
 
-def _read(row: Row[Any]) -> RiskRow:
+def _read(row: Row[object]) -> RiskRow:
     return RiskRow(
         id=row.id,
         subject=row.subject,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, MetaData, Table
 from sqlmodel import Field, SQLModel
@@ -91,7 +90,7 @@ class RiskRow(MonitoringTable, table=True):
     last_s: int = Field(sa_type=BigInteger)
     opened_at_s: int = Field(sa_type=BigInteger)
     cleared: str | None = None
-    document: dict[str, Any] = Field(sa_type=JSON)
+    document: dict[str, object] = Field(sa_type=JSON)
 
 
 class DueRow(MonitoringTable, table=True):
@@ -170,7 +169,7 @@ class EnterpriseRow(MonitoringTable, table=True):
     __tablename__ = "enterprise"
     credit_code: str = Field(primary_key=True)
     region: str = Field(index=True)
-    data: dict[str, Any] = Field(sa_type=JSON)
+    data: dict[str, object] = Field(sa_type=JSON)
     revision: int
 
 
@@ -180,7 +179,7 @@ class PermitRow(MonitoringTable, table=True):
     __tablename__ = "permit"
     number: str = Field(primary_key=True)
     credit_code: str = Field(index=True)
-    data: dict[str, Any] = Field(sa_type=JSON)
+    data: dict[str, object] = Field(sa_type=JSON)
     revision: int
 
 
@@ -189,7 +188,7 @@ class PointRow(MonitoringTable, table=True):
     mn: str = Field(primary_key=True)
     credit_code: str = Field(index=True)
     active: bool
-    data: dict[str, Any] = Field(sa_type=JSON)
+    data: dict[str, object] = Field(sa_type=JSON)
     revision: int
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
-from typing import Any
 
 from sqlalchemy import Row, delete, func, select, tuple_
 from sqlmodel import Session
@@ -125,7 +124,7 @@ def latest(session: Session, mn: str) -> list[PeriodValue]:
     return [_read(row) for row in session.connection().execute(wanted)]
 
 
-def _read(row: Row[Any]) -> PeriodValue:
+def _read(row: Row[object]) -> PeriodValue:
     return PeriodValue(
         row.mn,
         row.period,

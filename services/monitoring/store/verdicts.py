@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, select, tuple_
 from sqlmodel import Session
@@ -30,7 +29,7 @@ class WindowBounds:
     last_s: int
 
 
-def read_row(row: Row[Any]) -> VerdictRow:
+def read_row(row: Row[object]) -> VerdictRow:
     """From a row of the table's columns."""
     return VerdictRow(
         mn=row.mn,
