@@ -64,7 +64,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     write = terminalreporter.write_line
     terminalreporter.section("tiers")
     for tier, found in counts.items():
-        counts = ", ".join(f"{n} {outcome}" for outcome, n in found.items()) or "did not run"
-        write(f"{tier:12} {counts}")
+        text = ", ".join(f"{n} {outcome}" for outcome, n in found.items()) or "did not run"
+        write(f"{tier:12} {text}")
     for name, finding in (("Kafka", find_kafka()), ("PostgreSQL", find_postgres())):
         write(f"{name:12} {'used: ' if finding else 'NOT here: '}{finding.reason}")

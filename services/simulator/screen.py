@@ -90,7 +90,13 @@ class Screen:
     def summary(self, report: Mapping[str, Any]) -> None:
         """The numbers and the promises."""
         self._console.print(_numbers(report))
-        promises = Table(Column("承诺 promised", overflow="fold"), "", "", title="承诺 Promises", title_justify="left")
+        promises = Table(
+            Column("承诺 promised", overflow="fold"),
+            "兑现 kept",
+            "所见 seen",
+            title="承诺 Promises",
+            title_justify="left",
+        )
         for check in report["checks"]:
             sign = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[dim]…[/]"}[check["ok"]]
             promises.add_row(escape(check["name"]), sign, escape(check["detail"]))
@@ -115,7 +121,7 @@ def _headline(data: Mapping[str, Any]) -> str:
 
 
 def _numbers(report: Mapping[str, Any]) -> Table:
-    table = Table("数目 number", "", title="小结 Summary", title_justify="left")
+    table = Table("项目 item", "数目 number", title="小结 Summary", title_justify="left")
     packets, alerts, webhooks = report["packets"], report["alerts"], report["webhooks"]
     rows: list[tuple[str, Any]] = [
         ("企业 enterprises / 监测点 points", f"{report['enterprises']} / {report['points']}"),

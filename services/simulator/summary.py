@@ -50,11 +50,11 @@ def _trouble(point: SamplePoint, trouble: Trouble, alerts: Sequence[Mapping[str,
     best = max((a["level"] for a in hits), key=LEVELS.index, default=None)
     zh, en = TROUBLE_NAMES[trouble.kind]
     name = f"{zh} {en} → {level}"
-    if best is not None and LEVELS.index(best) >= LEVELS.index(level):
-        return Check(name, True, f"{best}")
+    if best == level:
+        return Check(name, True, level)
     if _due(trouble, reached.origin) > reached.until:
         return Check(name, None, NOT_YET)
-    return Check(name, False, f"point {point.mn}: {'no alert' if best is None else f'only {best}'}")
+    return Check(name, False, f"point {point.mn}: {best or 'no alert'}, promised {level}")
 
 
 def _due(trouble: Trouble, origin: datetime) -> datetime:

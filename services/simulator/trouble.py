@@ -29,7 +29,7 @@ TROUBLE_NAMES = {
     TroubleKind.GRAVE: ("超标一倍以上", "more than twice the limit"),
     TroubleKind.REPEATED: ("七日内三次超标", "three excesses in seven days"),
     TroubleKind.DAY: ("日均值超标", "a day mean over the limit"),
-    TroubleKind.NEARING: ("接近限值", "nearing the limit"),
+    TroubleKind.NEARING: ("达到限值九成", "above 90 % of the limit"),
     TroubleKind.FAULT: ("设备故障标记", "marked as faulty"),
     TroubleKind.OXYGEN: ("缺少氧含量", "oxygen missing"),
     TroubleKind.SILENT: ("失联", "gone silent"),
@@ -41,7 +41,7 @@ _EXPECTED = {
     TroubleKind.GRAVE: ("emission.exceeded", "orange"),
     TroubleKind.REPEATED: ("emission.exceeded", "red"),
     TroubleKind.DAY: ("emission.exceeded", "orange"),
-    TroubleKind.NEARING: ("emission.nearing", "blue"),
+    TroubleKind.NEARING: ("emission.nearing", "yellow"),
     TroubleKind.FAULT: ("data.fault", "blue"),
     TroubleKind.OXYGEN: ("data.fault", "blue"),
 }
@@ -59,7 +59,7 @@ class Trouble:
 
     @property
     def expected(self) -> tuple[str, str] | None:
-        """The kind of alert and the least level that must come of it; None when nothing is promised."""
+        """The kind of alert and the level that it must reach and not pass; None when nothing is promised."""
         return _EXPECTED.get(self.kind) if self.promised else None
 
 
