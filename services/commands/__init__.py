@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.commands import checking, keys, running, sample
+from services.commands import checking, keys, listening, running, sample
 from services.composition import COMMANDS
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app.command("migrate")(running.migrate)
 app.command("replay")(running.replay)
 for add_commands in COMMANDS:
     add_commands(app)
+app.command("wait")(listening.wait)
+app.command("listen")(listening.listen)
 app.command("demo")(sample.demo)
 app.command("simulate")(sample.simulate)
 app.command("check-config")(checking.check_config)

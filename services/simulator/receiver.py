@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from shared.domain.clock import Clock
+from shared.domain.errors import Conflict
 
 TOLERANCE_S = 300
 LARGEST_BODY = 1_000_000
@@ -65,8 +66,15 @@ class Receiver:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _server: ThreadingHTTPServer | None = None
 
-    def start(self) -> None:
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+    def start(self, port: int = 0) -> None:
+        """Takes messages on this port of 127.0.0.1; 0 is any free one.
+
+        Raises: Conflict when another program has the port.
+        """
+        try:
+            self._server = _Server(("127.0.0.1", port), _handler(self))
+        except OSError as taken:
+            raise Conflict(f"port {port} is not free: {taken.strerror}", code="port-taken") from taken
         threading.Thread(target=self._server.serve_forever, args=(0.1,), name="receiver", daemon=True).start()
 
     def stop(self) -> None:
