@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from shared.domain.clock import parse_rfc3339
 from shared.domain.errors import Invalid
+from shared.domain.json import JsonObject, read_object, read_objects, read_optional_text, read_text
 
 Kind = TypeVar("Kind")
 
@@ -67,7 +68,7 @@ class PermitVersion:
     valid_to: date
     recorded_at: datetime
     outlets: tuple[Outlet, ...]
-    document: Mapping[str, Any]
+    document: JsonObject
 
     def outlet(self, code: str) -> Outlet | None:
         return next((outlet for outlet in self.outlets if outlet.code == code), None)
@@ -108,65 +109,64 @@ class Point:
     active: bool = True
 
 
-def read_enterprise(data: Mapping[str, Any]) -> Enterprise:
+def read_enterprise(data: JsonObject) -> Enterprise:
     """From the data of an `enterprise` record; raises Invalid when a field is missing or of another type."""
     return _converted(data, Enterprise)
 
 
-def read_permit(data: Mapping[str, Any]) -> Permit:
+def read_permit(data: JsonObject) -> Permit:
     """From the data of a `permit` record: `versions` = [{effective_from, recorded_at, document}]."""
     versions = sorted(
-        (_version(version) for version in data["versions"]), key=lambda v: (v.effective_from, v.recorded_at)
+        (_version(version) for version in read_objects(data, "versions")),
+        key=lambda v: (v.effective_from, v.recorded_at),
     )
-    return Permit(data["id"], data["credit_code"], tuple(versions))
+    return Permit(read_text(data, "id"), read_text(data, "credit_code"), tuple(versions))
 
 
-def _version(data: Mapping[str, Any]) -> PermitVersion:
-    document = data["document"]
+def _version(data: JsonObject) -> PermitVersion:
+    document = read_object(data, "document")
     return PermitVersion(
-        effective_from=date.fromisoformat(data["effective_from"]),
-        valid_from=date.fromisoformat(document["valid_from"]),
-        valid_to=date.fromisoformat(document["valid_to"]),
-        recorded_at=parse_rfc3339(data["recorded_at"]),
-        outlets=tuple(_outlet(outlet) for outlet in document.get("outlets") or ()),
+        effective_from=date.fromisoformat(read_text(data, "effective_from")),
+        valid_from=date.fromisoformat(read_text(document, "valid_from")),
+        valid_to=date.fromisoformat(read_text(document, "valid_to")),
+        recorded_at=parse_rfc3339(read_text(data, "recorded_at")),
+        outlets=tuple(_outlet(outlet) for outlet in read_objects(document, "outlets")),
         document=document,
     )
 
 
-def _outlet(data: Mapping[str, Any]) -> Outlet:
+def _outlet(data: JsonObject) -> Outlet:
     return Outlet(
-        code=data["code"],
-        medium=data.get("medium"),
-        name=data.get("name"),
-        points=tuple(point["mn"] for point in data.get("points") or ()),
-        limits=tuple(_limits(data.get("limits") or ())),
+        code=read_text(data, "code"),
+        medium=read_optional_text(data, "medium"),
+        name=read_optional_text(data, "name"),
+        points=tuple(read_text(point, "mn") for point in read_objects(data, "points")),
+        limits=tuple(_limits(read_objects(data, "limits"))),
     )
 
 
-def _limits(rows: Iterable[Mapping[str, Any]]) -> Iterable[Limit]:
+def _limits(rows: Iterable[JsonObject]) -> Iterable[Limit]:
     for row in rows:
-        reference = row.get("reference_o2_pct")
+        reference = read_optional_text(row, "reference_o2_pct")
         yield Limit(
-            factor=row["factor"],
-            averaging=row["averaging"],
-            limit=Decimal(row["limit"]),
-            unit=row["unit"],
+            factor=read_text(row, "factor"),
+            averaging=read_text(row, "averaging"),
+            limit=Decimal(read_text(row, "limit")),
+            unit=read_text(row, "unit"),
             reference_o2_pct=Decimal(reference) if reference is not None else None,
-            basis=row.get("basis"),
+            basis=read_optional_text(row, "basis"),
         )
 
 
-def read_point(data: Mapping[str, Any]) -> Point:
+def read_point(data: JsonObject) -> Point:
     """From the data of a `point` record; the password stays sealed. Raises Invalid when a field is missing or of another
     type."""
-    return replace(_converted(data, Point), sealed_password=_text(data.get("sealed_password")))
+    return replace(_converted(data, Point), sealed_password=read_optional_text(data, "sealed_password"))
 
 
-def _converted(data: Mapping[str, Any], kind: type[Kind]) -> Kind:
+def _converted(data: JsonObject, kind: type[Kind]) -> Kind:
     """The document of a record as `kind`; what stands there as null has the default."""
-    document = data["document"]
-    if not isinstance(document, Mapping):
-        raise Invalid("a record of the register without a document", field="document", rule="an object")
+    document = read_object(data, "document")
     try:
         return msgspec.convert({name: value for name, value in document.items() if value is not None}, kind)
     except (msgspec.ValidationError, RecursionError) as wrong:
@@ -174,9 +174,3 @@ def _converted(data: Mapping[str, Any], kind: type[Kind]) -> Kind:
         raise Invalid(
             f"a record of the register is no {kind.__name__}: {wrong}", field="document", rule=rule
         ) from wrong
-
-
-def _text(value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise Invalid("a sealed password is a text", field="sealed_password", rule="text")
-    return value

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,11 +82,10 @@ class HostProcess:
                 env=inherited | own | dict(self.environment),
                 start_new_session=True,  # Ctrl-C is for us; the host is stopped in its turn
             )
-        try:
+        with ExitStack() as unwind:
+            unwind.callback(self.stop)
             self._await_ready()
-        except BaseException:
-            self.stop()
-            raise
+            unwind.pop_all()
 
     def stop(self) -> int | None:
         """SIGTERM, and SIGKILL when that does not help; the exit code."""

@@ -6,12 +6,11 @@ twice is the same event. Types are past tense and versioned.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shared.domain.clock import parse_rfc3339, rfc3339
+from shared.domain.json import JsonObject, read_object, read_text, read_whole_number
 
 RISK_OPENED = "yujing.risk.opened.v1"
 RISK_CHANGED = "yujing.risk.changed.v1"
@@ -38,14 +37,14 @@ class Event:
     subject: str
     revision: int
     time: datetime
-    data: Mapping[str, Any]
+    data: JsonObject
 
     @property
     def id(self) -> str:
         """Subject id + revision."""
         return f"{self.subject}:{self.revision}"
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonObject:
         """The CloudEvent as JSON-ready dict."""
         return {
             "specversion": "1.0",
@@ -60,12 +59,13 @@ class Event:
         }
 
 
-def read_event(document: Mapping[str, Any]) -> Event:
-    """The event in a decoded CloudEvent document; raises KeyError, TypeError, ValueError or Invalid when it is not one of
-    ours."""
-    kind, source, subject = document["type"], document["source"], document["subject"]
-    revision, data = document["revision"], document["data"]
-    texts = all(isinstance(text, str) for text in (kind, source, subject))
-    if not texts or type(revision) is not int or not isinstance(data, Mapping):
-        raise TypeError("type, source and subject are texts, revision a whole number, data an object")
-    return Event(kind, source, subject, revision, parse_rfc3339(document["time"]), data)
+def read_event(document: JsonObject) -> Event:
+    """The event in a decoded CloudEvent document. Raises: Invalid when it is not one of ours."""
+    return Event(
+        type=read_text(document, "type"),
+        source=read_text(document, "source"),
+        subject=read_text(document, "subject"),
+        revision=read_whole_number(document, "revision"),
+        time=parse_rfc3339(read_text(document, "time")),
+        data=read_object(document, "data"),
+    )

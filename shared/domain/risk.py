@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from shared.domain.clock import parse_rfc3339, rfc3339
+from shared.domain.json import JsonObject, JsonValue, read_object, read_text, read_whole_number
 
 INVESTIGATE = "investigate"
 # kinds of risk that name a suspicion: bound to a scope, and never shown to the enterprise (行政处罚法 Art. 41: only what was
@@ -65,6 +66,16 @@ class Window:
     averaging: str
     count: int
 
+    @classmethod
+    def read(cls, document: JsonObject) -> Self:
+        """The window in a risk's document."""
+        return cls(
+            start=parse_rfc3339(read_text(document, "from"), "from"),
+            end=parse_rfc3339(read_text(document, "to"), "to"),
+            averaging=read_text(document, "averaging"),
+            count=read_whole_number(document, "count"),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Risk:
@@ -101,15 +112,14 @@ class Risk:
     previous: str | None = None
     historical: bool = False
     muted: str | None = None  # a reason known to the finder, e.g. "area_outage"
-    facts: Mapping[str, Any] = field(default_factory=dict)  # kind's own, JSON-ready
+    facts: JsonObject = field(default_factory=dict)  # kind's own, JSON-ready
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, JsonValue]:
         """JSON-ready; times in RFC 3339."""
-        document: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
-        for name in ("why", "basis", "facts"):
-            document[name] = dict(document[name])
-        for name in ("opened_at", "changed_at", "cleared_at"):
-            document[name] = rfc3339(document[name]) if document[name] else None
+        document: dict[str, JsonValue] = {name: getattr(self, name) for name in _NAMES}
+        document |= {"why": dict(self.why), "basis": dict(self.basis), "facts": dict(self.facts)}
+        document |= {"opened_at": rfc3339(self.opened_at), "changed_at": rfc3339(self.changed_at)}
+        document["cleared_at"] = rfc3339(self.cleared_at) if self.cleared_at else None
         if self.window:
             document["window"] = {
                 "from": rfc3339(self.window.start),
@@ -120,16 +130,14 @@ class Risk:
         return document
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Self:
+    def read(cls, document: JsonObject) -> Self:
         """The risk in a document as `document()` makes it; unknown fields are ignored (more may come)."""
-        known = {f.name: document[f.name] for f in fields(cls) if f.name in document}
+        known: dict[str, Any] = {name: document[name] for name in _NAMES if name in document}
         for name in ("opened_at", "changed_at", "cleared_at"):
             known[name] = parse_rfc3339(known[name], name) if known.get(name) else None
-        if known.get("window"):
-            w = known["window"]
-            known["window"] = Window(parse_rfc3339(w["from"]), parse_rfc3339(w["to"]), w["averaging"], int(w["count"]))
-        known["state"] = RiskState(known["state"])
-        known["cleared"] = Cleared(known["cleared"]) if known.get("cleared") else None
+        known["window"] = Window.read(read_object(document, "window")) if document.get("window") else None
+        known["state"] = RiskState(read_text(document, "state"))
+        known["cleared"] = Cleared(read_text(document, "cleared")) if document.get("cleared") else None
         return cls(**known)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from shared.domain.errors import Invalid
 from shared.domain.events import Event, read_event
+from shared.domain.json import JsonObject, JsonValue, as_object
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+_decoder: msgspec.json.Decoder[JsonValue] = msgspec.json.Decoder()
 
 
 def encode(document: object) -> bytes:
@@ -18,7 +17,7 @@ def encode(document: object) -> bytes:
     return _encoder.encode(document)
 
 
-def decode(value: bytes) -> Any:
+def decode(value: bytes) -> JsonValue:
     """The document in `value`; raises Invalid when it is not JSON, or nested or large beyond what can be decoded."""
     try:
         return _decoder.decode(value)
@@ -30,6 +29,11 @@ def decode(value: bytes) -> Any:
         raise Invalid(f"JSON of {len(value)} bytes does not fit into memory", rule="a smaller document") from wrong
 
 
+def decode_object(value: bytes) -> JsonObject:
+    """The object in `value`. Raises: Invalid when it is not JSON, or something else."""
+    return as_object(decode(value), "document")
+
+
 def encode_event(event: Event) -> bytes:
     """The CloudEvent, structured."""
     return _encoder.encode(event.document())
@@ -39,6 +43,6 @@ def decode_event(value: bytes) -> Event:
     """The event in `value`; raises Invalid when it is not one of ours."""
     document = decode(value)
     try:
-        return read_event(document)
-    except (KeyError, TypeError, ValueError, OverflowError) as wrong:
+        return read_event(as_object(document, "event"))
+    except (Invalid, OverflowError) as wrong:  # a time may lie outside the calendar
         raise Invalid(f"not an event of ours: {wrong}", rule="CloudEvents 1.0 with subject and revision") from wrong

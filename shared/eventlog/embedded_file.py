@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,7 +35,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 
 
-def pack_headers(headers: Any) -> bytes | None:
+def pack_headers(headers: Mapping[str, bytes] | None) -> bytes | None:
     """The headers as stored."""
     return _pack(dict(headers)) if headers else None
 
@@ -43,6 +43,16 @@ def pack_headers(headers: Any) -> bytes | None:
 def milliseconds(at: datetime) -> int:
     """Since 1970, whole."""
     return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+class StoredRow(NamedTuple):
+    """One row of a partition's table, in the order of its columns; a tuple because SQLite binds one."""
+
+    offset: int
+    key: str
+    value: bytes | None
+    headers: bytes | None
+    at_ms: int
 
 
 class LogFile:
@@ -117,7 +127,7 @@ class LogFile:
         (last,) = connection.execute(f"SELECT max(offset) FROM {self.table(partition)}").fetchone()
         return 0 if last is None else int(last) + 1
 
-    def insert(self, connection: sqlite3.Connection, partition: Partition, rows: Sequence[tuple[Any, ...]]) -> None:
+    def insert(self, connection: sqlite3.Connection, partition: Partition, rows: Sequence[StoredRow]) -> None:
         connection.executemany(f"INSERT INTO {self.table(partition)} VALUES(?, ?, ?, ?, ?)", rows)
 
 

@@ -14,13 +14,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
 from shared.domain.errors import Unreachable
 from shared.eventlog import failpoints
-from shared.eventlog.embedded_file import LogFile, create_topic, milliseconds
+from shared.eventlog.embedded_file import LogFile, StoredRow, create_topic, milliseconds
 from shared.eventlog.embedded_retention import Retention
 from shared.eventlog.embedded_waiters import Waiters
 from shared.ports import Partition, TopicShape
@@ -35,6 +35,7 @@ REPORT_S = 1.0  # reported positions ride on the next commit, or are written aft
 
 Placed = list[tuple[int, int]]
 Row = tuple[int, str, bytes | None, bytes | None]  # partition number, key, value, headers
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -44,14 +45,44 @@ class Append:
     topic: str
     rows: Sequence[Row]
     future: Future[Placed] = field(default_factory=Future)
+    placed: Placed = field(default_factory=list)
+
+    def complete(self) -> None:
+        self.future.set_result(self.placed)
+
+    def fail(self, wrong: Unreachable) -> None:
+        if not self.future.done():
+            self.future.set_exception(wrong)
 
 
-@dataclass(slots=True)
-class Errand:
+class Errand(Generic[Answer]):
     """Something else to do on the writer's connection, inside a transaction."""
 
-    work: Callable[[sqlite3.Connection], Any]
-    future: Future[Any] = field(default_factory=Future)
+    def __init__(self, work: Callable[[sqlite3.Connection], Answer]) -> None:
+        self.future: Future[Answer] = Future()
+        self._work = work
+        self._answers: list[Answer] = []
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        self._answers = [self._work(connection)]
+
+    def complete(self) -> None:
+        self.future.set_result(self._answers[0])
+
+    def fail(self, wrong: Unreachable) -> None:
+        if not self.future.done():
+            self.future.set_exception(wrong)
+
+
+class RunsInTransaction(Protocol):
+    """An errand, whatever its answer."""
+
+    def run(self, connection: sqlite3.Connection) -> None: ...
+    def complete(self) -> None: ...
+    def fail(self, wrong: Unreachable) -> None: ...
+
+
+Item = Append | RunsInTransaction
 
 
 class Writer:
@@ -67,8 +98,8 @@ class Writer:
         self._retention_every_s = retention_every_s
         self._retain_at = monotonic() + retention_every_s
         self._wake = threading.Condition()
-        self._queue: deque[Append | Errand] = deque()
-        self._in_hand: list[Append | Errand] = []
+        self._queue: deque[Item] = deque()
+        self._in_hand: list[Item] = []
         self._waiting = 0
         self._paced = False
         self._closing = False
@@ -89,7 +120,7 @@ class Writer:
         self._put(wanted, len(rows))
         return wanted.future
 
-    def do(self, work: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
+    def do(self, work: Callable[[sqlite3.Connection], Answer]) -> Future[Answer]:
         """Run `work` in a transaction of the writer's thread."""
         errand = Errand(work)
         errand.future.set_running_or_notify_cancel()
@@ -132,10 +163,10 @@ class Writer:
             self._wake.notify()
         self.thread.join()
 
-    def _put(self, item: Append | Errand, records: int) -> None:
+    def _put(self, item: Item, records: int) -> None:
         with self._wake:
             if self._closing:
-                item.future.set_exception(Unreachable("the log is closed", code="log-away"))
+                item.fail(Unreachable("the log is closed", code="log-away"))
                 return
             self._queue.append(item)
             self._waiting += records
@@ -154,7 +185,7 @@ class Writer:
         finally:
             self._stop()
 
-    def _gather(self) -> list[Append | Errand]:
+    def _gather(self) -> list[Item]:
         """What to commit next; empty when nothing came for a while."""
         with self._wake:
             if not self._queue and not self._closing:
@@ -168,8 +199,8 @@ class Writer:
                 self._paced = False
             return self._take()
 
-    def _take(self) -> list[Append | Errand]:
-        batch: list[Append | Errand] = []
+    def _take(self) -> list[Item]:
+        batch: list[Item] = []
         records = 0
         while self._queue and records < MOST:
             item = self._queue.popleft()
@@ -178,14 +209,13 @@ class Writer:
         self._waiting -= records
         return batch
 
-    def _commit(self, batch: list[Append | Errand]) -> None:
-        answers: list[Any] = []
+    def _commit(self, batch: list[Item]) -> None:
         grown: dict[Partition, int] = {}
         self._in_hand = batch
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._notice_others()
-            answers = self._write(batch, grown)
+            self._write(batch, grown)
             self._write_reports()
             failpoints.reach("before-commit")
             self._connection.execute("COMMIT")
@@ -195,41 +225,37 @@ class Writer:
         self._last_commit = monotonic()
         self.ends.update(grown)
         failpoints.reach("after-log-commit")
-        for item, answer in zip(batch, answers, strict=True):
-            item.future.set_result(answer)
+        for item in batch:
+            item.complete()
         self.waiters.notify({partition.topic for partition in grown})
 
-    def _write(self, batch: list[Append | Errand], grown: dict[Partition, int]) -> list[Any]:
+    def _write(self, batch: list[Item], grown: dict[Partition, int]) -> None:
         now = milliseconds(self._wall_now())
-        answers: list[Any] = []
-        rows: dict[Partition, list[tuple[Any, ...]]] = {}
+        rows: dict[Partition, list[StoredRow]] = {}
         for item in batch:
-            if isinstance(item, Errand):
-                answers.append(item.work(self._connection))
+            if not isinstance(item, Append):
+                item.run(self._connection)
                 continue
-            placed: Placed = []
-            parts: dict[int, tuple[list[tuple[Any, ...]], Partition]] = {}
+            parts: dict[int, tuple[list[StoredRow], Partition]] = {}
             for number, key, value, headers in item.rows:
                 if number not in parts:
                     partition = Partition(item.topic, number)
                     parts[number] = rows.setdefault(partition, []), partition
                 kept, partition = parts[number]
                 offset = grown[partition] if partition in grown else self.ends[partition]
-                kept.append((offset, key, value, headers, now))
-                placed.append((number, offset))
+                kept.append(StoredRow(offset, key, value, headers, now))
+                item.placed.append((number, offset))
                 grown[partition] = offset + 1
-            answers.append(placed)
         for partition, new in rows.items():
             self._file.insert(self._connection, partition, new)
-        return answers
 
-    def _undo(self, batch: list[Append | Errand], wrong: sqlite3.Error) -> None:
+    def _undo(self, batch: list[Item], wrong: sqlite3.Error) -> None:
         log.warning("the embedded log could not write", error=str(wrong))
         self._last_commit = monotonic()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         for item in batch:
-            item.future.set_exception(Unreachable(f"the embedded log could not write: {wrong}", code="log-away"))
+            item.fail(Unreachable(f"the embedded log could not write: {wrong}", code="log-away"))
 
     def _write_reports(self) -> None:
         with self._wake:
@@ -272,7 +298,7 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], Any]) -> None:
+    def _transaction(self, work: Callable[[sqlite3.Connection], object]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         work(self._connection)
         self._connection.execute("COMMIT")
@@ -284,8 +310,7 @@ class Writer:
             left = [*self._in_hand, *self._queue]
             self._queue.clear()
         for item in left:
-            if not item.future.done():
-                item.future.set_exception(Unreachable("the log is closed", code="log-away"))
+            item.fail(Unreachable("the log is closed", code="log-away"))
         self._reported_at = 0.0  # what was reported is written now
         self._housekeeping()
         self._connection.close()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from time import monotonic
-from typing import Any
+from typing import TypeVar
 
 import structlog
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetSpec, TopicPartition
@@ -26,6 +26,7 @@ from shared.eventlog.kafka_sockets import DIRECT
 from shared.ports import LARGEST_BYTES, Following, NewRecord, Sharing, TopicShape
 
 log = structlog.get_logger(__name__)
+Client = TypeVar("Client")
 
 PULSE_S = 1.0
 PULSE_TIMEOUT_MS = 2_000
@@ -47,7 +48,7 @@ class KafkaLog:
         *,
         wall_now: Callable[[], datetime],
         prefix: str = "",
-        security: Mapping[str, Any] | None = None,
+        security: Mapping[str, str | None] | None = None,
         session_timeout_ms: int = SESSION_TIMEOUT_MS,
         replication_factor: int = -1,
     ) -> None:
@@ -56,7 +57,7 @@ class KafkaLog:
         self._prefix = prefix
         self._session_timeout_ms = session_timeout_ms
         self._replication_factor = replication_factor
-        self._client: dict[str, Any] = {
+        self._client: dict[str, object] = {
             "bootstrap_servers": bootstrap.split(","),
             "reconnect_backoff_max_ms": RECONNECT_MS,
             "proxy_url": DIRECT,
@@ -140,7 +141,7 @@ class KafkaLog:
         if admin is not None:
             admin.close()
 
-    def _make_topics(self, admin: KafkaAdminClient, wanted: Mapping[str, Any]) -> None:
+    def _make_topics(self, admin: KafkaAdminClient, wanted: Mapping[str, Mapping[str, object]]) -> None:
         made = admin.create_topics(wanted, timeout_ms=ADMIN_TIMEOUT_MS, raise_errors=False)
         for topic in made["topics"]:
             error = for_code(topic["error_code"])
@@ -148,7 +149,7 @@ class KafkaLog:
                 raise error(topic.get("error_message"))
         admin.wait_for_topics(list(wanted), timeout_ms=ADMIN_TIMEOUT_MS)
 
-    def _layout(self, shape: TopicShape) -> dict[str, Any]:
+    def _layout(self, shape: TopicShape) -> dict[str, object]:
         configs = {
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(LARGEST_BYTES),
@@ -160,7 +161,7 @@ class KafkaLog:
             configs |= {"cleanup.policy": "delete", "retention.ms": str(shape.retention_days * 86_400_000)}
         return {"num_partitions": shape.partitions, "replication_factor": self._replication_factor, "configs": configs}
 
-    def _consumer(self, **settings: Any) -> KafkaConsumer:
+    def _consumer(self, **settings: object) -> KafkaConsumer:
         return self._built(
             KafkaConsumer,
             enable_auto_commit=False,
@@ -189,11 +190,11 @@ class KafkaLog:
         if unwell is not None:
             raise Unreachable(f"Kafka is away: {unwell}", code="log-away")
 
-    def _built(self, kind: Callable[..., Any], **settings: Any) -> Any:
+    def _built(self, kind: Callable[..., Client], **settings: object) -> Client:
         """A client of `kind`. One that fails to start leaves its IO thread running unless it is stopped here."""
         begun: list[KafkaNetClient] = []
 
-        def client(**given: Any) -> KafkaNetClient:
+        def client(**given: object) -> KafkaNetClient:
             begun.append(KafkaNetClient(**given))
             return begun[-1]
 

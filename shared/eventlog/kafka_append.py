@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from time import monotonic
-from typing import Any
+from typing import Protocol
 
 import structlog
 from kafka import KafkaProducer
@@ -38,6 +38,20 @@ PRODUCER = {
 }
 
 
+class Place(Protocol):
+    """Where the broker put a record (kafka-python ships no types)."""
+
+    partition: int
+    offset: int
+
+
+class SentRecord(Protocol):
+    """kafka-python's future of one record."""
+
+    def add_callback(self, came: Callable[[Place], None]) -> object: ...
+    def add_errback(self, failed: Callable[[BaseException], None]) -> object: ...
+
+
 class Appended:
     """One append: completes when each of its records was acknowledged. Acknowledgements come on the IO thread."""
 
@@ -51,10 +65,10 @@ class Appended:
         if not count:
             self.future.set_result([])
 
-    def wait_for(self, number: int, sent: Any, on_failure: Callable[[BaseException], None]) -> None:
+    def wait_for(self, number: int, sent: SentRecord, on_failure: Callable[[BaseException], None]) -> None:
         """`sent` is kafka-python's future of the record `number`."""
 
-        def came(at: Any) -> None:
+        def came(at: Place) -> None:
             self._places[number] = (at.partition, at.offset)
             with self._lock:
                 self._left -= 1

@@ -4,15 +4,23 @@ stands still for ever. Here the bytes that are no ASCII in such a name become `?
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import decode_varint
 
+
+class Batch(Protocol):
+    """What we stand on of the library's batch: its bytes, and where the next record begins."""
+
+    _buffer: bytearray
+    _pos: int
+
+
 _read_strictly = DefaultRecordBatch._read_msg
 
 
-def _read_msg(batch: Any) -> Any:
+def _read_msg(batch: Batch) -> object:
     """The next record of `batch`; stands in for the library's own method."""
     try:
         return _read_strictly(batch)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic, sleep
-from typing import Any
+from typing import Protocol
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
@@ -27,6 +27,17 @@ CLOSE_MS = 3_000
 Unwell = Callable[[], str | None]
 
 
+class RawRecord(Protocol):
+    """A record as kafka-python gives it (it ships no types)."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    timestamp: int  # milliseconds since 1970
+
+
 @contextmanager
 def unreachable_when_away(doing: str) -> Iterator[None]:
     """kafka-python's errors as Unreachable. Its IO loop says RuntimeError or OSError when it was torn down."""
@@ -36,17 +47,19 @@ def unreachable_when_away(doing: str) -> Iterator[None]:
         raise Unreachable(f"Kafka is away ({doing}): {wrong!r}", code="log-away") from wrong
 
 
-def _poll(consumer: KafkaConsumer, most: int, timeout_s: float, unwell: Unwell) -> dict[TopicPartition, list[Any]]:
+def _poll(
+    consumer: KafkaConsumer, most: int, timeout_s: float, unwell: Unwell
+) -> dict[TopicPartition, list[RawRecord]]:
     """While the broker is away we wait ourselves: kafka-python's own waiting spins when its heartbeat is overdue."""
     if unwell() is not None:
         sleep(timeout_s)
         timeout_s = 0.0
     with unreachable_when_away("poll"):
-        found: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=most)
+        found: dict[TopicPartition, list[RawRecord]] = consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=most)
     return found
 
 
-def record_of(raw: Any, topic: str) -> Record:
+def record_of(raw: RawRecord, topic: str) -> Record:
     """kafka-python's record as ours. Other producers may write keys that are no text, and headers without a value."""
     headers = {name: value for name, value in raw.headers if value is not None} if raw.headers else NO_HEADERS
     key = raw.key.decode("utf-8", "replace") if raw.key is not None else ""
@@ -132,7 +145,7 @@ class KafkaSharing:
         their end, never takes them up again nor fetches the partition. So what is parked is forgotten and fetched anew.
         """
         at = self._theirs(partition)
-        parked: dict[TopicPartition, Any] = getattr(self._consumer._fetcher, "_paused_partition_records", {})
+        parked: dict[TopicPartition, object] = getattr(self._consumer._fetcher, "_paused_partition_records", {})
         if parked.pop(at, None) is not None:
             self._consumer.seek(at, self._next[partition])
         self._consumer.resume(at)

@@ -7,7 +7,6 @@ cost an idle service its file descriptors. `proxy_url` is the library's own plac
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 from kafka.errors import KafkaError
 from kafka.net.inet import KafkaNetSocket
@@ -18,7 +17,9 @@ DIRECT = "direct://broker"
 class _DirectSocket(KafkaNetSocket):  # type: ignore[misc]  # kafka-python ships no types
     SCHEMES = ("direct",)  # registers itself by this
 
-    async def sock_connect(self, net: Any, sock: socket.socket, sockaddr: Any, timeout_at: float | None = None) -> Any:
+    async def sock_connect(
+        self, net: object, sock: socket.socket, sockaddr: object, timeout_at: float | None = None
+    ) -> object:
         try:
             return await super().sock_connect(net, sock, sockaddr, timeout_at=timeout_at)
         except (KafkaError, OSError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, LargeBinary, Table, insert
 from sqlmodel import Field, Session, SQLModel
@@ -63,7 +62,7 @@ class Outbox:
     ) -> None:
         """The same for many (key, event) in one statement."""
         if events:
-            shared: dict[str, Any] = {"topic": topic, "headers": {}, "created_at": wall_now}
+            shared: dict[str, object] = {"topic": topic, "headers": {}, "created_at": wall_now}
             rows = [
                 {**shared, "key": key, "event_id": event.id, "value": _sendable(encode_event(event))}
                 for key, event in events

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
 
 import structlog
 from sqlalchemy import Table, bindparam, case, func, select, update
@@ -51,6 +50,21 @@ class Sent:
     key: str
     event_id: str
     value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """A row of the outbox that is not yet on the log."""
+
+    id: int
+    topic: str
+    key: str
+    event_id: str
+    value: bytes | None
+    headers: Mapping[str, str]
+
+    def record(self) -> NewRecord:
+        return NewRecord(self.key, self.value, {name: text.encode() for name, text in self.headers.items()})
 
 
 def _nobody(_topic: str, _events: Sequence[Sent]) -> None:
@@ -118,17 +132,16 @@ class Relay:
 
     def pending(self) -> int:
         """Rows not yet on the log."""
-        return int(self._measure(func.count()))
+        count = select(func.count()).select_from(self._outbox).where(self._outbox.c.sent_at.is_(None))
+        with self._database.read() as session:
+            return session.connection().execute(count).scalar_one()
 
     def oldest_age_s(self) -> float:
         """How long the oldest unsent row has waited; 0 when there is none."""
-        oldest: datetime | None = self._measure(func.min(self._outbox.c.created_at))
-        return 0.0 if oldest is None else max(0.0, (self._wall_now() - oldest).total_seconds())
-
-    def _measure(self, what: Any) -> Any:
-        statement = select(what).select_from(self._outbox).where(self._outbox.c.sent_at.is_(None))
+        first = select(func.min(self._outbox.c.created_at)).where(self._outbox.c.sent_at.is_(None))
         with self._database.read() as session:
-            return session.connection().execute(statement).scalar_one()
+            oldest: datetime | None = session.connection().execute(first).scalar_one()
+        return 0.0 if oldest is None else max(0.0, (self._wall_now() - oldest).total_seconds())
 
     def _hold(self) -> bool:
         """Take or renew the lease; the fence grows whenever it changes hands or had lapsed."""
@@ -157,24 +170,22 @@ class Relay:
         free = {"name": LEASE_NAME, "holder": "", "until": now - LEASE, "fence": 0}
         connection.execute(insert(self._lease).values(**free).on_conflict_do_nothing())
 
-    def _unsent(self) -> Sequence[Any]:
+    def _unsent(self) -> Sequence[PendingRow]:
         t = self._outbox
         wanted = select(t.c.id, t.c.topic, t.c.key, t.c.event_id, t.c.value, t.c.headers)
+        due = wanted.where(t.c.sent_at.is_(None)).order_by(t.c.id).limit(BATCH)
         with self._database.read() as session:
-            return session.connection().execute(wanted.where(t.c.sent_at.is_(None)).order_by(t.c.id).limit(BATCH)).all()
+            rows = session.connection().execute(due)
+            return [PendingRow(row.id, row.topic, row.key, row.event_id, row.value, row.headers or {}) for row in rows]
 
-    def _append(self, rows: Sequence[Any]) -> None:
+    def _append(self, rows: Sequence[PendingRow]) -> None:
         waiting: list[Future[list[tuple[int, int]]]] = []
         for topic, group in groupby(rows, key=lambda row: row.topic):
-            records = [
-                NewRecord(row.key, row.value, {name: text.encode() for name, text in (row.headers or {}).items()})
-                for row in group
-            ]
-            waiting.append(self._log.append(topic, records))
+            waiting.append(self._log.append(topic, [row.record() for row in group]))
         for future in waiting:
             future.result(APPEND_TIMEOUT_S)
 
-    def _mark(self, rows: Sequence[Any]) -> list[Sent]:
+    def _mark(self, rows: Sequence[PendingRow]) -> list[Sent]:
         """Give the rows their numbers, if the lease is still ours."""
         now, t = self._wall_now(), self._outbox
         with self._database.transaction() as session:

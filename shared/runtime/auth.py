@@ -15,17 +15,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import NotRequired, Protocol, TypedDict
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import Depends, Request
+from fastapi.params import Depends as Dependency
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.access import Caller, Role
 from shared.domain.errors import DomainError, Forbidden, Unauthorized
+from shared.domain.json import JsonObject
 from shared.runtime.secrets import write_private
 
 ALGORITHM = "EdDSA"
@@ -35,18 +37,35 @@ NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no datab
 CALLER = "yujing.caller"  # where the request's scope has its Caller, or why there is none
 
 
-def claims(caller: Caller, *, now: datetime, life: timedelta = DEFAULT_LIFE) -> dict[str, Any]:
-    """What a token says of `caller`."""
-    body: dict[str, Any] = {
-        "sub": caller.subject,
-        "role": caller.role.value,
-        "iat": int(now.timestamp()),
-        "exp": int((now + life).timestamp()),
-        "jti": secrets.token_hex(12),
-    }
-    for name in ("credit_codes", "scopes", "mns"):
-        if getattr(caller, name):
-            body[name] = list(getattr(caller, name))
+class Claims(TypedDict):
+    """The body of a token (RFC 7519); times in whole seconds since 1970. What the caller has not is left out."""
+
+    sub: str
+    role: str
+    iat: int
+    exp: int
+    jti: str
+    credit_codes: NotRequired[list[str]]
+    scopes: NotRequired[list[str]]
+    mns: NotRequired[list[str]]
+    region: NotRequired[str]
+
+
+def claims(caller: Caller, *, now: datetime, life: timedelta = DEFAULT_LIFE) -> Claims:
+    """What a token says of `caller`: who it is, and until when it is valid."""
+    body = Claims(
+        sub=caller.subject,
+        role=caller.role.value,
+        iat=int(now.timestamp()),
+        exp=int((now + life).timestamp()),
+        jti=secrets.token_hex(12),
+    )
+    if caller.credit_codes:
+        body["credit_codes"] = list(caller.credit_codes)
+    if caller.scopes:
+        body["scopes"] = list(caller.scopes)
+    if caller.mns:
+        body["mns"] = list(caller.mns)
     if caller.region:
         body["region"] = caller.region
     return body
@@ -59,7 +78,7 @@ class SigningKey:
     key: Ed25519PrivateKey
     kid: str
 
-    def sign(self, body: Mapping[str, Any]) -> str:
+    def sign(self, body: Mapping[str, object]) -> str:
         return jwt.encode(dict(body), self.key, algorithm=ALGORITHM, headers={"kid": self.kid})
 
     def public_pem(self) -> str:
@@ -138,7 +157,7 @@ def _public_key(pem: str | None) -> Ed25519PublicKey | None:
     return loaded if isinstance(loaded, Ed25519PublicKey) else None
 
 
-def _caller(body: Mapping[str, Any]) -> Caller:
+def _caller(body: JsonObject) -> Caller:
     """The Caller that the claims describe; raises Unauthorized when one of them is not of its type."""
     role = _text(body, "role")
     if role not in set(Role):
@@ -153,21 +172,21 @@ def _caller(body: Mapping[str, Any]) -> Caller:
     )
 
 
-def _expiry_s(body: Mapping[str, Any]) -> int:
+def _expiry_s(body: JsonObject) -> int:
     at = body["exp"]
     if type(at) is not int or not 0 <= at <= LAST_EXPIRY_S:
         raise Unauthorized("the token's exp is not a time: whole seconds since 1970")
     return at
 
 
-def _text(body: Mapping[str, Any], name: str) -> str:
+def _text(body: JsonObject, name: str) -> str:
     text = body.get(name)
     if not _is_text(text):
         raise Unauthorized(f"the token's {name} is not a text")
     return str(text)
 
 
-def _texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def _texts(body: JsonObject, name: str) -> tuple[str, ...]:
     texts = body.get(name, [])
     if not isinstance(texts, list) or not all(map(_is_text, texts)):
         raise Unauthorized(f"the token's {name} is not a list of texts")
@@ -221,7 +240,7 @@ def _bearer(scope: Scope) -> Caller:
     return verifier.caller(token.strip())
 
 
-def allow(*roles: Role) -> Any:
+def allow(*roles: Role) -> Dependency:
     """The dependency of a route that only these roles (and admin) may call; gives the Caller."""
 
     async def check(request: Request) -> Caller:
@@ -232,4 +251,5 @@ def allow(*roles: Role) -> Any:
             raise Forbidden(f"the role {caller.role.value} may not do this; needed: {', '.join(roles) or 'admin'}")
         return caller
 
-    return Depends(check)
+    dependency: Dependency = Depends(check)
+    return dependency

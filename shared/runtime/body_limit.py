@@ -13,14 +13,14 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 from fastapi import Depends, Request
+from fastapi.params import Depends as Dependency
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.runtime.metrics import Metrics
-from shared.runtime.web import Refused, problems
+from shared.runtime.web import OpenApi, Refused, problems
 
 KB, MB = 1024, 1024 * 1024
 LINGER_BYTES = 32 * MB  # of a body that nobody wants are read and thrown away
@@ -185,7 +185,7 @@ def _declared(headers: Headers) -> int | None:
     return int(length[:20]) if length.isascii() and length.isdigit() else None
 
 
-def document_refusals(openapi: dict[str, Any]) -> dict[str, Any]:
+def document_refusals(openapi: OpenApi) -> OpenApi:
     """The OpenAPI document, with what this middleware answers added to each operation that takes a body."""
     refusals = {str(status): one for status, one in problems(408, 413, 415).items()}
     for operations in openapi["paths"].values():
@@ -195,11 +195,12 @@ def document_refusals(openapi: dict[str, Any]) -> dict[str, Any]:
     return openapi
 
 
-def body_up_to(limit: BodyLimit) -> Any:
+def body_up_to(limit: BodyLimit) -> Dependency:
     """The dependency that gives the whole raw body, read under `limit`. Put it behind the one that checks the caller."""
 
     async def read(request: Request) -> bytes:
         body: IncomingBody = request.scope[BODY]
         return await body.read(limit)
 
-    return Depends(read)
+    dependency: Dependency = Depends(read)
+    return dependency

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from time import monotonic
+from traceback import format_exception_only
 
 import structlog
 from sqlmodel import Session
@@ -176,9 +177,19 @@ class Consumer:
             self._wait_s = FIRST_WAIT_S
 
     def _handle(self, sharing: Sharing, partition: Partition, records: list[Record]) -> bool:
-        """One slice; False when something we stand on is away."""
+        """One slice; when a record of it fails, the same records each in its own transaction, and one that still fails is
+        set aside. False when something we stand on is away."""
         try:
-            self._effect(partition, records)
+            wrong = self._error_of(partition, records)
+            if wrong is None:
+                return True
+            what = described(wrong)
+            log.warning("batch failed, one by one now", group=self._group, topic=partition.topic, error=what)
+            while records:
+                wrong = self._error_of(partition, records[:1])
+                if wrong is not None:
+                    self._set_aside(partition, records[0], wrong)
+                records = records[1:]
         except Unreachable as away:
             self._wait_out(sharing, records[0], away)
             return False
@@ -186,36 +197,19 @@ class Consumer:
             self._put_back(sharing, records[0], NOT_YET_S)
         except Fenced:
             self._drop(sharing, partition)
-        except Exception as wrong:
-            log.warning(
-                "batch failed, one by one now", group=self._group, topic=partition.topic, error=described(wrong)
-            )
-            return self._one_by_one(sharing, partition, records)
         return True
 
-    def _one_by_one(self, sharing: Sharing, partition: Partition, records: list[Record]) -> bool:
-        """The same records each in its own transaction; one that still fails is set aside."""
-        for record in records:
-            try:
-                self._effect_or_aside(partition, record)
-            except Unreachable as away:
-                self._wait_out(sharing, record, away)
-                return False
-            except NotYet:
-                self._put_back(sharing, record, NOT_YET_S)
-                return True
-            except Fenced:
-                self._drop(sharing, partition)
-                return True
-        return True
-
-    def _effect_or_aside(self, partition: Partition, record: Record) -> None:
+    def _error_of(self, partition: Partition, records: list[Record]) -> Exception | None:
+        """The effect of the records, or what their handler failed on; raises Unreachable, NotYet and Fenced."""
         try:
-            self._effect(partition, [record])
+            self._effect(partition, records)
         except (Unreachable, NotYet, Fenced):
             raise
-        except Exception as wrong:
-            self._set_aside(partition, record, wrong)
+        except (
+            Exception
+        ) as wrong:  # whatever a record does to its handler: the caller logs it, counts it and sets it aside
+            return wrong
+        return None
 
     def _effect(self, partition: Partition, records: list[Record]) -> None:
         with self._database.transaction() as session:
@@ -294,8 +288,7 @@ def _place(record: Record) -> str:
 
 def described(error: Exception) -> str:
     """The error in at most 500 characters that every log and database takes; never raises."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:  # an error whose own text fails
-        text = type(error).__name__
+    kind = type(error)
+    lines = format_exception_only(kind, error)  # it copes with an error whose own text fails
+    text = lines[-1].rstrip("\n").removeprefix(f"{kind.__module__}.")
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "�")[:500]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
 import structlog
 
 from shared.domain.errors import DomainError, Unreachable
 from shared.domain.events import HEARTBEAT, REGISTRY
+from shared.domain.json import JsonObject, read_object, read_text
 from shared.eventlog.codec import decode_event
 from shared.ports import EventLog, Record
 from shared.register import Point, read_point
@@ -109,8 +109,8 @@ class Directory:
             place = f"{record.topic}/{record.partition}@{record.offset}"
             log.error("a record of the register is not understood", record=place, why=type(wrong).__name__)
 
-    def _keep(self, data: Mapping[str, Any]) -> None:
-        kind, name = data["kind"], data["id"]
+    def _keep(self, data: JsonObject) -> None:
+        kind, name = read_text(data, "kind"), read_text(data, "id")
         if kind == "point":
             point = read_point(data)
             self._passwords.pop(name, None)
@@ -119,8 +119,8 @@ class Directory:
             else:
                 self._points.pop(name, None)
         elif kind == "enterprise":
-            self._regions[name] = data["document"]["region"]
+            self._regions[name] = read_text(read_object(data, "document"), "region")
         elif kind == "key":
-            self._keys[name] = data["public"]
+            self._keys[name] = read_text(data, "public")
         elif kind == "revocation":
             self._revoked.add(name)

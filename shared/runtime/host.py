@@ -10,11 +10,11 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
 from time import perf_counter
-from typing import Any
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -37,7 +37,7 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
 from shared.runtime.watching_log import LogWatch
-from shared.runtime.web import install_problems
+from shared.runtime.web import OpenApi, install_problems, problem_schemas
 
 log = structlog.get_logger(__name__)
 VERSION = "0.1.0"
@@ -209,13 +209,12 @@ class Host:
     def start(self) -> None:
         """Create the topics, then start every worker; half-done starts unwind."""
         self.context.log.create(topics(self.context.settings.distributed))
-        try:
+        with ExitStack() as unwind:
+            unwind.callback(self.stop)
             for worker in self._workers:
                 worker.start()
                 self._started.append(worker)
-        except BaseException:
-            self.stop()
-            raise
+            unwind.pop_all()
 
     def stop(self) -> None:
         """Stop in reverse order; threads are signalled at once and end side by side."""
@@ -267,7 +266,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._stopping = stopping
 
-    def handle_exit(self, sig: int, frame: Any) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._stopping.set()
         super().handle_exit(sig, frame)
 
@@ -317,7 +316,7 @@ def _template(scope: Scope) -> str:
     return "/".join(parts[: len(parts) - own.count("/")]) + str(own)
 
 
-def openapi(service: Service) -> dict[str, Any]:
+def openapi(service: Service) -> OpenApi:
     """The OpenAPI document of one service, as committed under `docs/openapi/`."""
     document = get_openapi(
         title=f"Yujing 预警: {service.name}",
@@ -325,4 +324,6 @@ def openapi(service: Service) -> dict[str, Any]:
         routes=service.router.routes,
         description="Errors are RFC 9457 problem+json; times are RFC 3339 with offset; lists are `{items, next}`.",
     )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= problem_schemas()
     return document_refusals(document)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 MASKED = ("password", "secret", "token", "authorization", "pw")
 
 
-def _mask(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     for key in event:
         if any(word in key.lower() for word in MASKED):
             event[key] = "***"
@@ -22,7 +21,7 @@ def _mask(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableM
 def set_up_logs(log_format: str, level: str) -> None:
     """Once a process; `auto` is text on a terminal, else JSON."""
     text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
-    shared: list[Any] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -98,44 +100,35 @@ class ThreadWorker:
 
 
 class LoopWorker:
-    """Runs `main(stop)` on its own thread with its own event loop."""
+    """Runs `main(stop)` on its own thread with its own event loop; when it raises, again on a new loop."""
 
     def __init__(self, name: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         self.name = name
-        self.health = WorkerHealth()
         self._main = main
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._wake: Callable[[], object] = lambda: None
+        self._thread = ThreadWorker(name, self._run)
+        self.health = self._thread.health
 
-    def _run(self) -> None:
-        async def body() -> None:
-            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-            self._ready.set()
-            await self._watched(self._stop)
+    def _run(self, stop: threading.Event) -> None:
+        asyncio.run(self._until(stop))
 
-        asyncio.run(body())
-
-    async def _watched(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await self._main(stop)
-            except Exception as wrong:
-                self.health.failed()
-                log.error(
-                    "a worker failed and starts again", worker=self.name, error=type(wrong).__name__, exc_info=wrong
-                )
-                await asyncio.sleep(AGAIN_S)
+    async def _until(self, stop: threading.Event) -> None:
+        ending = asyncio.Event()
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, ending.set)
+        if stop.is_set():  # asked before there was anything to wake
+            return
+        await self._main(ending)
+        if ending.is_set():  # it may end by itself
+            stop.set()
 
     def start(self) -> None:
         self._thread.start()
-        self._ready.wait(5)
 
     def stop(self) -> None:
-        if self._loop is not None and self._stop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(timeout=5)
+        self._thread.tell_to_stop()
+        with suppress(RuntimeError):  # the loop has ended
+            self._wake()
+        self._thread.stop()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -52,27 +53,27 @@ class Settings(BaseSettings):
 
     @field_validator("allow_private_targets", mode="before")
     @classmethod
-    def _networks(cls, value: Any) -> Any:
+    def _networks(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
     @field_validator("push_ports", mode="before")
     @classmethod
-    def _ports(cls, value: Any) -> Any:
+    def _ports(cls, value: str | Iterable[object]) -> frozenset[str]:
         entries = value.split(",") if isinstance(value, str) else value
         return frozenset(_scheme_and_port(str(entry).strip()) for entry in entries if str(entry).strip())
 
     @model_validator(mode="before")
     @classmethod
-    def _from_files(cls, values: Any) -> Any:
+    def _from_files(cls, values: dict[str, object]) -> dict[str, object]:
         for name in SECRETS:
             file = values.get(f"{name}_file")
             if not file or name == "secret_key":  # the secret key's file may still have to be made
                 continue
             if values.get(name):
                 raise ValueError(f"set YUJING_{name.upper()} or YUJING_{name.upper()}_FILE, not both")
-            values[name] = Path(file).read_text(encoding="utf-8").strip()
+            values[name] = Path(str(file)).read_text(encoding="utf-8").strip()
         return values
 
     @model_validator(mode="after")
@@ -107,9 +108,9 @@ class Settings(BaseSettings):
         """Where the key that signs tokens lies."""
         return self.signing_key_file or self.data_dir / "signing.key"
 
-    def kafka_security(self) -> dict[str, Any]:
+    def kafka_security(self) -> dict[str, str | None]:
         """The security arguments of a kafka-python client."""
-        arguments: dict[str, Any] = {"security_protocol": self.kafka_security_protocol}
+        arguments: dict[str, str | None] = {"security_protocol": self.kafka_security_protocol}
         if self.kafka_sasl_mechanism:
             password = self.kafka_sasl_password.get_secret_value() if self.kafka_sasl_password else None
             arguments |= {

@@ -7,14 +7,14 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import isfinite
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from shared.domain.errors import (
@@ -39,8 +39,20 @@ STATUS: dict[type[DomainError], int] = {
     Unreachable: 503,
 }
 MEDIA = "application/problem+json"
+SCHEMAS = "#/components/schemas/{model}"
 SECRET_WORDS = ("password", "secret", "token")
 MOST_CURSOR = 1000  # characters; a key of two names of 64 characters of any script makes some 700
+
+
+Scalar: TypeAlias = str | int | float | bool | None
+
+
+class FieldProblem(BaseModel):
+    """What is wrong in one place: its path, what came (never a secret), and what was expected."""
+
+    field: str
+    value: Scalar = None
+    rule: str
 
 
 class Problem(BaseModel):
@@ -51,13 +63,22 @@ class Problem(BaseModel):
     status: int
     detail: str
     code: str
-    errors: list[dict[str, Any]] | None = None
+    errors: list[FieldProblem] | None = None
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+OpenApi: TypeAlias = dict[str, Any]  # a document, or a part of one, as FastAPI gives and takes it
+
+
+def problems(*statuses: int) -> dict[int | str, OpenApi]:
     """What OpenAPI says of these errors."""
-    content = {MEDIA: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA: {"schema": {"$ref": SCHEMAS.format(model=Problem.__name__)}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def problem_schemas() -> OpenApi:
+    """The schemas that `problems` refers to, for the document's components."""
+    schema = Problem.model_json_schema(ref_template=SCHEMAS)
+    return {**schema.pop("$defs"), Problem.__name__: schema}
 
 
 PROBLEMS = problems(401, 403, 404, 409, 422, 503)
@@ -84,7 +105,7 @@ def cursor(*key: object) -> str:
 
 
 def read_cursor(text: str | None, *kinds: type[int] | type[str]) -> list[Any] | None:
-    """The key in a cursor whose parts are of these kinds; raises Invalid for one that we did not give."""
+    """The key in a cursor whose parts are of these kinds, in this order; raises Invalid for one that we did not give."""
     if not text:
         return None
     if len(text) > MOST_CURSOR:
@@ -114,20 +135,19 @@ def problem(
     status: int,
     detail: str,
     code: str,
-    errors: list[dict[str, Any]] | None = None,
+    errors: Sequence[FieldProblem] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A problem+json answer."""
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": _writable(detail),
-        "code": code,
-    }
-    if errors:
-        body["errors"] = errors
-    return JSONResponse(jsonable_encoder(body), status, dict(headers or {}), media_type=MEDIA)
+    body = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=_writable(detail),
+        code=code,
+        errors=list(errors) or None,
+    )
+    without = {"errors"} if not errors else set()
+    return JSONResponse(body.model_dump(mode="json", exclude=without), status, dict(headers or {}), media_type=MEDIA)
 
 
 def install_problems(app: FastAPI) -> None:
@@ -146,10 +166,10 @@ def _domain(_request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    errors = None
+    errors: list[FieldProblem] = []
     if isinstance(error, Invalid) and error.field:
         errors = [
-            {"field": one.field, "value": _short(one.value), "rule": one.rule or one.detail}
+            FieldProblem(field=_writable(one.field), value=_short(one.value), rule=_writable(one.rule or one.detail))
             for one in (error, *error.also)
         ]
     return problem(status, error.detail, error.code, errors, headers)
@@ -158,11 +178,10 @@ def _domain(_request: Request, error: Exception) -> JSONResponse:
 def _validation(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"field": _path(e["loc"]), "value": _came(e), "rule": e["msg"].removeprefix("Value error, ")}
+        FieldProblem(field=_path(e["loc"]), value=_came(e), rule=_writable(e["msg"].removeprefix("Value error, ")))
         for e in error.errors()
     ]
-    first = errors[0]
-    return problem(422, f"{first['field']}: {first['rule']}", "invalid", errors)
+    return problem(422, f"{errors[0].field}: {errors[0].rule}", "invalid", errors)
 
 
 def _path(loc: Sequence[int | str]) -> str:
@@ -173,7 +192,7 @@ def _path(loc: Sequence[int | str]) -> str:
     return _writable(path.removeprefix(".")) or str(loc[0])
 
 
-def _came(error: Mapping[str, Any]) -> Any:
+def _came(error: ErrorDetails) -> Scalar:
     """What came at the wrong place; never a secret, and never what stands under a name we do not know."""
     name = next((part for part in reversed(error["loc"]) if isinstance(part, str)), "")
     hidden = error["type"] == "extra_forbidden" or any(word in name.lower() for word in SECRET_WORDS)
@@ -181,7 +200,7 @@ def _came(error: Mapping[str, Any]) -> Any:
     return type(value).__name__ if hidden else _short(value)
 
 
-def _short(value: Any) -> Any:
+def _short(value: object) -> Scalar:
     """What came, unless it is large or may hold a secret (whole objects are not echoed)."""
     if not isinstance(value, str | int | float | bool | None) or len(str(value)) > 200:
         return type(value).__name__
@@ -200,7 +219,9 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
     if error.status_code == 400 and isinstance(error.__cause__, RecursionError | ValueError):
         # FastAPI answers 400 when parsing fails in any way but a syntax error, which is 422
         rule = "UTF-8 JSON nested a few levels deep, with numbers of ordinary length"
-        return problem(422, f"the body is not {rule}", "invalid", [{"field": "body", "value": "bytes", "rule": rule}])
+        return problem(
+            422, f"the body is not {rule}", "invalid", [FieldProblem(field="body", value="bytes", rule=rule)]
+        )
     phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     code = error.code if isinstance(error, Refused) else phrase
     return problem(error.status_code, str(error.detail), code, headers=error.headers)

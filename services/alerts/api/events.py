@@ -17,7 +17,7 @@ from services.alerts.store.events import StreamEvent, events_after, last_stream_
 from shared.access import Caller
 from shared.database import Database
 from shared.domain.errors import Invalid
-from shared.eventlog.codec import decode
+from shared.eventlog.codec import decode_object
 
 TAG = "事件 / Events"
 HEARTBEAT_S = 15.0
@@ -50,7 +50,9 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
                 found = await anext(listening, [])
         found = found[:limit]
         # a page without events names no later number: it would tell of events that the caller may not see
-        return Events(items=[decode(one.value) for one in found], next=found[-1].stream_no if found else after)
+        return Events(
+            items=[dict(decode_object(one.value)) for one in found], next=found[-1].stream_no if found else after
+        )
 
     @router.get(
         "/stream",
@@ -107,5 +109,5 @@ async def _messages(event_stream: EventStream, caller: Caller, after: int) -> As
 
 
 def _message(event: StreamEvent) -> bytes:
-    kind = decode(event.value)["type"]
+    kind = decode_object(event.value)["type"]
     return f"id: {event.stream_no}\nevent: {kind}\ndata: ".encode() + event.value + b"\n\n"

@@ -18,6 +18,7 @@ from sqlmodel import Session
 from services.alerts.store.tables import ENDPOINT, ENDPOINT_COUNT, OUTBOX
 from shared.domain.clock import Clock
 from shared.domain.events import ALERTS, ENDPOINT_COUNT_CHANGED, Event
+from shared.domain.json import JsonObject
 from shared.eventlog.outbox import Outbox
 
 _OUTBOX = Outbox(OUTBOX)
@@ -64,5 +65,5 @@ def _counted(session: Session, code: str, now: datetime) -> Event | None:
     if endpoints == last.endpoints:
         return None
     connection.execute(update(ENDPOINT_COUNT).where(mine).values(endpoints=endpoints, revision=last.revision + 1))
-    data = {"credit_code": code, "endpoints": endpoints}
+    data: JsonObject = {"credit_code": code, "endpoints": endpoints}
     return Event(ENDPOINT_COUNT_CHANGED, "/alerts", f"reach:{code}", last.revision + 1, now, data)

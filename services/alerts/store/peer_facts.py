@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from services.alerts.domain.peer import GROUP_CHARACTERS, SEEN, Affected, Exposed, family_of, slot_after
 from services.alerts.store.peer_tables import ENTERPRISE, FACT, PERMIT
+from shared.domain.json import read_objects, read_text
 from shared.domain.pollutant import families_measured
 from shared.domain.risk import Risk
 from shared.register import Enterprise, Permit, PermitVersion
@@ -148,8 +149,8 @@ def _version(version: PermitVersion) -> dict[str, Any]:
 
 def _factors(version: PermitVersion) -> set[str]:
     limited = {limit.factor for outlet in version.outlets for limit in outlet.limits}
-    outlets = version.document.get("outlets") or ()
-    amounts = {amount["factor"] for outlet in outlets for amount in outlet.get("annual_amounts") or ()}
+    outlets = read_objects(version.document, "outlets")
+    amounts = {read_text(amount, "factor") for outlet in outlets for amount in read_objects(outlet, "annual_amounts")}
     return limited | amounts
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
@@ -21,7 +22,6 @@ from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.pollutant import pollutant
 from shared.domain.quantity import from_micro, plain
-from shared.eventlog.codec import decode
 from shared.register import read_point
 from shared.runtime.auth import allow
 from shared.runtime.web import Page, cursor, read_cursor
@@ -101,7 +101,7 @@ def _value(row: PeriodValue, units: Mapping[str, str], verdict: VerdictRow | Non
         unit=units.get(row.factor) or pollutant(row.factor).unit,
         source=row.source,
         received_at=shown_time(row.received_at_s),
-        extras=decode(row.extras.encode()) if row.extras else None,
+        extras=msgspec.json.decode(row.extras, type=dict[str, float]) if row.extras else None,
         verdict=VerdictOut.of(verdict) if verdict else None,
     )
 

@@ -6,7 +6,7 @@ which the log took the record counts. A report that is read again, or late, reop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -112,13 +112,16 @@ def read_report(record: Record) -> Report | None:
     if record.value is None or b'"guessing"' not in record.value:
         return None
     document = decode(record.value)
-    report = document.get("guessing") if isinstance(document, dict) else None
-    if not isinstance(report, dict) or report.get("scope") not in CONDITIONS:
+    report = document.get("guessing") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping) or not isinstance(report, Mapping):
+        return None
+    scope = report.get("scope")
+    if not isinstance(scope, str) or scope not in CONDITIONS:
         return None
     of, mn, address = (_name(value) for value in (report.get("subject"), document.get("mn"), document.get("address")))
     if of is None or mn is None or address is None:
         return None
-    return Report(report["scope"], of, mn, address, seconds(record.appended_at))
+    return Report(scope, of, mn, address, seconds(record.appended_at))
 
 
 def _name(value: object) -> str | None:

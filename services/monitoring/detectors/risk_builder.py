@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from services.monitoring.domain import wording
@@ -14,10 +13,11 @@ from services.monitoring.domain.verdict_row import VerdictRow
 from services.monitoring.domain.windows import LENGTH_S
 from shared.domain.clock import Instant
 from shared.domain.identity import derived_id
+from shared.domain.json import JsonObject
 from shared.domain.risk import Cleared, Risk, RiskState
 
 NO_REGION = "000000"
-Facts = Mapping[str, object]
+Facts = JsonObject
 
 
 @dataclass(frozen=True, slots=True)

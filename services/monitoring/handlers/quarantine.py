@@ -23,7 +23,8 @@ from services.monitoring.store import quarantine
 from shared.domain.clock import Clock
 from shared.domain.errors import Conflict, Invalid
 from shared.domain.events import PACKETS
-from shared.eventlog.codec import decode
+from shared.domain.json import read_optional_text
+from shared.eventlog.codec import decode_object
 from shared.eventlog.outbox import Outbox
 from shared.hj212.frame import Framer
 from shared.hj212.packet import Malformed, parse
@@ -124,17 +125,17 @@ class QuarantineHandler:
 
 
 def _item(record: Record) -> NewItem:
-    document = decode(record.value or b"{}")
+    document = decode_object(record.value or b"{}")
     reason = str(document.get("reason"))
     return NewItem(
         origin=quarantine.origin(record),
-        mn=document.get("mn"),
+        mn=read_optional_text(document, "mn"),
         reason=QuarantineReason(reason) if reason in REASONS else QuarantineReason.MALFORMED,
         detail=str(document.get("detail") or ""),
         form="packet" if document.get("form") == "packet" else "frame",
         source=str(document.get("source") or "unknown"),
-        received_at=data_time(document.get("received_at")) or record.appended_at,
-        raw=b64decode(document.get("raw") or ""),
-        address=document.get("address"),
-        sealed_password=document.get("sealed_password"),
+        received_at=data_time(read_optional_text(document, "received_at")) or record.appended_at,
+        raw=b64decode(read_optional_text(document, "raw") or ""),
+        address=read_optional_text(document, "address"),
+        sealed_password=read_optional_text(document, "sealed_password"),
     )

@@ -37,7 +37,7 @@ class RiskRepository:
         batch = RiskBatch()
         yield batch
         upsert(session, RISK, batch.rows)
-        keyed = [(event.data["credit_code"] or event.data["region"], event) for event in batch.events]
+        keyed = [(str(event.data["credit_code"] or event.data["region"]), event) for event in batch.events]
         self._outbox.publish_all(session, RISKS, keyed, wall_now=wall_now)
         for event in batch.events:
             self._published.labels(event.data["kind"], event.type.split(".")[2]).inc()

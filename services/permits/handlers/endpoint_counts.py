@@ -10,6 +10,7 @@ from services.permits.store import endpoint_counts as store
 from services.permits.store.endpoint_counts import EndpointCount
 from shared.domain.errors import Invalid
 from shared.domain.events import ENDPOINT_COUNT_CHANGED
+from shared.domain.json import read_text, read_whole_number
 from shared.eventlog.codec import decode_event
 from shared.ports import Record
 
@@ -34,7 +35,8 @@ def _read(record: Record) -> EndpointCount | None:
     if event.type != ENDPOINT_COUNT_CHANGED:
         return None
     try:
-        return EndpointCount(str(event.data["credit_code"]), int(event.data["endpoints"]), event.revision)
-    except (KeyError, TypeError, ValueError) as wrong:
+        code, endpoints = read_text(event.data, "credit_code"), read_whole_number(event.data, "endpoints")
+    except Invalid as wrong:
         rule = "credit_code, endpoints"
-        raise Invalid(f"{event.id} lacks an enterprise or how many endpoints it has: {wrong!r}", rule=rule) from wrong
+        raise Invalid(f"{event.id} lacks an enterprise or how many endpoints it has: {wrong}", rule=rule) from wrong
+    return EndpointCount(code, endpoints, event.revision)

@@ -25,6 +25,7 @@ from shared.database import Database
 from shared.domain.clock import shanghai_day
 from shared.domain.errors import Invalid
 from shared.domain.events import DISCHARGE_SEEN, RISKS, Event
+from shared.domain.json import read_text
 from shared.domain.risk import Risk
 from shared.eventlog.codec import decode_event
 from shared.ports import Record
@@ -166,8 +167,8 @@ def _last_days(records: Sequence[Record]) -> dict[str, date]:
         if event.type != DISCHARGE_SEEN:
             continue
         try:
-            number, day = str(event.data["permit"]), date.fromisoformat(event.data["day"])
-        except (KeyError, TypeError, ValueError) as wrong:
-            raise Invalid(f"{event.id} names no permit and day: {wrong!r}", rule="permit, day") from wrong
+            number, day = read_text(event.data, "permit"), date.fromisoformat(read_text(event.data, "day"))
+        except (Invalid, ValueError) as wrong:
+            raise Invalid(f"{event.id} names no permit and day: {wrong}", rule="permit, day") from wrong
         seen[number] = max(day, seen.get(number, day))
     return seen
