@@ -7,6 +7,8 @@ STAMP := .venv/.set-up
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 KAFKA_PORT ?= 9092
+# most tests wait for other processes more than they compute: one test process more than there are cores
+JOBS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --quiet
 
@@ -34,8 +36,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## a living sample region; SECONDS=60 ends it by itself
 	@$(BIN)/yujing demo $(DEMO_OPTIONS)
 
-test: setup ## every tier that this machine can run (ARGS="-k ..." narrows); says at its end which ran
-	@$(BIN)/python -m pytest -m "not bench" $(ARGS)
+test: setup ## every tier that this machine can run (ARGS="-k ..." narrows, JOBS=0 runs in one process); says at its end which ran
+	@$(BIN)/python -m pytest -m "not bench" -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: setup ## odd input by every entrance, in both shapes; SECONDS=600 for each shape, SEED=7 repeats a run
 	@YUJING_FUZZ_SECONDS=$(FUZZ_SECONDS) YUJING_FUZZ_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) \
