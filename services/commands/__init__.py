@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.commands import checking, keys, listening, running, sample
+from services.commands import checking, listening, running, sample
 from services.composition import COMMANDS
 
 app = typer.Typer(
@@ -26,4 +26,3 @@ app.command("simulate")(sample.simulate)
 app.command("check-config")(checking.check_config)
 app.command("doctor")(checking.doctor)
 app.command("openapi")(checking.openapi)
-app.add_typer(keys.app, name="keys", help="令牌 / Tokens.")

@@ -1,11 +1,11 @@
-"""import, expiring: the register on the command line, beside a running host or without one."""
+"""import, expiring, keys create: the register on the command line, beside a running host or without one."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -17,20 +17,25 @@ from sqlmodel import Session
 from services.permits.domain.import_report import Finding
 from services.permits.handlers.expiring import ExpiringPermit, expiring
 from services.permits.handlers.imports import Importer
-from services.permits.handlers.renewals import look_now
+from services.permits.handlers.renewals import as_of_now
 from services.permits.service import importer_of, registrar_of
 from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry, State
 from shared.access import Caller, Role
 from shared.database import Database
+from shared.domain import identity
+from shared.domain.clock import rfc3339, system_clock
 from shared.domain.errors import Invalid
+from shared.runtime.auth import claims, signing_key
 from shared.runtime.service import Context
+from shared.runtime.settings import load_settings
 from shared.runtime.terminal import AsJson, plain_errors, print_result
 
 OpenService = Callable[[], AbstractContextManager[tuple[Context, Database]]]
 CALLER = Caller(Role.ADMIN, "command-line")
 SHOWN = 20  # findings in the plain output; all of them with --json
 BATCH = 500  # findings a query
+MOST_DAYS = 365  # that a token holds
 
 File = Annotated[Path, typer.Argument(help="CSV, HTML, XLSX of the official list, or JSON documents")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="只检查不写入 / check only, change nothing")]
@@ -53,10 +58,62 @@ def add_commands(app: typer.Typer, open_service: OpenService) -> None:
     def list_expiring(on: On = None, within_days: WithinDays = 180, as_json: AsJson = False) -> None:
         """即将到期 / Permits with at most so many days left on a day, the first to end first."""
         with plain_errors(), open_service() as (context, database), database.read() as session:
-            look = look_now(registrar_of(context), session)
-            day = _day(on) or look.today
-            found = expiring(session, CALLER, day, look, within_days=within_days, limit=sys.maxsize)
+            as_of = as_of_now(registrar_of(context), session)
+            day = _day(on) or as_of.today
+            found = expiring(session, CALLER, day, as_of, within_days=within_days, limit=sys.maxsize)
         _print_expiring(found, day, within_days, as_json=as_json)
+
+    keys = typer.Typer(no_args_is_help=True, help="令牌 / Tokens.")
+    keys.callback()(_keys)
+    keys.command("create")(create_key)
+    app.add_typer(keys, name="keys")
+
+
+def _keys() -> None:
+    """令牌 / Tokens: signed offline with the key file that permits publishes."""
+
+
+def create_key(
+    role: Annotated[str, typer.Option(help="enterprise, officer, device, ops, admin")],
+    credit_code: Annotated[list[str] | None, typer.Option(help="统一社会信用代码; of an enterprise")] = None,
+    region: Annotated[str | None, typer.Option(help="行政区划前缀; of an officer, e.g. 15")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="of an officer, e.g. register")] = None,
+    mn: Annotated[list[str] | None, typer.Option(help="of a device")] = None,
+    subject: Annotated[str | None, typer.Option(help="who; the role by default")] = None,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS)] = 90,
+    as_json: AsJson = False,
+) -> None:
+    """签发令牌 / Make a token."""
+    with plain_errors():
+        settings = load_settings()
+        caller = _caller(role, credit_code or [], region, scope or [], mn or [], subject)
+        now = system_clock().wall_now()
+        body = claims(caller, now=now, life=timedelta(days=days))
+        token = signing_key(settings.signing_key).sign(body)
+    print_result({"token": token, "expires": rfc3339(now + timedelta(days=days)), "jti": body["jti"]}, as_json=as_json)
+
+
+def _caller(
+    role: str, credit_codes: list[str], region: str | None, scopes: list[str], mns: list[str], subject: str | None
+) -> Caller:
+    try:
+        known = Role(role)
+    except ValueError as wrong:
+        raise Invalid(f"role {role!r} is unknown", field="role", value=role, rule=", ".join(Role)) from wrong
+    if known is Role.ENTERPRISE and not credit_codes:
+        raise Invalid("an enterprise's token needs --credit-code", field="credit_code", rule="at least one")
+    if known is Role.OFFICER and not (region and region.isdigit() and len(region) in (2, 4, 6)):
+        raise Invalid(f"region {region!r} is no prefix", field="region", value=region, rule="2, 4 or 6 digits")
+    if known is Role.DEVICE and not mns:
+        raise Invalid("a device's token needs --mn", field="mn", rule="at least one")
+    return Caller(
+        role=known,
+        subject=subject or known.value,
+        credit_codes=tuple(identity.credit_code(code) for code in credit_codes),
+        region=region,
+        scopes=tuple(scopes),
+        mns=tuple(identity.mn(name) for name in mns),
+    )
 
 
 def _import(importer: Importer, file: Path, *, dry_run: bool, as_json: bool) -> bool:
@@ -93,8 +150,8 @@ def _run(importer: Importer, name: str) -> None:
 def _findings(session: Session, name: str) -> Iterator[Finding]:
     after = 0
     while found := store.findings(session, name, after=after, limit=BATCH):
-        yield from (finding for _, finding in found)
-        after = found[-1][0]
+        yield from (stored.finding for stored in found)
+        after = found[-1].number
 
 
 def _print_report(entry: ImportEntry, findings: Sequence[Finding], *, as_json: bool) -> None:

@@ -37,14 +37,14 @@ DAYS = {
     False: "(CAST('TODAY' AS date) + CAST(mod(n, 1826) - BACK AS int))",
 }
 CODE = "('9115010200' || substr(CAST(100000000 + n AS text), 2))"
-HOLDER = '{"name": "企业", "region": "150102", "industry": "D4411"}'
+HOLDER = '{"credit_code": "91150102MA0N0AAA1B", "name": "企业", "region": "150102", "industry": "D4411"}'
 LINE = 'CAST(\'[["2021-01-01","2021-01-01","\' || DAY || \'",null,null]]\' AS JSON_TYPE)'
 FILLING = (
     "INSERT INTO enterprise (credit_code, region, industry, document, versions, revision) "
     f"SELECT {CODE}, '150102', 'D4411', '{HOLDER}', '[]', 1 FROM NUMBERED AS g",
     f"INSERT INTO permit (number, credit_code, valid_to, revision) SELECT {CODE} || '001P', {CODE}, DAY, 1 "
     "FROM NUMBERED AS g",
-    "INSERT INTO renewal (number, credit_code, valid_to, look_again, line, book) "
+    "INSERT INTO renewal (number, credit_code, valid_to, next_check_on, line, published) "
     f"SELECT {CODE} || '001P', {CODE}, DAY, DUE, {LINE}, '{{}}' FROM NUMBERED AS g",
 )
 CALLER = Caller(Role.ADMIN, "bench")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from fastapi import Path, Query, Response
 from sqlalchemy.exc import IntegrityError
@@ -27,10 +27,12 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Named = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]  # rules of each kind are the handlers'
 CreditCode = Annotated[str | None, Query(max_length=18, pattern=r"^[0-9A-Za-z]+$")]
 
+Value = TypeVar("Value")
+
 
 @contextmanager
 def writing(database: Database) -> Iterator[Session]:
-    """`transaction()`; two that create the same object at once: the second is told to try again."""
+    """`transaction()`; two that create the same object at once: the second gets a Conflict, to try again."""
     try:
         with database.transaction() as session:
             yield session
@@ -38,10 +40,10 @@ def writing(database: Database) -> Iterator[Session]:
         raise Conflict("the same object was written at the same time; try again", code="concurrent-write") from clash
 
 
-def told(written: Written, response: Response) -> dict[str, Any]:
-    """201 on creation, 200 on change and no change; `changed` says which."""
+def answered(written: Written[Value], response: Response) -> Written[Value]:
+    """201 on creation, 200 on change and no change; `changed` in the answer tells them apart."""
     response.status_code = 201 if written.created else 200
-    return {**written.view, "changed": written.changed}
+    return written
 
 
 def behind(cursor: str | None) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
@@ -14,7 +14,7 @@ YEARS = range(1990, 2200)
 LOGGER_PASSWORD = re.compile(r"[!-~]{1,32}")
 
 
-def _decimal_text(value: Any) -> Any:
+def _decimal_text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError('a number that decides travels as text: "35", not 35')
     if not DECIMAL.fullmatch(value):
@@ -22,8 +22,8 @@ def _decimal_text(value: Any) -> Any:
     return value
 
 
-def _real_day(value: Any) -> Any:
-    if value is None or (isinstance(value, date) and type(value) is date):
+def _real_day(value: object) -> date | None:
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
         return value
     if not isinstance(value, str) or not DAY.fullmatch(value):
         raise ValueError("a day as text, YYYY-MM-DD")
@@ -36,7 +36,7 @@ def _real_day(value: Any) -> Any:
     return day
 
 
-def _logger_password(value: Any) -> Any:
+def _logger_password(value: object) -> str | None:
     if value is None:
         return value
     if not isinstance(value, str) or not LOGGER_PASSWORD.fullmatch(value) or any(sign in value for sign in ";&"):

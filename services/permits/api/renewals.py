@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from enum import Enum
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from services.permits.api.dependencies import Admin, Anyone, Cursor, Limit, Overseer, Reader, behind, told, writing
+from services.permits.api.dependencies import Admin, Anyone, Cursor, Limit, Overseer, Reader, answered, behind, writing
 from services.permits.api.fields import Day, Document, PlainText
 from services.permits.handlers import calendar as calendars
 from services.permits.handlers.coverage import coverage
 from services.permits.handlers.expiring import expiring
-from services.permits.handlers.publishing import Registrar
-from services.permits.handlers.renewals import look_now
+from services.permits.handlers.publishing import Registrar, Written
+from services.permits.handlers.renewals import as_of_now
 from services.permits.store import register as store
-from services.permits.store.calendar import years
+from services.permits.store.calendar import YearEntry, years
 from services.permits.store.renewals import FIRST, Place
 from shared.database import Database
+from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.region import prefix
 from shared.runtime.web import PROBLEMS, Page, read_cursor
@@ -72,9 +74,24 @@ class CalendarYearOut(BaseModel):
     recorded_at: str
     revision: int
 
+    @classmethod
+    def of(cls, entry: YearEntry) -> CalendarYearOut:
+        return CalendarYearOut(
+            year=entry.year,
+            holidays=list(entry.holidays),
+            workdays=list(entry.workdays),
+            source=entry.source,
+            recorded_at=rfc3339(entry.recorded_at),
+            revision=entry.revision,
+        )
+
 
 class CalendarYearWritten(CalendarYearOut):
     changed: bool
+
+    @classmethod
+    def after(cls, written: Written[YearEntry]) -> Self:
+        return cls(**dict(CalendarYearOut.of(written.value)), changed=written.changed)
 
 
 def renewals_router(registrar: Registrar, database: Database) -> APIRouter:
@@ -91,7 +108,6 @@ def _expiring(router: APIRouter, registrar: Registrar, database: Database) -> No
         "/expiring",
         tags=["permits"],
         summary="即将到期的许可证 / Permits running out",
-        response_model=Page[ExpiringOut],
     )
     def list_expiring(
         caller: Reader,
@@ -99,20 +115,22 @@ def _expiring(router: APIRouter, registrar: Registrar, database: Database) -> No
         within_days: Annotated[int, Query(ge=0, le=3650)] = 180,
         cursor: Cursor = None,
         limit: Limit = 100,
-    ) -> Any:
+    ) -> Page[ExpiringOut]:
         with database.read() as session:
-            look = look_now(registrar, session)
-            day = on or look.today
-            found = expiring(session, caller, day, look, within_days=within_days, limit=limit + 1, after=_place(cursor))
+            as_of = as_of_now(registrar, session)
+            day = on or as_of.today
+            found = expiring(
+                session, caller, day, as_of, within_days=within_days, limit=limit + 1, after=_place(cursor)
+            )
         shown = found[:limit]
-        return {
-            "items": [ExpiringOut.model_validate(one, from_attributes=True) for one in shown],
-            "next": _cursor(shown[-1].place) if len(found) > limit else None,
-        }
+        return Page(
+            items=[ExpiringOut.model_validate(one, from_attributes=True) for one in shown],
+            next=_cursor(shown[-1].place) if len(found) > limit else None,
+        )
 
 
 def _cursor(place: Place) -> str:
-    return cursor_of(place[0].isoformat(), place[1])
+    return cursor_of(place.day.isoformat(), place.number)
 
 
 def _place(text: str | None) -> Place:
@@ -120,7 +138,7 @@ def _place(text: str | None) -> Place:
     if key is None:
         return FIRST
     try:
-        return date.fromisoformat(key[0]), key[1]
+        return Place(date.fromisoformat(key[0]), key[1])
     except ValueError as wrong:
         raise Invalid(
             "cursor is not one of this list", field="cursor", value=text, rule="`next` of this list"
@@ -132,9 +150,10 @@ def _coverage(router: APIRouter, registrar: Registrar, database: Database) -> No
         "/coverage",
         tags=["enterprises"],
         summary="保护缺口 / What enterprises lack to be protected",
-        response_model=Page[CoverageOut],
     )
-    def list_coverage(caller: Overseer, region: RegionPrefix = None, cursor: Cursor = None, limit: Limit = 100) -> Any:
+    def list_coverage(
+        caller: Overseer, region: RegionPrefix = None, cursor: Cursor = None, limit: Limit = 100
+    ) -> Page[CoverageOut]:
         with database.read() as session:
             found = store.list_enterprises(
                 session,
@@ -148,35 +167,32 @@ def _coverage(router: APIRouter, registrar: Registrar, database: Database) -> No
             items = [
                 CoverageOut.model_validate(one, from_attributes=True) for one in coverage(registrar, session, shown)
             ]
-        return {"items": items, "next": cursor_of(shown[-1].credit_code) if len(found) > limit else None}
+        return Page(items=items, next=cursor_of(shown[-1].credit_code) if len(found) > limit else None)
 
 
 def _calendar(router: APIRouter, registrar: Registrar, database: Database) -> None:
-    tags: list[Any] = ["calendar"]
+    tags: list[str | Enum] = ["calendar"]
 
     @router.put(
         "/calendar/{year}",
         tags=tags,
         summary="登记工作日安排 / Load or correct a year's working days",
-        response_model=CalendarYearWritten,
         responses={201: {"model": CalendarYearWritten, "description": "Created"}},
     )
-    def put_year(year: Year, body: CalendarYearIn, _caller: Admin, response: Response) -> Any:
+    def put_year(year: Year, body: CalendarYearIn, _caller: Admin, response: Response) -> CalendarYearWritten:
         """What was decided while the year was provisional is decided again at the next sweep."""
         with writing(database) as session:
             written = calendars.put_year(
                 registrar, session, year=year, holidays=body.holidays, workdays=body.workdays, source=body.source
             )
-        return told(written, response)
+        return CalendarYearWritten.after(answered(written, response))
 
-    @router.get(
-        "/calendar/{year}", tags=tags, summary="工作日安排 / One year's working days", response_model=CalendarYearOut
-    )
-    def get_year(year: Year, _caller: Anyone) -> Any:
+    @router.get("/calendar/{year}", tags=tags, summary="工作日安排 / One year's working days")
+    def get_year(year: Year, _caller: Anyone) -> CalendarYearOut:
         with database.read() as session:
-            return calendars.year_view(calendars.one_year(session, year))
+            return CalendarYearOut.of(calendars.one_year(session, year))
 
-    @router.get("/calendar", tags=tags, summary="已公布年份 / Years published", response_model=Page[CalendarYearOut])
-    def list_years(_caller: Anyone) -> Any:
+    @router.get("/calendar", tags=tags, summary="已公布年份 / Years published")
+    def list_years(_caller: Anyone) -> Page[CalendarYearOut]:
         with database.read() as session:
-            return {"items": [calendars.year_view(one) for one in years(session)], "next": None}
+            return Page(items=[CalendarYearOut.of(one) for one in years(session)])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
+from pydantic.config import JsonDict
 
 from services.permits.api.fields import Day, DecimalText, Document, Password, PlainText, Word
 
@@ -16,7 +17,7 @@ ReportDue = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}-)?[0-9]{2}$")]
 Longitude = Annotated[StrictFloat | StrictInt, Field(ge=-180, le=180, allow_inf_nan=False)]
 Latitude = Annotated[StrictFloat | StrictInt, Field(ge=-90, le=90, allow_inf_nan=False)]
 
-ENTERPRISE: dict[str, Any] = {
+ENTERPRISE: JsonDict = {
     "credit_code": "91150102MA0N0AAA1B",
     "name": "呼和浩特示例热电有限公司",
     "industry": "D4412",
@@ -24,8 +25,8 @@ ENTERPRISE: dict[str, Any] = {
     "longitude": 111.66,
     "latitude": 40.86,
 }
-POINT: dict[str, Any] = {"mn": "A110000_0001", "system": "31", "password": "123456"}
-LIMIT: dict[str, Any] = {
+POINT: JsonDict = {"mn": "A110000_0001", "system": "31", "password": "123456"}
+LIMIT: JsonDict = {
     "factor": "a21026",
     "averaging": "hour",
     "limit": "35",
@@ -33,7 +34,7 @@ LIMIT: dict[str, Any] = {
     "reference_o2_pct": "6",
     "basis": "GB 13223-2011 表2",
 }
-PERMIT: dict[str, Any] = {
+PERMIT: JsonDict = {
     "category": "key",
     "valid_from": "2021-12-16",
     "valid_to": "2026-12-15",
@@ -68,7 +69,7 @@ class EnterpriseIn(Document):
 
 
 class PointIn(Document):
-    """A monitoring point at an outlet of a permit. Settings that are not said stay as they are registered."""
+    """A monitoring point at an outlet of a permit. Settings that are not given stay as they are registered."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [POINT]})
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.permits.api.dependencies import Admin, Anyone, writing
+from services.permits.api.dependencies import Admin, Anyone, answered, writing
 from services.permits.api.requests import KeyIn, RevocationIn
 from services.permits.api.responses import KeyOut, PublicKeyOut, RevocationOut
 from services.permits.handlers import tokens
@@ -24,48 +23,41 @@ def tokens_router(registrar: Registrar, database: Database, key: SigningKey) -> 
     """Makes and revokes tokens; only an admin may."""
     router = APIRouter(prefix="/permits/v1", responses=PROBLEMS, tags=["keys"])
 
-    @router.post("/keys", status_code=201, summary="签发令牌 / Make a token", response_model=KeyOut)
-    def make_token(body: KeyIn, caller: Admin, response: Response) -> Any:
+    @router.post("/keys", status_code=201, summary="签发令牌 / Make a token")
+    def make_token(body: KeyIn, caller: Admin, response: Response) -> KeyOut:
         """The token is shown once and never kept."""
         bearer = _bearer(body)
         with writing(database) as session:
             issued = tokens.issue(registrar, session, caller, bearer=bearer, life=timedelta(days=body.days), key=key)
         response.headers["Cache-Control"] = "no-store"
-        return {
-            "token": issued.token,
-            "jti": issued.jti,
-            "role": bearer.role.value,
-            "subject": bearer.subject,
-            "expires_at": rfc3339(issued.expires_at),
-        }
+        return KeyOut(
+            token=issued.token,
+            jti=issued.jti,
+            role=bearer.role.value,
+            subject=bearer.subject,
+            expires_at=rfc3339(issued.expires_at),
+        )
 
     @router.post(
         "/keys/revocations",
         status_code=201,
         summary="吊销令牌 / Revoke a token",
-        response_model=RevocationOut,
         responses={200: {"model": RevocationOut, "description": "It was revoked before"}},
     )
-    def revoke_token(body: RevocationIn, caller: Admin, response: Response) -> Any:
+    def revoke_token(body: RevocationIn, caller: Admin, response: Response) -> RevocationOut:
         with writing(database) as session:
-            made, changed = tokens.revoke(registrar, session, caller, jti=body.jti, token=body.token)
-        response.status_code = 201 if changed else 200
-        return {"jti": made.jti, "until": rfc3339(made.until), "changed": changed}
+            revoked = answered(tokens.revoke(registrar, session, caller, jti=body.jti, token=body.token), response)
+        return RevocationOut(jti=revoked.value.jti, until=rfc3339(revoked.value.until), changed=revoked.changed)
 
-    @router.get("/keys", summary="公钥 / Public keys", response_model=Page[PublicKeyOut])
-    def public_keys(_caller: Anyone) -> Any:
+    @router.get("/keys", summary="公钥 / Public keys")
+    def public_keys(_caller: Anyone) -> Page[PublicKeyOut]:
         with database.read() as session:
             found = store.list_keys(session)
         items = [
-            {
-                "kid": one.kid,
-                "algorithm": ALGORITHM,
-                "public": one.public,
-                "published_at": rfc3339(one.published_at),
-            }
+            PublicKeyOut(kid=one.kid, algorithm=ALGORITHM, public=one.public, published_at=rfc3339(one.published_at))
             for one in found
         ]
-        return {"items": items, "next": None}
+        return Page(items=items)
 
     return router
 

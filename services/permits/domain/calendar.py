@@ -22,8 +22,8 @@ class WorkCalendar:
     published_years: frozenset[int] = frozenset()
 
     def is_working(self, day: date) -> bool:
-        said = self.differing.get(day)
-        return day.weekday() < SATURDAY if said is None else said
+        worked = self.differing.get(day)
+        return day.weekday() < SATURDAY if worked is None else worked
 
     def last_working_day(self, on_or_before: date) -> date:
         """The last day worked that is not after `on_or_before`."""

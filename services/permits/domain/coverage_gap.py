@@ -1,7 +1,7 @@
 """Gaps of the register: a registered point that no permit of its enterprise ever covered, and what protection lacks.
 
-Pure. A permit whose outlets nobody has told covers whatever its enterprise has: a gap of ours accuses nobody. Whether
-anyone receives its warnings (`endpoint`) is heard from alerts.
+Pure. A permit whose outlets nobody has reported covers whatever its enterprise has: a gap of ours accuses nobody. Whether
+anyone receives its warnings (`endpoint`) is published by alerts.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
 
 from services.permits.domain.permit import PermitHistory, Version
+from services.permits.domain.permit_document import PermitOutlet
 from services.permits.domain.point import Registration
 from shared.domain.risk import Cleared
 
@@ -22,10 +22,10 @@ GAP = "gap"  # the one condition of both kinds
 
 @dataclass(frozen=True, slots=True)
 class CoverageGap:
-    """The risk a point stands for today, None when it is covered; `look_again`: a permit that begins later."""
+    """The risk a point stands for today, None when it is covered; `next_check_on`: a permit begins then."""
 
     kind: str | None
-    look_again: date | None = None
+    next_check_on: date | None = None
 
 
 def find_gap(
@@ -42,8 +42,8 @@ def find_gap(
 
 
 @dataclass(frozen=True, slots=True)
-class GapAccount:
-    """What was said of one point under one kind."""
+class PublishedGap:
+    """The risk of one point and kind as it was last published."""
 
     revision: int
     opened_at: datetime
@@ -51,28 +51,36 @@ class GapAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class GapSaying:
-    """One revision to be said; `cleared`: why it ended, None while it is open."""
+class GapChange:
+    """One revision to be published; `cleared`: why it ended, None while it is open."""
 
     kind: str
-    account: GapAccount
+    risk: PublishedGap
     cleared: Cleared | None = None
 
 
-def look(
-    accounts: Mapping[str, GapAccount], gap: CoverageGap, *, active: bool, now: datetime
-) -> tuple[dict[str, GapAccount], list[GapSaying]]:
-    """The accounts afterwards and what is news: of the two kinds only the one found is open."""
-    kept, sayings = dict(accounts), []
+@dataclass(frozen=True, slots=True)
+class GapEvaluation:
+    """The risks of a point by kind as they are published afterwards, and the changes to publish."""
+
+    published: Mapping[str, PublishedGap]
+    changes: tuple[GapChange, ...]
+
+
+def evaluate_gap(
+    published: Mapping[str, PublishedGap], gap: CoverageGap, *, active: bool, now: datetime
+) -> GapEvaluation:
+    """What is news: of the two kinds only the one found is open."""
+    after, changes = dict(published), []
     for kind in KINDS:
-        former = kept.get(kind)
+        former = after.get(kind)
         if kind == gap.kind and (former is None or not former.open):
-            kept[kind] = GapAccount(former.revision + 1 if former else 1, now)
-            sayings.append(GapSaying(kind, kept[kind]))
+            after[kind] = PublishedGap(former.revision + 1 if former else 1, now)
+            changes.append(GapChange(kind, after[kind]))
         elif kind != gap.kind and former is not None and former.open:
-            kept[kind] = replace(former, revision=former.revision + 1, open=False)
-            sayings.append(GapSaying(kind, kept[kind], _ending(gap, active)))
-    return kept, sayings
+            after[kind] = replace(former, open=False, revision=former.revision + 1)
+            changes.append(GapChange(kind, after[kind], _ending(gap, active)))
+    return GapEvaluation(after, tuple(changes))
 
 
 def _ending(gap: CoverageGap, active: bool) -> Cleared:
@@ -82,37 +90,32 @@ def _ending(gap: CoverageGap, active: bool) -> Cleared:
 
 
 def covers(version: Version, point: Registration) -> bool:
-    """Whether the version names the point or its outlet, or says nothing of outlets at all."""
-    outlets = version.document.get("outlets")
-    if outlets is None:
-        return True
-    return any(
-        outlet["code"] == point.outlet or any(row["mn"] == point.mn for row in outlet.get("points") or ())
-        for outlet in outlets
-    )
+    """Whether the version names the point or its outlet, or nobody reported its outlets at all."""
+    document = version.document
+    return document.outlets is None or point.outlet in document.outlet_codes or point.mn in document.mns
 
 
 def lacking(permits: Sequence[PermitHistory], points: Sequence[Registration], today: date) -> tuple[str, ...]:
-    """What an enterprise lacks to be warned before it breaks its permit; empty: nothing of ours, whoever may hear it."""
+    """What an enterprise lacks to be warned before it breaks its permit; empty: nothing that the register knows of."""
     if not permits:
         return ("permit", *(() if any(point.active for point in points) else ("points",)))
     versions = [version for one in permits if (version := one.in_force(today) or one.newest) is not None]
     lacks: list[str] = []
     if not any(version.valid_from <= today <= version.valid_to for version in versions):
         lacks.append("valid_permit")
-    if any(not version.document.get("outlets") for version in versions):
+    if any(not version.document.outlets for version in versions):
         lacks.append("outlets")
-    lacks += _of_outlets([outlet for version in versions for outlet in version.document.get("outlets") or ()], points)
+    lacks += _of_outlets([outlet for version in versions for outlet in version.document.outlets or ()], points)
     if any(point.active and not any(covers(version, point) for version in versions) for point in points):
         lacks.append("covered_points")
     return tuple(lacks)
 
 
-def _of_outlets(outlets: Sequence[Mapping[str, Any]], points: Sequence[Registration]) -> list[str]:
+def _of_outlets(outlets: Sequence[PermitOutlet], points: Sequence[Registration]) -> list[str]:
     active = {point.outlet for point in points if point.active}
     lacks = []
-    if any(not outlet.get("limits") for outlet in outlets):
+    if any(not outlet.limits for outlet in outlets):
         lacks.append("limits")
-    if not active or any(outlet["code"] not in active for outlet in outlets):
+    if not active or any(outlet.code not in active for outlet in outlets):
         lacks.append("points")
     return lacks

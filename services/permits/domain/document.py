@@ -1,29 +1,26 @@
 """Whether a permit's document is right: everything wrong with it at once, and the one spelling it is kept in.
 
-Pure. Takes documents whose shape the door has checked; factors by HJ 212-2017 Annex B (a 2005 code is kept as the 2017
-one and told), units by `quantity`. Whether an MN is free and an enterprise known needs rows: handlers ask those.
+Pure. Factors by HJ 212-2017 Annex B (a 2005 code is kept as the 2017 one, with a note), units by `quantity`. Whether an MN is
+free and an enterprise known needs rows: handlers ask those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from services.permits.domain.permit_document import AnnualAmount, PermitDocument, PermitLimit, PermitOutlet
 from shared.domain import identity, quantity
 from shared.domain.errors import Invalid
 from shared.domain.pollutant import UNITS, Pollutant, aliases_2005, pollutants
 
-PIECES = ("category", "authority", "outlets")
-OUTLET_PIECES = ("medium", "points", "limits")
 DIMENSIONLESS = "1"
 DIMENSIONLESS_NAMES = ("pH", "无量纲", "")
 
 
 @dataclass
 class Findings:
-    """What an examination found: wrongs that refuse the document, notes that are told with the answer."""
+    """What an examination found: errors that refuse the document, notes that are answered with it."""
 
     wrongs: list[Invalid] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -42,25 +39,34 @@ class Findings:
             raise Invalid(first.detail, field=first.field, value=first.value, rule=first.rule, also=self.wrongs[1:])
 
 
-def examine(document: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ValueAt:
+    """A value and the path where it stands."""
+
+    path: str
+    value: str
+
+
+def examine(document: PermitDocument, findings: Findings) -> PermitDocument:
     """The document as it is kept; what is wrong or was respelled goes to `findings`."""
-    first, last = date.fromisoformat(document["valid_from"]), date.fromisoformat(document["valid_to"])
-    if not first < last:
-        findings.wrong("valid_to", document["valid_to"], f"later than valid_from ({first})")
-    outlets = document.get("outlets")
-    if outlets is None:
-        return {**document, "outlets": None}
-    _unlike(((f"outlets[{i}].code", outlet["code"]) for i, outlet in enumerate(outlets)), "each outlet once", findings)
-    _unlike(_mn_paths(outlets), "each MN at one outlet", findings)
-    kept = [_outlet(outlet, f"outlets[{i}]", findings) for i, outlet in enumerate(outlets)]
-    return {**document, "outlets": kept}
+    if not document.valid_from < document.valid_to:
+        findings.wrong("valid_to", document.valid_to.isoformat(), f"later than valid_from ({document.valid_from})")
+    if document.outlets is None:
+        return document
+    codes = (ValueAt(f"outlets[{i}].code", outlet.code) for i, outlet in enumerate(document.outlets))
+    _must_differ(codes, "each outlet once", findings)
+    _must_differ(_mns(document.outlets), "each MN at one outlet", findings)
+    kept = tuple(_outlet(outlet, f"outlets[{i}]", findings) for i, outlet in enumerate(document.outlets))
+    return replace(document, outlets=kept)
 
 
-def incomplete(document: Mapping[str, Any]) -> list[str]:
-    """Paths of what nobody has said yet (null); an empty list is a statement."""
-    missing = [name for name in PIECES if document.get(name) is None]
-    for i, outlet in enumerate(document.get("outlets") or ()):
-        missing += [f"outlets[{i}].{name}" for name in OUTLET_PIECES if outlet.get(name) is None]
+def incomplete(document: PermitDocument) -> list[str]:
+    """Paths of what nobody has reported yet (None); an empty list is a statement."""
+    pieces = {"category": document.category, "authority": document.authority, "outlets": document.outlets}
+    missing = [name for name, value in pieces.items() if value is None]
+    for i, outlet in enumerate(document.outlets or ()):
+        of_outlet = {"medium": outlet.medium, "points": outlet.points, "limits": outlet.limits}
+        missing += [f"outlets[{i}].{name}" for name, value in of_outlet.items() if value is None]
     return missing
 
 
@@ -98,86 +104,80 @@ def point_units(units: Mapping[str, str], path: str, findings: Findings) -> dict
     return kept
 
 
-def _mn_paths(outlets: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
+def _mns(outlets: Sequence[PermitOutlet]) -> Iterator[ValueAt]:
     for i, outlet in enumerate(outlets):
-        for j, point in enumerate(outlet.get("points") or ()):
-            yield f"outlets[{i}].points[{j}].mn", point["mn"]
+        for j, mn in enumerate(outlet.mns):
+            yield ValueAt(f"outlets[{i}].points[{j}].mn", mn)
 
 
-def _unlike(named: Iterable[tuple[str, str]], rule: str, findings: Findings) -> None:
+def _must_differ(placed: Iterable[ValueAt], rule: str, findings: Findings) -> None:
     """Every value once: the second and later ones are wrong."""
     seen: dict[str, str] = {}
-    for path, value in named:
-        if value in seen:
-            findings.wrong(path, value, f"{rule}; it stands already at {seen[value]}")
-        seen.setdefault(value, path)
+    for one in placed:
+        if one.value in seen:
+            findings.wrong(one.path, one.value, f"{rule}; it stands already at {seen[one.value]}")
+        seen.setdefault(one.value, one.path)
 
 
-def _outlet(outlet: Mapping[str, Any], path: str, findings: Findings) -> dict[str, Any]:
-    if not identity.OUTLET.fullmatch(outlet["code"]):
-        findings.wrong(f"{path}.code", outlet["code"], "1 to 32 of A-Z a-z 0-9 _ -, e.g. DA001")
-    for j, point in enumerate(outlet.get("points") or ()):
-        if not identity.MN.fullmatch(point["mn"]):
-            findings.wrong(f"{path}.points[{j}].mn", point["mn"], "1 to 32 of A-Z a-z 0-9 _ . -")
-    kept = dict(outlet)
-    if outlet.get("limits") is not None:
-        kept["limits"] = _limits(outlet["limits"], outlet.get("medium"), f"{path}.limits", findings)
-    if outlet.get("annual_amounts") is not None:
-        kept["annual_amounts"] = _amounts(outlet["annual_amounts"], f"{path}.annual_amounts", findings)
-    return kept
+def _outlet(outlet: PermitOutlet, path: str, findings: Findings) -> PermitOutlet:
+    if not identity.OUTLET.fullmatch(outlet.code):
+        findings.wrong(f"{path}.code", outlet.code, "1 to 32 of A-Z a-z 0-9 _ -, e.g. DA001")
+    for j, mn in enumerate(outlet.mns):
+        if not identity.MN.fullmatch(mn):
+            findings.wrong(f"{path}.points[{j}].mn", mn, "1 to 32 of A-Z a-z 0-9 _ . -")
+    limits, amounts = outlet.limits, outlet.annual_amounts
+    return replace(
+        outlet,
+        limits=None if limits is None else _limits(limits, outlet.medium, f"{path}.limits", findings),
+        annual_amounts=None if amounts is None else _amounts(amounts, f"{path}.annual_amounts", findings),
+    )
 
 
 def _limits(
-    rows: Iterable[Mapping[str, Any]], medium: str | None, path: str, findings: Findings
-) -> list[dict[str, Any]]:
-    kept = [_limit(row, medium, f"{path}[{i}]", findings) for i, row in enumerate(rows)]
-    _unlike(
-        ((f"{path}[{i}].factor", f"{row['factor']} {row['averaging']}") for i, row in enumerate(kept)),
-        "one limit a factor and averaging",
-        findings,
-    )
+    limits: Sequence[PermitLimit], medium: str | None, path: str, findings: Findings
+) -> tuple[PermitLimit, ...]:
+    kept = tuple(_limit(limit, medium, f"{path}[{i}]", findings) for i, limit in enumerate(limits))
+    named = (ValueAt(f"{path}[{i}].factor", f"{limit.factor} {limit.averaging}") for i, limit in enumerate(kept))
+    _must_differ(named, "one limit a factor and averaging", findings)
     return kept
 
 
-def _limit(row: Mapping[str, Any], medium: str | None, path: str, findings: Findings) -> dict[str, Any]:
-    kept = dict(row)
-    if not quantity.decimal(row["limit"], f"{path}.limit") > 0:
-        findings.wrong(f"{path}.limit", row["limit"], "greater than 0")
-    reference = row.get("reference_o2_pct")
+def _limit(limit: PermitLimit, medium: str | None, path: str, findings: Findings) -> PermitLimit:
+    if not quantity.decimal(limit.limit, f"{path}.limit") > 0:
+        findings.wrong(f"{path}.limit", limit.limit, "greater than 0")
+    reference = limit.reference_o2_pct
     if reference is not None and not 0 <= quantity.decimal(reference, f"{path}.reference_o2_pct") <= 20:
         findings.wrong(f"{path}.reference_o2_pct", reference, "0 to 20 percent, or null for no conversion")
-    kept["unit"] = unit = unit_spelling(row["unit"])
+    unit = unit_spelling(limit.unit)
     if unit not in quantity.known_units():
-        findings.wrong(f"{path}.unit", row["unit"], f"one of {', '.join(sorted(quantity.known_units()))}")
-    factor = known_factor(row["factor"], f"{path}.factor", findings)
+        findings.wrong(f"{path}.unit", limit.unit, f"one of {', '.join(sorted(quantity.known_units()))}")
+    factor = known_factor(limit.factor, f"{path}.factor", findings)
     if factor is None:
-        return kept
-    kept["factor"] = factor.code
-    _must_fit(factor, unit, medium, row, path, findings)
-    return kept
+        return replace(limit, unit=unit)
+    _must_fit(factor, unit, medium, limit, path, findings)
+    return replace(limit, unit=unit, factor=factor.code)
 
 
 def _must_fit(
-    factor: Pollutant, unit: str, medium: str | None, row: Mapping[str, Any], path: str, findings: Findings
+    factor: Pollutant, unit: str, medium: str | None, limit: PermitLimit, path: str, findings: Findings
 ) -> None:
     """The unit measures the factor, and the factor occurs in the outlet's medium."""
     known = unit in quantity.known_units()
     if known and factor.unit is not None and quantity.scale(unit, factor.unit) is None:
-        findings.wrong(f"{path}.unit", row["unit"], f"convertible to {factor.unit}, the unit of {factor.code}")
+        findings.wrong(f"{path}.unit", limit.unit, f"convertible to {factor.unit}, the unit of {factor.code}")
     if medium is not None and factor.medium != medium:
-        findings.wrong(f"{path}.factor", row["factor"], f"a factor of {medium}, as the outlet; {factor.en} is not")
+        findings.wrong(f"{path}.factor", limit.factor, f"a factor of {medium}, as the outlet; {factor.en} is not")
 
 
-def _amounts(rows: Iterable[Mapping[str, Any]], path: str, findings: Findings) -> list[dict[str, Any]]:
-    kept: list[dict[str, Any]] = []
-    for i, row in enumerate(rows):
-        factor = known_factor(row["factor"], f"{path}[{i}].factor", findings)
-        if not quantity.decimal(row["tonnes"], f"{path}[{i}].tonnes") > 0:
-            findings.wrong(f"{path}[{i}].tonnes", row["tonnes"], "greater than 0")
-        kept.append({**row, "factor": factor.code if factor else row["factor"]})
-    _unlike(
-        ((f"{path}[{i}].factor", f"{row['factor']} {row['year']}") for i, row in enumerate(kept)),
-        "one amount a factor and year",
-        findings,
-    )
+def _amounts(amounts: Sequence[AnnualAmount], path: str, findings: Findings) -> tuple[AnnualAmount, ...]:
+    kept = tuple(_amount(amount, f"{path}[{i}]", findings) for i, amount in enumerate(amounts))
+    named = (ValueAt(f"{path}[{i}].factor", f"{amount.factor} {amount.year}") for i, amount in enumerate(kept))
+    _must_differ(named, "one amount a factor and year", findings)
     return kept
+
+
+def _amount(amount: AnnualAmount, path: str, findings: Findings) -> AnnualAmount:
+    factor = known_factor(amount.factor, f"{path}.factor", findings)
+    if not quantity.decimal(amount.tonnes, f"{path}.tonnes") > 0:
+        findings.wrong(f"{path}.tonnes", amount.tonnes, "greater than 0")
+    return replace(amount, factor=factor.code) if factor else amount

@@ -1,7 +1,7 @@
 """What is owed about one permit's end, by whom, and what of it is news: the enterprise's renewal and the desk's decision.
 
-Pure: timeline, book of what was said, today in; the new book, what to say and when to look again out. One risk an expiry
-date and kind; its revision is counted in the book. The desk has 20 working days from acceptance (排污许可管理条例 Art. 14).
+Pure: timeline, what was published, today in; the changes to publish and the next day to check out. One risk an expiry date and
+kind; its revision is counted here. The desk has 20 working days from acceptance (排污许可管理条例 Art. 14).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class DeskStep(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What was said of one risk: `by` is the day to apply or to decide by, as said."""
+class PublishedRisk:
+    """One risk as it was last published: `by` is the day to apply or to decide by."""
 
     step: str
     revision: int
@@ -46,96 +46,107 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """The accounts of one permit by expiry date; none is ever struck out, so nothing is said twice."""
+class PublishedRisks:
+    """The risks of one permit by expiry date; none is ever removed, so nothing is published twice."""
 
-    renewal: Mapping[date, Account] = field(default_factory=dict)
-    desk: Mapping[date, Account] = field(default_factory=dict)
+    renewal: Mapping[date, PublishedRisk] = field(default_factory=dict)
+    desk: Mapping[date, PublishedRisk] = field(default_factory=dict)
 
     @property
     def steps(self) -> dict[date, Step]:
-        return {valid_to: Step(account.step) for valid_to, account in self.renewal.items()}
+        return {valid_to: Step(risk.step) for valid_to, risk in self.renewal.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    """One revision to be said of the risk of `kind` and `valid_to`; `cleared`: why it ended, None while it is open."""
+class RiskChange:
+    """One revision to be published of the risk of `kind` and `valid_to`; `cleared`: why it ended, None while it is open."""
 
     kind: str
     valid_to: date
-    account: Account
+    risk: PublishedRisk
     cleared: Cleared | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
-    """What a look at one permit came to; `look_again` None: only an edit or a discharge can bring news."""
+class Evaluation:
+    """What an evaluation of one permit came to; `next_check_on` None: only an edit or a discharge can bring news."""
 
-    book: Book
-    sayings: tuple[Saying, ...]
+    published: PublishedRisks
+    changes: tuple[RiskChange, ...]
     valid_to: date
-    look_again: date | None
+    next_check_on: date | None
     reason: Reason
 
 
-def sweep(
+class _Risks:
+    """The risks of one kind while they are evaluated, and the changes so far."""
+
+    def __init__(self, kind: str, published: Mapping[date, PublishedRisk]) -> None:
+        self.kind = kind
+        self.published = dict(published)
+        self.changes: list[RiskChange] = []
+
+    def close(self, valid_to: date, why: Cleared) -> None:
+        risk = self.published[valid_to]
+        self.published[valid_to] = closed = replace(risk, open=False, revision=risk.revision + 1)
+        self.changes.append(RiskChange(self.kind, valid_to, closed, why))
+
+    def put(self, valid_to: date, risk: PublishedRisk) -> None:
+        self.published[valid_to] = risk
+        self.changes.append(RiskChange(self.kind, valid_to, risk))
+
+
+def evaluate(
     line: Timeline,
-    book: Book,
+    published: PublishedRisks,
     *,
     today: date,
     now: datetime,
     calendar: WorkCalendar,
     discharged_on: date | None = None,
-) -> Swept:
-    """Everything due by today and not yet said. A second look on the same day says nothing."""
+) -> Evaluation:
+    """Everything due by today and not yet published. A second evaluation on the same day changes nothing."""
     expiry = line.on(today)
-    decision = decide(expiry, book.steps, today, discharged_on=discharged_on, calendar=calendar)
-    renewal, told = _renewal(book.renewal, expiry, decision, now, calendar)
-    desk, asked = _desk(book.desk, expiry, today, now, calendar)
-    after = Book(renewal, desk)
+    decision = decide(expiry, published.steps, today, discharged_on=discharged_on, calendar=calendar)
+    renewal = _renewal(published.renewal, expiry, decision, now, calendar)
+    desk = _desk(published.desk, expiry, today, now, calendar)
+    after = PublishedRisks(renewal.published, desk.published)
     days = [next_day(line, expiry, after.steps, today, calendar=calendar), _desk_next(expiry, today, calendar)]
-    look_again = min((day for day in days if day), default=None)
-    return Swept(after, (*told, *asked), expiry.valid_to, look_again, decision.reason)
+    next_check_on = min((day for day in days if day), default=None)
+    return Evaluation(after, (*renewal.changes, *desk.changes), expiry.valid_to, next_check_on, decision.reason)
 
 
 def _renewal(
-    accounts: Mapping[date, Account], expiry: Expiry, decision: Decision, now: datetime, calendar: WorkCalendar
-) -> tuple[dict[date, Account], list[Saying]]:
-    kept, sayings = dict(accounts), []
-    for valid_to, account in accounts.items():
-        ended = _ended(account, valid_to, expiry)
+    published: Mapping[date, PublishedRisk], expiry: Expiry, decision: Decision, now: datetime, calendar: WorkCalendar
+) -> _Risks:
+    risks = _Risks(RENEWAL, published)
+    for valid_to, risk in published.items():
+        ended = _ended(risk, valid_to, expiry)
         if ended is not None:
-            sayings.append(_close(kept, RENEWAL, valid_to, ended))
-    wanted = _wanted(kept.get(expiry.valid_to), expiry, decision, now, calendar)
-    if wanted is not None:
-        kept[expiry.valid_to] = wanted
-        sayings.append(Saying(RENEWAL, expiry.valid_to, wanted))
-    return kept, sayings
+            risks.close(valid_to, ended)
+    due = _due(risks.published.get(expiry.valid_to), expiry, decision, now, calendar)
+    if due is not None:
+        risks.put(expiry.valid_to, due)
+    return risks
 
 
-def _ended(account: Account, valid_to: date, expiry: Expiry) -> Cleared | None:
+def _ended(risk: PublishedRisk, valid_to: date, expiry: Expiry) -> Cleared | None:
     """Why an open risk is over."""
-    if not account.open:
+    if not risk.open:
         return None
     if valid_to != expiry.valid_to:
         return Cleared.RENEWED if expiry.valid_to > valid_to else Cleared.TAKEN_BACK
     return Cleared.APPLIED if expiry.applied_on is not None else None
 
 
-def _close(kept: dict[date, Account], kind: str, valid_to: date, why: Cleared) -> Saying:
-    account = kept[valid_to]
-    kept[valid_to] = replace(account, open=False, revision=account.revision + 1)
-    return Saying(kind, valid_to, kept[valid_to], why)
-
-
-def _wanted(
-    former: Account | None, expiry: Expiry, decision: Decision, now: datetime, calendar: WorkCalendar
-) -> Account | None:
-    """The account as it is to be said; None when there is no news."""
+def _due(
+    former: PublishedRisk | None, expiry: Expiry, decision: Decision, now: datetime, calendar: WorkCalendar
+) -> PublishedRisk | None:
+    """The risk as it is to be published; None when there is no news."""
     last = deadline(expiry.valid_to, calendar)
     if decision.step is not None:
         opened = former.opened_at if former and former.open else now
-        return Account(decision.step, former.revision + 1 if former else 1, opened, last.day, last.provisional)
+        return PublishedRisk(decision.step, former.revision + 1 if former else 1, opened, last.day, last.provisional)
     if former is None or not former.open or Step(former.step).rank >= Step.LATE.rank or former.by == last.day:
         return None
     # the notice of that year was loaded and moved the last day to apply on
@@ -158,33 +169,33 @@ def decision_term(applied_on: date, accepted_on: date | None, calendar: WorkCale
 
 
 def _desk(
-    accounts: Mapping[date, Account], expiry: Expiry, today: date, now: datetime, calendar: WorkCalendar
-) -> tuple[dict[date, Account], list[Saying]]:
-    kept, sayings = dict(accounts), []
-    for valid_to, account in accounts.items():
-        if account.open and (valid_to != expiry.valid_to or expiry.applied_on is None):
-            why = Cleared.DECIDED if expiry.valid_to > valid_to else Cleared.TAKEN_BACK
-            sayings.append(_close(kept, DECISION_DUE, valid_to, why))
-    wanted = _desk_wanted(kept.get(expiry.valid_to), expiry, today, now, calendar)
-    if wanted is not None:
-        kept[expiry.valid_to] = wanted
-        sayings.append(Saying(DECISION_DUE, expiry.valid_to, wanted))
-    return kept, sayings
+    published: Mapping[date, PublishedRisk], expiry: Expiry, today: date, now: datetime, calendar: WorkCalendar
+) -> _Risks:
+    risks = _Risks(DECISION_DUE, published)
+    for valid_to, risk in published.items():
+        if risk.open and (valid_to != expiry.valid_to or expiry.applied_on is None):
+            risks.close(valid_to, Cleared.DECIDED if expiry.valid_to > valid_to else Cleared.TAKEN_BACK)
+    due = _desk_due(risks.published.get(expiry.valid_to), expiry, today, now, calendar)
+    if due is not None:
+        risks.put(expiry.valid_to, due)
+    return risks
 
 
-def _desk_wanted(
-    former: Account | None, expiry: Expiry, today: date, now: datetime, calendar: WorkCalendar
-) -> Account | None:
+def _desk_due(
+    former: PublishedRisk | None, expiry: Expiry, today: date, now: datetime, calendar: WorkCalendar
+) -> PublishedRisk | None:
     if expiry.applied_on is None:
         return None
     term = decision_term(expiry.applied_on, expiry.accepted_on, calendar)
     step = desk_step(term, expiry, today)
     same = former is not None and (former.by, former.applied_on) == (term.day, expiry.applied_on)
     if former is not None and same and DeskStep(former.step).rank >= step.rank:
-        return None  # a clock set back takes nothing back, and what was withdrawn and filed again is not said again
+        return (
+            None  # a clock set back takes nothing back, and what was withdrawn and filed again is not published again
+        )
     opened = former.opened_at if former and former.open else now
     revision = former.revision + 1 if former else 1
-    return Account(step, revision, opened, term.day, term.provisional, applied_on=expiry.applied_on)
+    return PublishedRisk(step, revision, opened, term.day, term.provisional, applied_on=expiry.applied_on)
 
 
 def desk_step(term: Term, expiry: Expiry, today: date) -> DeskStep:

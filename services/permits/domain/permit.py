@@ -6,12 +6,11 @@ A permit lasts five years and is renewed under its number (排污许可管理条
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
+from services.permits.domain.permit_document import PermitDocument
 from shared.domain.errors import Invalid
 
 ONE_DAY = timedelta(days=1)
@@ -34,17 +33,17 @@ class Version:
 
     effective_from: date
     recorded_at: datetime
-    document: Mapping[str, Any]
+    document: PermitDocument
     correction: bool = False
     reason: str | None = None
 
     @property
     def valid_from(self) -> date:
-        return date.fromisoformat(self.document["valid_from"])
+        return self.document.valid_from
 
     @property
     def valid_to(self) -> date:
-        return date.fromisoformat(self.document["valid_to"])
+        return self.document.valid_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class PermitHistory:
 class Wish:
     """What a PUT asks for."""
 
-    document: Mapping[str, Any]
+    document: PermitDocument
     effective_from: date | None = None
     correction: bool = False
     reason: str | None = None
@@ -111,7 +110,7 @@ class Outcome:
 
 def put(history: PermitHistory, wish: Wish, *, today: date, now: datetime) -> Outcome:
     """The history with the wished version added, or as it was when that version governs already; raises Invalid."""
-    first_valid = date.fromisoformat(wish.document["valid_from"])
+    first_valid = wish.document.valid_from
     effective = wish.effective_from or _usual_start(history, first_valid, today)
     _must_make_sense(wish, effective, first_valid)
     governing = history.in_force(effective)
@@ -170,7 +169,7 @@ def _change(former: PermitHistory, version: Version) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A row of the official list: all it says of a permit. The holder's name in it belongs to the enterprise."""
+    """A row of the official list: all it has of a permit. The holder's name in it belongs to the enterprise."""
 
     number: str
     valid_from: date
@@ -178,16 +177,15 @@ class Listed:
     category: str | None = None
 
 
-def merge_listed(former: Mapping[str, Any] | None, listed: Listed) -> dict[str, Any]:
-    """The document that a row of the official list makes of `former`: richer content stays, what nobody said is null."""
-    said = {
-        "number": listed.number,
-        "valid_from": listed.valid_from.isoformat(),
-        "valid_to": listed.valid_to.isoformat(),
-        "category": listed.category,
-    }
-    blank: dict[str, Any] = dict.fromkeys(
-        ("category", "authority", "renewal_applied_on", "renewal_accepted_on", "outlets", "reports")
-    )
-    blank["credit_code"] = listed.number[:18]
-    return {**blank, **(former or {}), **{name: value for name, value in said.items() if value is not None}}
+def merge_listed(former: PermitDocument | None, listed: Listed) -> PermitDocument:
+    """The document that a row of the official list makes of `former`: richer content stays, what nobody reported is None."""
+    if former is None:
+        return PermitDocument(
+            number=listed.number,
+            credit_code=listed.number[:18],
+            category=listed.category,
+            valid_from=listed.valid_from,
+            valid_to=listed.valid_to,
+        )
+    category = former.category if listed.category is None else listed.category
+    return replace(former, valid_from=listed.valid_from, valid_to=listed.valid_to, category=category)

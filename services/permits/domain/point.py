@@ -1,7 +1,7 @@
 """Monitoring points: whose an MN is, and what registering it again changes.
 
 Pure. A point's settings and password belong to the point, not to a version of its permit; what a later registration
-does not say stays as it was.
+does not give stays as it was.
 """
 
 from __future__ import annotations
@@ -9,9 +9,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
-DEFAULTS: Mapping[str, Any] = {"strict": False, "interval_s": 60, "units": {}, "dialect": "hj212"}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointSettings:
+    """How a device sends. `system`: ST of HJ 212; `strict`: frames without CRLF are refused; `units`: factor → unit sent."""
+
+    system: str
+    strict: bool = False
+    interval_s: int = 60
+    units: Mapping[str, str] = field(default_factory=dict)
+    dialect: str = "hj212"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenSettings:
+    """The settings that a registration gives; None: not given."""
+
+    system: str
+    strict: bool | None = None
+    interval_s: int | None = None
+    units: Mapping[str, str] | None = None
+    dialect: str | None = None
+
+    def over(self, former: PointSettings) -> PointSettings:
+        """`former` with what is given."""
+        return PointSettings(
+            system=self.system,
+            strict=former.strict if self.strict is None else self.strict,
+            interval_s=former.interval_s if self.interval_s is None else self.interval_s,
+            units=former.units if self.units is None else self.units,
+            dialect=former.dialect if self.dialect is None else self.dialect,
+        )
+
+    def over_defaults(self) -> PointSettings:
+        return self.over(PointSettings(system=self.system))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +54,7 @@ class Registration:
     credit_code: str
     outlet: str | None
     permit: str | None
-    settings: Mapping[str, Any]
+    settings: PointSettings
     registered_at: datetime
     password: str | None = field(default=None, repr=False)
     active: bool = True
@@ -31,12 +63,20 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class PointWish:
-    """What a registration says: only the settings named; `password_said` tells null from silence."""
+    """What a registration asks for; `password_given`: whether null was given, or nothing."""
 
     mn: str
-    settings: Mapping[str, Any]
-    password_said: bool = False
+    settings: GivenSettings
+    password_given: bool = False
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a point stands: at which outlet, of which permit; None: not known yet."""
+
+    outlet: str | None
+    permit: str | None
 
 
 def register(
@@ -44,22 +84,21 @@ def register(
     wish: PointWish,
     *,
     credit_code: str,
-    outlet: str | None,
-    permit: str | None,
+    position: Position,
     now: datetime,
     afresh: bool = False,
 ) -> Registration:
-    """The point as wished; equal to `former` when nothing changes. `afresh`: settings not said go back to defaults."""
+    """The point as wished; equal to `former` when nothing changes. `afresh`: settings not given go back to defaults."""
     if former is None:
-        blank = {**DEFAULTS, **wish.settings}
-        return Registration(wish.mn, credit_code, outlet, permit, blank, now, wish.password)
+        settings = wish.settings.over_defaults()
+        return Registration(wish.mn, credit_code, position.outlet, position.permit, settings, now, wish.password)
     return replace(
         former,
         credit_code=credit_code,
-        outlet=outlet,
-        permit=permit,
-        settings={**(DEFAULTS if afresh else former.settings), **wish.settings},
-        password=wish.password if wish.password_said else former.password,
+        outlet=position.outlet,
+        permit=position.permit,
+        settings=wish.settings.over_defaults() if afresh else wish.settings.over(former.settings),
+        password=wish.password if wish.password_given else former.password,
         active=True,
         registered_at=former.registered_at if former.active else now,
     )

@@ -1,8 +1,8 @@
 """Whether a permit is about to run out, and which step of the warning is new today.
 
-Pure: a permit's timeline, what was said of it, a Shanghai day in; a decision with its reason out. Saying it is handlers'
-work. A permit is valid through the end of `valid_to`; renewal is applied for 60 days before (排污许可管理条例 Art. 14).
-Each step is said once for an expiry date, ever; of several due at once only the gravest, the milder count as said.
+Pure: a permit's timeline, what was published of it, a Shanghai day in; a decision with its reason out. Publishing is
+handlers' work. A permit is valid through the end of `valid_to`; renewal is applied for 60 days before (排污许可管理条例 Art. 14).
+Each step is published once for an expiry date, ever; of several due at once only the gravest, the milder count as published.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from services.permits.domain.calendar import ONE_DAY, WorkCalendar
-from services.permits.domain.permit import PermitHistory
+from services.permits.domain.permit import Period, PermitHistory
 
 APPLY_BEFORE = timedelta(days=60)  # Art. 14
 STATUTORY_NOTICE = timedelta(days=14)
@@ -39,17 +39,17 @@ _RANKS: Mapping[Step, int] = {step: rank for rank, step in enumerate(Step)}
 
 
 class Reason(StrEnum):
-    """Why something is said, or is not."""
+    """Why something is published, or is not."""
 
     STEP_DUE = "a step is due"
     NOT_YET = "more than 180 days are left"
-    ALREADY_SAID = "this step was said of this expiry date"
+    ALREADY_PUBLISHED = "this step was published of this expiry date"
     APPLIED = "an application is on file"
 
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """What one version says of its end and of an application to renew."""
+    """What one version has of its end and of an application to renew."""
 
     effective_from: date
     valid_from: date
@@ -73,54 +73,50 @@ class Expiry:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All that a permit's versions say of validity and applications, in order of `effective_from`."""
+    """All that a permit's versions have of validity and applications, in order of `effective_from`."""
 
     filings: tuple[Filing, ...]
 
     def on(self, today: date) -> Expiry:
         """The end of the unbroken validity that holds `today`, or that held last before it (or will first hold)."""
-        spells = self._spells()
-        begun = [spell for spell in spells if spell[0] <= today]
-        valid_to = (begun or spells[:1])[-1][1]
-        saying = [one for one in self.filings if one.valid_to == valid_to]
-        standing = [one for one in saying if one.effective_from <= today] or saying[:1]
-        return _expiry(valid_to, standing[-1], today)
+        periods = self._periods()
+        begun = [period for period in periods if period.first <= today]
+        valid_to = (begun or periods[:1])[-1].last
+        ending = [filing for filing in self.filings if filing.valid_to == valid_to]
+        in_force = [filing for filing in ending if filing.effective_from <= today] or ending[:1]
+        return _expiry(valid_to, in_force[-1], today)
 
     def turning_points(self, today: date) -> list[date]:
-        """Later days on which `on` may answer something else, whatever is said meanwhile."""
-        days = {one.effective_from for one in self.filings} | {first for first, _ in self._spells()}
+        """Later days on which `on` may answer something else, whatever is published meanwhile."""
+        days = {one.effective_from for one in self.filings} | {period.first for period in self._periods()}
         return sorted(day for day in days if day > today)
 
-    def _spells(self) -> list[tuple[date, date]]:
+    def _periods(self) -> list[Period]:
         """Periods of validity, joined where no day lies between; of versions with one beginning the last one counts."""
         ends = {one.valid_from: one.valid_to for one in {one.effective_from: one for one in self.filings}.values()}
-        joined: list[tuple[date, date]] = []
+        joined: list[Period] = []
         for first, last in sorted(ends.items()):
-            if joined and first <= joined[-1][1] + ONE_DAY:
-                joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+            if joined and first <= joined[-1].last + ONE_DAY:
+                joined[-1] = Period(joined[-1].first, max(joined[-1].last, last))
             else:
-                joined.append((first, last))
+                joined.append(Period(first, last))
         return joined
 
 
 def timeline(history: PermitHistory) -> Timeline:
-    """What the versions of a permit say of its end."""
+    """What the versions of a permit have of its end."""
     return Timeline(
         tuple(
             Filing(
                 effective_from=version.effective_from,
                 valid_from=version.valid_from,
                 valid_to=version.valid_to,
-                applied_on=_day(version.document.get("renewal_applied_on")),
-                accepted_on=_day(version.document.get("renewal_accepted_on")),
+                applied_on=version.document.renewal_applied_on,
+                accepted_on=version.document.renewal_accepted_on,
             )
             for version in history.versions
         )
     )
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
 
 
 def _expiry(valid_to: date, filing: Filing, today: date) -> Expiry:
@@ -136,11 +132,11 @@ def _expiry(valid_to: date, filing: Filing, today: date) -> Expiry:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`step`: to be said now. `said`: the gravest step that counts as said of this expiry date afterwards."""
+    """`step`: to be published now. `published`: the gravest step that counts as published of this expiry date afterwards."""
 
     reason: Reason
     step: Step | None = None
-    said: Step | None = None
+    published: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,33 +175,33 @@ def due_step(expiry: Expiry, today: date, *, discharged_on: date | None, calenda
 
 def decide(
     expiry: Expiry,
-    said: Mapping[date, Step],
+    published: Mapping[date, Step],
     today: date,
     *,
     discharged_on: date | None = None,
     calendar: WorkCalendar,
 ) -> Decision:
-    """What is to be said today; `said`: of each expiry date the gravest step said so far."""
-    before = said.get(expiry.valid_to)
+    """What is to be published today; `published`: of each expiry date the gravest step published so far."""
+    before = published.get(expiry.valid_to)
     if expiry.applied_on is not None:
-        return Decision(Reason.APPLIED, said=before)
+        return Decision(Reason.APPLIED, published=before)
     due = due_step(expiry, today, discharged_on=discharged_on, calendar=calendar)
     if due is None:
-        return Decision(Reason.NOT_YET, said=before)
+        return Decision(Reason.NOT_YET, published=before)
     if before is not None and before.rank >= due.rank:
-        return Decision(Reason.ALREADY_SAID, said=before)
-    return Decision(Reason.STEP_DUE, step=due, said=due)
+        return Decision(Reason.ALREADY_PUBLISHED, published=before)
+    return Decision(Reason.STEP_DUE, step=due, published=due)
 
 
 def next_day(
-    line: Timeline, expiry: Expiry, said: Mapping[date, Step], today: date, *, calendar: WorkCalendar
+    line: Timeline, expiry: Expiry, published: Mapping[date, Step], today: date, *, calendar: WorkCalendar
 ) -> date | None:
-    """The next day on which a look can find something new here; None: only an edit or a discharge can."""
+    """The next day on which an evaluation can find something new; None: only an edit or a discharge can bring it."""
     days = line.turning_points(today)
     if expiry.applies_from is not None:
         days.append(expiry.applies_from)
     if expiry.applied_on is None:
-        days += _steps_ahead(expiry, said.get(expiry.valid_to), today, calendar)
+        days += _steps_ahead(expiry, published.get(expiry.valid_to), today, calendar)
     return min(days, default=None)
 
 

@@ -1,1 +1,1 @@
-"""Load, decide, save, say: what each door does to the register. Callers own the transaction."""
+"""Load, decide, save, publish: what each request, record and job does to the register. Callers own the transaction."""

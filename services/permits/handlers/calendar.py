@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any
 
 from sqlmodel import Session
 
 from services.permits.domain.calendar import WorkCalendar
+from services.permits.domain.permit import Period
 from services.permits.domain.renewal import APPLY_BEFORE, FAR
 from services.permits.handlers.publishing import Registrar, Written
 from services.permits.importing.holidays import Notice, seeded_notices
 from services.permits.store import calendar as store
 from services.permits.store import renewals
 from services.permits.store.calendar import YearEntry
-from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid, NotFound
 
 NEIGHBOURS = timedelta(days=31)  # a notice moves days of the weeks around its year, too
@@ -46,7 +45,7 @@ def unseeded(known: set[int]) -> list[Notice]:
 
 
 def seed(session: Session, now: datetime) -> list[int]:
-    """Rows for the seeded years that have none. Nothing ever stood on years that were there from the first start."""
+    """Rows for the seeded years that have none. Nothing was ever decided by years that were there from the first start."""
     known = {row.year for row in store.years(session)}
     missing = unseeded(known)
     entries = [YearEntry(one.year, one.holidays, one.workdays, one.source, now, applied=not known) for one in missing]
@@ -55,18 +54,20 @@ def seed(session: Session, now: datetime) -> list[int]:
 
 
 def apply_notices(session: Session, today: date) -> int:
-    """Have looked at what stands on years whose notice is new; how many permits that are."""
+    """Have the permits evaluated that depend on years whose notice is new; how many that are."""
     changed = [row for row in store.years(session) if not row.applied]
-    looked = sum(renewals.look_again_at_ends(session, *_touched(row.year, today), today) for row in changed)
+    touched = [_touched(row.year, today) for row in changed]
+    scheduled = sum(renewals.schedule_checks_of_ends(session, ends.first, ends.last, today) for ends in touched)
     store.save_years(session, [replace(row, applied=True) for row in changed])
-    return looked
+    return scheduled
 
 
-def _touched(year: int, today: date) -> tuple[date, date]:
-    """Ends whose last day to apply, or whose term to decide, may lie in the year, as far as anything was said of them."""
+def _touched(year: int, today: date) -> Period:
+    """Ends whose last day to apply, or whose term to decide, may lie in the year, as far as anything was published of
+    them."""
     first = date(year, 1, 1)
     last = date(year, 12, 31) + APPLY_BEFORE + LONGEST_HOLIDAY
-    return first, min(last, today + FAR)
+    return Period(first, min(last, today + FAR))
 
 
 def put_year(
@@ -77,8 +78,8 @@ def put_year(
     holidays: Sequence[date],
     workdays: Sequence[date],
     source: str,
-) -> Written:
-    """Load or correct a year's notice; what stands on it is decided again at the next sweep."""
+) -> Written[YearEntry]:
+    """Load or correct a year's notice; what was decided by it is decided again at the next sweep."""
     _must_belong(year, holidays, workdays)
     former = store.find_year(session, year, lock=True)
     wanted = YearEntry(year, tuple(sorted(set(holidays))), tuple(sorted(set(workdays))), source, registrar.now())
@@ -88,10 +89,10 @@ def put_year(
         wanted.source,
     )
     if former is not None and same:
-        return Written(year_view(former), created=False, changed=False)
+        return Written(former, created=False, changed=False)
     entry = replace(wanted, revision=former.revision + 1 if former else 1)
     store.save_years(session, [entry])
-    return Written(year_view(entry), created=former is None, changed=True)
+    return Written(entry, created=former is None, changed=True)
 
 
 def _must_belong(year: int, holidays: Sequence[date], workdays: Sequence[date]) -> None:
@@ -127,14 +128,3 @@ def one_year(session: Session, year: int) -> YearEntry:
     if entry is None:
         raise NotFound(f"the notice of {year} is not loaded")
     return entry
-
-
-def year_view(entry: YearEntry) -> dict[str, Any]:
-    return {
-        "year": entry.year,
-        "holidays": [day.isoformat() for day in entry.holidays],
-        "workdays": [day.isoformat() for day in entry.workdays],
-        "source": entry.source,
-        "recorded_at": rfc3339(entry.recorded_at),
-        "revision": entry.revision,
-    }

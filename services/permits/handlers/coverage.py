@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from services.permits.domain.coverage_gap import lacking
+from services.permits.domain.enterprise import Enterprise
 from services.permits.handlers.publishing import Registrar
 from services.permits.store import endpoint_counts, register
-from services.permits.store.register import EnterpriseEntry
 
 NO_ENDPOINT = "endpoint"  # nobody receives its warnings
 
@@ -28,7 +28,7 @@ class Coverage:
     lacks: tuple[str, ...]
 
 
-def coverage(registrar: Registrar, session: Session, entries: Sequence[EnterpriseEntry]) -> list[Coverage]:
+def coverage(registrar: Registrar, session: Session, entries: Sequence[Enterprise]) -> list[Coverage]:
     """Of each enterprise what it lacks; `endpoint` as far as alerts published counts."""
     codes = [one.credit_code for one in entries]
     permits = register.permits_of_all(session, codes)
@@ -42,9 +42,9 @@ def coverage(registrar: Registrar, session: Session, entries: Sequence[Enterpris
         found.append(
             Coverage(
                 credit_code=one.credit_code,
-                name=one.document["name"],
+                name=one.document.name,
                 region=one.region,
-                industry=one.document["industry"],
+                industry=one.document.industry,
                 permits=len(its_permits),
                 points=sum(point.active for point in its_points),
                 lacks=lacks if one.credit_code in with_endpoint else (*lacks, NO_ENDPOINT),

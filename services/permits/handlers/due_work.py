@@ -1,4 +1,5 @@
-"""One tick of the register: years seeded, notices applied, everything due by now said. A tick with nothing due is one look."""
+"""One tick of the register: years seeded, notices applied, everything due by now published. A tick with nothing due is one
+query."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The job `renewal-sweep`. `note_year`: told the last year whose notice is known."""
+    """The job `renewal-sweep`. `note_year` receives the last year whose notice is known."""
 
     registrar: Registrar
     database: Database
@@ -29,10 +30,10 @@ class Sweep:
 
     def run(self, now: datetime) -> None:
         self._keep_calendar(now)
-        looked = sweep_renewals(self.registrar, self.database, now)
+        permits = sweep_renewals(self.registrar, self.database, now)
         gaps = sweep_gaps(self.registrar, self.database, now)
-        if looked or gaps:
-            log.info("swept", permits=looked, enterprises=gaps)
+        if permits or gaps:
+            log.info("swept", permits=permits, enterprises=gaps)
 
     def _keep_calendar(self, now: datetime) -> None:
         with self.database.read() as session:
@@ -43,5 +44,5 @@ class Sweep:
             return
         with self.database.transaction() as session:
             seeded = calendars.seed(session, now)
-            looked = calendars.apply_notices(session, shanghai_day(now))
-        log.info("working days loaded", seeded=seeded, permits=looked)
+            permits = calendars.apply_notices(session, shanghai_day(now))
+        log.info("working days loaded", seeded=seeded, permits=permits)

@@ -3,61 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from sqlmodel import Session
 
 from services.permits.domain.document import Findings
+from services.permits.domain.encoding import encode
+from services.permits.domain.enterprise import Enterprise, EnterpriseDocument, registered
 from services.permits.handlers.coverage_gaps import region_changed
-from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
+from services.permits.handlers.publishing import RegisteredObject, Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
-from services.permits.store.register import EnterpriseEntry, RegionEntry
+from services.permits.store.enterprises import version_json
+from services.permits.store.register import RegionEntry
 from shared.access import Caller, Subject, must_see, sees
 from shared.domain import identity
-from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid, NotFound
 from shared.domain.industry import industry
+from shared.domain.json import JsonObject
 from shared.domain.region import region
 
 
 def put_enterprise(
-    registrar: Registrar, session: Session, caller: Caller, *, credit_code: str, document: Mapping[str, Any]
-) -> Written:
-    """Register an enterprise or change it; the same document again changes nothing."""
+    registrar: Registrar, session: Session, caller: Caller, *, credit_code: str, document: EnterpriseDocument
+) -> Written[Enterprise]:
+    """Register an enterprise or change it; the same document again changes nothing. `credit_code`: of the address."""
     must_hold_scope(caller)
     _must_be_right(credit_code, document)
     former = store.find_enterprise(session, credit_code, lock=True)
     if former is not None:
         must_govern(caller, former.region, "enterprise")
-    must_govern(caller, document["region"], "division in your scope")
-    wanted = {**document, "credit_code": credit_code}
-    if former is not None and former.document == wanted:
-        return Written(enterprise_view(former), created=False, changed=False)
-    version = {"recorded_at": rfc3339(registrar.now()), "document": wanted}
-    entry = EnterpriseEntry(
-        credit_code, wanted, (*(former.versions if former else ()), version), former.revision + 1 if former else 1
-    )
-    store.save_enterprise(session, entry)
-    facts = {"document": wanted, "versions": list(entry.versions)}
-    registrar.say(session, "enterprise", credit_code, revision=entry.revision, facts=facts)
-    return Written(enterprise_view(entry), created=former is None, changed=True)
+    must_govern(caller, document.region, "division in your scope")
+    enterprise = registered(former, document, registrar.now())
+    if enterprise is former:
+        return Written(enterprise, created=False, changed=False)
+    store.save_enterprise(session, enterprise)
+    registrar.publish(session, published_enterprise(enterprise))
+    return Written(enterprise, created=former is None, changed=True)
 
 
-def _must_be_right(credit_code: str, document: Mapping[str, Any]) -> None:
+def published_enterprise(enterprise: Enterprise) -> RegisteredObject:
+    """The enterprise as `registry` has it."""
+    versions = [version_json(version) for version in enterprise.versions]
+    facts: JsonObject = {"document": encode(enterprise.document), "versions": versions}
+    return RegisteredObject("enterprise", enterprise.credit_code, enterprise.revision, facts)
+
+
+def _must_be_right(credit_code: str, document: EnterpriseDocument) -> None:
     findings = Findings()
     checks = (
         lambda: enterprise_code(credit_code),
-        lambda: region(document["region"]),
-        lambda: industry(document["industry"]),
+        lambda: region(document.region),
+        lambda: industry(document.industry),
     )
     for check in checks:
         try:
             check()
         except Invalid as wrong:
             findings.wrongs.append(wrong)
-    if document.get("credit_code") not in (None, credit_code):
-        findings.wrong("credit_code", document["credit_code"], f"the one of the address, {credit_code}")
+    if document.credit_code != credit_code:
+        findings.wrong("credit_code", document.credit_code, f"the one of the address, {credit_code}")
     findings.refuse()
 
 
@@ -66,34 +69,32 @@ def enterprise_code(text: str) -> str:
     return text if re.fullmatch(identity.NO_CODE_UNIT, text) else identity.credit_code(text)
 
 
-def enterprise(session: Session, caller: Caller, credit_code: str) -> EnterpriseEntry:
+def enterprise(session: Session, caller: Caller, credit_code: str) -> Enterprise:
     """The enterprise; raises NotFound, also outside the caller's scope."""
-    entry = store.find_enterprise(session, credit_code)
-    must_see(caller, "enterprise", Subject(credit_code, entry.region if entry else None))
-    if entry is None:
+    found = store.find_enterprise(session, credit_code)
+    must_see(caller, "enterprise", Subject(credit_code, found.region if found else None))
+    if found is None:
         raise NotFound("no such enterprise")
-    return entry
-
-
-def enterprise_view(entry: EnterpriseEntry) -> dict[str, Any]:
-    return {**entry.document, "revision": entry.revision, "versions": list(entry.versions)}
+    return found
 
 
 def put_region(
     registrar: Registrar, session: Session, caller: Caller, *, code: str, register_complete: bool
-) -> Written:
-    """Say whether the register of a division is complete."""
+) -> Written[RegionEntry]:
+    """Declare whether the register of a division is complete."""
     must_hold_scope(caller)
     region(code, "code")
     must_govern(caller, code, "division in your scope")
     former = store.find_region(session, code, lock=True)
     if former is not None and former.register_complete == register_complete:
-        return Written(region_view(former), created=False, changed=False)
+        return Written(former, created=False, changed=False)
     entry = RegionEntry(code, register_complete, former.revision + 1 if former else 1)
     store.save_region(session, entry)
-    registrar.say(session, "region", code, revision=entry.revision, facts={"register_complete": register_complete})
+    registrar.publish(
+        session, RegisteredObject("region", code, entry.revision, {"register_complete": register_complete})
+    )
     region_changed(registrar, session, code)
-    return Written(region_view(entry), created=former is None, changed=True)
+    return Written(entry, created=former is None, changed=True)
 
 
 def one_region(session: Session, caller: Caller, code: str) -> RegionEntry:
@@ -102,12 +103,3 @@ def one_region(session: Session, caller: Caller, code: str) -> RegionEntry:
     if entry is None or not sees(caller, Subject(None, code)):
         raise NotFound("no such division")
     return entry
-
-
-def region_view(entry: RegionEntry) -> dict[str, Any]:
-    return {
-        "code": entry.code,
-        "name": region(entry.code).name,
-        "register_complete": entry.register_complete,
-        "revision": entry.revision,
-    }

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from sqlmodel import Session
 
 from services.permits.domain.renewal import Expiry, Step, deadline, due_step
-from services.permits.handlers.renewals import Look, renewed_entry
+from services.permits.handlers.renewals import AsOf, renewed_entry
 from services.permits.store import register, renewals
 from services.permits.store.renewals import FIRST, Place, RenewalEntry
 from shared.access import Caller
@@ -36,14 +36,14 @@ class ExpiringPermit:
 
 
 def expiring(
-    session: Session, caller: Caller, on: date, look: Look, *, within_days: int, limit: int, after: Place = FIRST
+    session: Session, caller: Caller, on: date, as_of: AsOf, *, within_days: int, limit: int, after: Place = FIRST
 ) -> list[ExpiringPermit]:
     """Permits with at most `within_days` left on a day, expired ones too; the first to end first."""
     found: list[ExpiringPermit] = []
     for entry in _ending(session, caller, on + timedelta(days=within_days), after):
         expiry = entry.line.on(on)
         if expiry.left_days(on) <= within_days:
-            found.append(_expiring(entry, expiry, on, look))
+            found.append(_expiring(entry, expiry, on, as_of))
         if len(found) == limit:
             break
     return found
@@ -57,22 +57,22 @@ def _ending(session: Session, caller: Caller, last: date, after: Place) -> Itera
         known = {one.number: one for one in register.find_permits(session, blank)} if blank else {}
         for row in rows:
             yield row if row.line.filings else renewed_entry(known[row.number], row)
-        after = (rows[-1].valid_to, rows[-1].number)
+        after = Place(rows[-1].valid_to, rows[-1].number)
 
 
-def _expiring(entry: RenewalEntry, expiry: Expiry, on: date, look: Look) -> ExpiringPermit:
-    step = due_step(expiry, on, discharged_on=entry.discharged_on, calendar=look.calendar)
-    last = deadline(expiry.valid_to, look.calendar)
+def _expiring(entry: RenewalEntry, expiry: Expiry, on: date, as_of: AsOf) -> ExpiringPermit:
+    step = due_step(expiry, on, discharged_on=entry.discharged_on, calendar=as_of.calendar)
+    last = deadline(expiry.valid_to, as_of.calendar)
     return ExpiringPermit(
         number=entry.number,
         credit_code=entry.credit_code,
-        name=(entry.holder or {}).get("name"),
-        region=(entry.holder or {}).get("region"),
+        name=entry.holder.name if entry.holder else None,
+        region=entry.holder.region if entry.holder else None,
         valid_to=expiry.valid_to,
         left_days=expiry.left_days(on),
         step=None if expiry.applied_on else step,
         apply_by=last.day,
         provisional=last.provisional,
         renewal_applied_on=expiry.applied_on,
-        place=(entry.valid_to, entry.number),
+        place=Place(entry.valid_to, entry.number),
     )

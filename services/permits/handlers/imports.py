@@ -7,14 +7,15 @@ a file fails that import alone, and the next one runs.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
-from typing import Any
 
+import msgspec
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from services.permits.domain.import_attempt import ATTEMPTS, Turn
@@ -30,7 +31,7 @@ from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry, State
 from shared.access import Caller, Role
 from shared.database import Database
-from shared.domain.errors import NotFound, Unreachable
+from shared.domain.errors import DomainError, NotFound, Unreachable
 from shared.domain.identity import new_id
 from shared.sql import gc_paused
 
@@ -38,6 +39,12 @@ log = structlog.get_logger(__name__)
 LIST_BATCH, DOCUMENT_BATCH = 1000, 100  # rows a transaction: about a second for either
 POLL_S = 1.0  # how soon an import that another process accepted is seen, and how long stopping may take
 Progress = Callable[[ImportEntry], None]
+# What code raises on a file's content that nobody expected. An error that is none of these goes to the worker's runner, and
+# the attempt counts as one that crashed.
+FILE_ERRORS = (
+    DomainError, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
+    TypeError, ValueError, SQLAlchemyError, msgspec.MsgspecError,
+)  # fmt: skip
 
 
 class _Stopped(Exception):
@@ -63,7 +70,7 @@ class Importer:
             filename=filename,
             dry_run=dry_run,
             state=State.WAITING,
-            caller=_caller_row(caller),
+            caller=caller,
             total=0,
             position=0,
             counts={},
@@ -84,7 +91,7 @@ class Importer:
     def take(self, name: str, stop: threading.Event | None = None, progress: Progress = lambda entry: None) -> None:
         """All rows of one import, or as far as `stop` lets it come; while another process has it, waits for that.
 
-        Raises Unreachable when the database is away.
+        Raises Unreachable when the database is unavailable.
         """
         stop = stop or threading.Event()
         work = partial(self._work, stop=stop, progress=progress)
@@ -119,13 +126,13 @@ class Importer:
         return turn is not Turn.WAIT
 
     def _work_safely(self, name: str, holder: str, work: Callable[[str, str], None]) -> None:
-        """Whatever the file does to us fails this import alone; a database that is away is not the file's fault."""
+        """An error on the file's content fails this import alone; a database that is unavailable is not the file's fault."""
         try:
             work(name, holder)
             return
         except Unreachable:
             raise
-        except Exception as error:
+        except FILE_ERRORS as error:
             failure = failure_of(error)
         self._fail(name, failure, holder)  # out here, where the memory that the work held is free again
 
@@ -171,7 +178,7 @@ class Importer:
         return moved
 
     def _take_rows(self, session: Session, entry: ImportEntry, batch: _Batch) -> Taken:
-        caller, dry_run = _caller(entry.caller), entry.dry_run
+        caller, dry_run = entry.caller, entry.dry_run
         if batch.documents is not None:
             return take_documents(self.take_document, session, caller, batch.documents, dry_run=dry_run)
         return take_rows(self.registrar, session, caller, batch.rows, dry_run=dry_run)
@@ -228,22 +235,9 @@ class _OpenFile:
             yield document
 
 
-def _caller_row(caller: Caller) -> dict[str, Any]:
-    return {
-        "role": caller.role.value,
-        "subject": caller.subject,
-        "region": caller.region,
-        "scopes": list(caller.scopes),
-    }
-
-
-def _caller(row: Mapping[str, Any]) -> Caller:
-    return Caller(Role(row["role"]), row["subject"], region=row["region"], scopes=tuple(row["scopes"]))
-
-
 def find_import(session: Session, caller: Caller, name: str) -> ImportEntry:
     """The import; raises NotFound, also for an officer who did not make it."""
     entry = store.find(session, name)
-    if entry is None or not (caller.role is Role.ADMIN or entry.caller["subject"] == caller.subject):
+    if entry is None or not (caller.role is Role.ADMIN or entry.caller.subject == caller.subject):
         raise NotFound("no such import")
     return entry

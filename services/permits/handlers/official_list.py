@@ -9,25 +9,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sqlmodel import Session
 
 from services.permits.domain import permit as rules
+from services.permits.domain.enterprise import Enterprise, EnterpriseDocument, registered
 from services.permits.domain.import_report import Finding, Outcome
 from services.permits.domain.permit import Change, PermitHistory, Wish, merge_listed
-from services.permits.handlers.permits import put_permit, told_versions
-from services.permits.handlers.publishing import SOURCE, Registrar
-from services.permits.handlers.renewals import Look, look_at, look_now, renewed_entry
+from services.permits.handlers.enterprises import published_enterprise
+from services.permits.handlers.permits import published_permit, put_permit
+from services.permits.handlers.publishing import Registrar
+from services.permits.handlers.renewals import AsOf, as_of_now, evaluate_all, renewed_entry
 from services.permits.importing.official_list import Entry
 from services.permits.store import coverage_gaps as gaps
 from services.permits.store import official_list as listing
 from services.permits.store import renewals
-from services.permits.store.register import EnterpriseEntry
+from services.permits.store.official_list import ChangedPermit
 from shared.access import Caller, Subject, sees
-from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
-from shared.domain.events import REGISTERED, REGISTRY, Event
 
 CREATED, CHANGED, UNCHANGED, REFUSED = "created", "changed", "unchanged", "refused"
 
@@ -48,24 +47,24 @@ class Taken:
 class _Known:
     """What the register holds of a batch's enterprises and permits, and what has changed of it so far."""
 
-    enterprises: dict[str, EnterpriseEntry]
+    enterprises: dict[str, Enterprise]
     permits: dict[str, PermitHistory]
     first: dict[str, str]
     before: Mapping[str, PermitHistory]
-    named: dict[str, EnterpriseEntry] = field(default_factory=dict)
+    named: dict[str, Enterprise] = field(default_factory=dict)
     changed: dict[str, PermitHistory] = field(default_factory=dict)
 
 
 def take_list(
     registrar: Registrar, session: Session, caller: Caller, entries: Sequence[Entry], *, dry_run: bool
 ) -> Taken:
-    """Load → decide → save → say; a dry run ends after deciding."""
-    taken, look = Taken(), look_now(registrar, session)
+    """Load → decide → save → publish; a dry run ends after deciding."""
+    taken, as_of = Taken(), as_of_now(registrar, session)
     known = _load(session, entries)
     for entry in entries:
         _take(registrar, session, caller, entry, known, taken, dry_run=dry_run)
     if not dry_run:
-        _save(registrar, session, known, look)
+        _save(registrar, session, known, as_of)
     return taken
 
 
@@ -103,49 +102,47 @@ def _take(
 
 
 def _take_holder(registrar: Registrar, caller: Caller, entry: Entry, known: _Known) -> bool:
-    """The enterprise made or renamed; raises Invalid when the row does not say enough of a new one."""
+    """The enterprise made or renamed; raises Invalid when the row does not have enough of a new one."""
     code = entry.credit_code
     former = known.enterprises.get(code)
     document = _named(former, entry, known.first) if former else _new_holder(entry)
-    if not sees(caller, Subject(None, str(document["region"]))):
+    if not sees(caller, Subject(None, document.region)):
         raise Invalid(
             f"{code} is outside the scope",
             field="region",
-            value=document["region"],
+            value=document.region,
             rule="an enterprise of your division",
         )
     known.first[code] = min(entry.permit.number, known.first.get(code, entry.permit.number))
-    if former is not None and former.document == document:
+    enterprise = registered(former, document, registrar.now())
+    if enterprise is former:
         return False
-    version = {"recorded_at": rfc3339(registrar.now()), "document": document}
-    revision = former.revision + 1 if former else 1
-    known.enterprises[code] = known.named[code] = EnterpriseEntry(
-        code, document, (*(former.versions if former else ()), version), revision
-    )
+    known.enterprises[code] = known.named[code] = enterprise
     return True
 
 
-def _named(former: EnterpriseEntry, entry: Entry, first: Mapping[str, str]) -> dict[str, Any]:
+def _named(former: Enterprise, entry: Entry, first: Mapping[str, str]) -> EnterpriseDocument:
     """Plants of one enterprise stand in the list under their own names: the first permit's row names it."""
     leads = entry.permit.number <= first.get(entry.credit_code, entry.permit.number)
-    return {**former.document, "name": entry.name if leads and entry.name else former.document["name"]}
+    return replace(former.document, name=entry.name) if leads and entry.name else former.document
 
 
-def _new_holder(entry: Entry) -> dict[str, Any]:
-    said = {"name": entry.name, "industry": entry.industry, "region": entry.region}
-    for name, value in said.items():
-        if value is None:
-            raise Invalid(
-                f"the row says no {name}", field=name, value="", rule="needed for an enterprise not registered yet"
-            )
-    return {
-        "credit_code": entry.credit_code,
-        **said,
-        "longitude": entry.longitude,
-        "latitude": entry.latitude,
-        "positive_list_until": None,
-        "group": None,
-    }
+def _new_holder(entry: Entry) -> EnterpriseDocument:
+    return EnterpriseDocument(
+        credit_code=entry.credit_code,
+        name=_needed("name", entry.name),
+        industry=_needed("industry", entry.industry),
+        region=_needed("region", entry.region),
+        longitude=entry.longitude,
+        latitude=entry.latitude,
+    )
+
+
+def _needed(field: str, value: str | None) -> str:
+    if value is None:
+        rule = "needed for an enterprise not registered yet"
+        raise Invalid(f"the row has no {field}", field=field, value="", rule=rule)
+    return value
 
 
 def _take_permit(
@@ -165,46 +162,26 @@ def _take_permit(
     outcome = rules.put(former, wish, today=registrar.today(), now=registrar.now())
     if outcome.change is Change.NONE:
         return outcome.change
-    if wish.document["outlets"] is not None:  # its points take part: the road of single permits
+    if wish.document.outlets is not None:  # its points take part: as a single permit
         if not dry_run:
-            put_permit(registrar, session, caller, number=number, wish=wish, placed=[])
+            put_permit(registrar, session, caller, number=number, wish=wish, points=[])
         return outcome.change
     history = replace(outcome.history, revision=former.revision if number in known.changed else former.revision + 1)
     known.permits[number] = known.changed[number] = history
     return outcome.change
 
 
-def _save(registrar: Registrar, session: Session, known: _Known, look: Look) -> None:
+def _save(registrar: Registrar, session: Session, known: _Known, as_of: AsOf) -> None:
     listing.save_enterprises(session, list(known.named.values()))
-    nothing = PermitHistory("", "")
     listing.save_permits(
-        session, [(history, known.before.get(number, nothing)) for number, history in known.changed.items()]
+        session, [ChangedPermit(history, known.before.get(number)) for number, history in known.changed.items()]
     )
-    _say(registrar, session, known)
+    registrar.publish_all(session, [published_enterprise(one) for one in known.named.values()])
+    registrar.publish_all(session, [published_permit(one, {}) for one in known.changed.values()])
     former = renewals.find(session, known.changed) if known.changed.keys() & known.before.keys() else {}
     entries = [
         replace(renewed_entry(history, former.get(number)), holder=known.enterprises[history.credit_code].document)
         for number, history in known.changed.items()
     ]
-    look_at(registrar, session, entries, look)
-    gaps.look_again_of(session, sorted({one.credit_code for one in known.changed.values()}), look.today)
-
-
-def _say(registrar: Registrar, session: Session, known: _Known) -> None:
-    now = registrar.now()
-    facts: list[tuple[str, str, int, dict[str, Any]]] = [
-        ("enterprise", one.credit_code, one.revision, {"document": one.document, "versions": list(one.versions)})
-        for one in known.named.values()
-    ]
-    facts += [
-        ("permit", one.number, one.revision, {"credit_code": one.credit_code, "versions": told_versions(one, {})})
-        for one in known.changed.values()
-    ]
-    said = [
-        (
-            f"{kind}:{name}",
-            Event(REGISTERED, SOURCE, f"{kind}:{name}", revision, now, {"kind": kind, "id": name, **more}),
-        )
-        for kind, name, revision, more in facts
-    ]
-    registrar.outbox.publish_all(session, REGISTRY, said, wall_now=registrar.clock.wall_now())
+    evaluate_all(registrar, session, entries, as_of)
+    gaps.schedule_checks_of(session, sorted({one.credit_code for one in known.changed.values()}), as_of.today)

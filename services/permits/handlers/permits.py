@@ -5,60 +5,86 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 from sqlmodel import Session
 
 from services.permits.domain import permit as rules
 from services.permits.domain import point as point_rules
-from services.permits.domain.document import Findings, examine, incomplete, point_units
-from services.permits.domain.permit import Change, Outcome, PermitHistory, Wish
-from services.permits.domain.point import PointWish, Registration
-from services.permits.handlers.coverage_gaps import look_at_gaps
+from services.permits.domain.document import Findings, examine, point_units
+from services.permits.domain.encoding import encode
+from services.permits.domain.permit import Change, Outcome, PermitHistory, Version, Wish
+from services.permits.domain.permit_document import PermitDocument, PermitOutlet
+from services.permits.domain.point import PointWish, Position, Registration
+from services.permits.handlers.coverage_gaps import evaluate_gaps
 from services.permits.handlers.points import keep_point, must_be_free, outlets
-from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
-from services.permits.handlers.renewals import look_at_permit
+from services.permits.handlers.publishing import RegisteredObject, Registrar, Written, must_govern, must_hold_scope
+from services.permits.handlers.renewals import evaluate_permit
 from services.permits.store import register as store
 from shared.access import Caller, Subject, must_see
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid, NotFound
-
-SETTINGS = ("system", "strict", "interval_s", "units", "dialect")
+from shared.domain.json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A point at an outlet of the document; `path` is where it stands there."""
+class OutletWish:
+    """A point to be registered at an outlet of the document; `path` is where it stands there."""
 
     path: str
     outlet: str
     wish: PointWish
 
 
+@dataclass(frozen=True, slots=True)
+class ExaminedWish:
+    """Document and points in the spelling they are kept in."""
+
+    wish: Wish
+    points: tuple[OutletWish, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PermitView:
+    """A permit with the registrations of its points by MN, as seen on a day; `change`: what a PUT came to."""
+
+    history: PermitHistory
+    points: Mapping[str, Registration]
+    on: date
+    change: Change | None = None
+
+    @property
+    def in_force(self) -> bool:
+        return self.history.in_force(self.on) is not None
+
+    @property
+    def version(self) -> Version:
+        """The version that governs; before the first one's day that version."""
+        return self.history.in_force(self.on) or self.history.versions[0]
+
+
 def put_permit(
-    registrar: Registrar, session: Session, caller: Caller, *, number: str, wish: Wish, placed: Sequence[Placed]
-) -> Written:
+    registrar: Registrar, session: Session, caller: Caller, *, number: str, wish: Wish, points: Sequence[OutletWish]
+) -> Written[PermitView]:
     """Add a version (first, change, renewal, correction) and register its points; nothing new changes nothing."""
     must_hold_scope(caller)
     identity.permit_number(number)
     code = number[:18]
     _must_have_enterprise(session, caller, code)
     findings = Findings()
-    wish, placed = _examined(wish, placed, number, findings)
+    examined = _examined(wish, points, number, findings)
     former = store.find_permit(session, number, lock=True) or PermitHistory(number, code)
-    outcome = rules.put(former, wish, today=registrar.today(), now=registrar.now())
+    outcome = rules.put(former, examined.wish, today=registrar.today(), now=registrar.now())
     points_before = _points(registrar, session, outcome.history)
-    moved = _register_points(registrar, session, outcome, placed, findings)
+    moved = _register_points(registrar, session, outcome, examined.points, findings)
     history = _keep(registrar, session, former, outcome, points_before)
     if outcome.change is not Change.NONE:
-        look_at_permit(registrar, session, history)
-        look_at_gaps(registrar, session, code)
+        evaluate_permit(registrar, session, history)
+        evaluate_gaps(registrar, session, code)
     changed = moved or outcome.change is not Change.NONE
     on = max(registrar.today(), outcome.version.effective_from)
-    view = permit_view(history, _points(registrar, session, history), on)
-    view |= {"change": outcome.change.value, "notes": findings.notes}
-    return Written(view, created=not former.versions, changed=changed)
+    view = PermitView(history, _points(registrar, session, history), on, outcome.change)
+    return Written(view, created=not former.versions, changed=changed, notes=tuple(findings.notes))
 
 
 def _must_have_enterprise(session: Session, caller: Caller, code: str) -> None:
@@ -73,40 +99,45 @@ def _must_have_enterprise(session: Session, caller: Caller, code: str) -> None:
     must_govern(caller, owner.region, "enterprise")
 
 
-def _examined(wish: Wish, placed: Sequence[Placed], number: str, findings: Findings) -> tuple[Wish, list[Placed]]:
-    """Document and points in the spelling they are kept in; raises Invalid with everything that is wrong."""
-    for name, expected in (("number", number), ("credit_code", number[:18])):
-        if wish.document.get(name) not in (None, expected):
-            findings.wrong(name, wish.document[name], f"{expected}, as the address begins")
-    document = examine({**wish.document, "number": number, "credit_code": number[:18]}, findings)
-    spelled = [_spelled(one, findings) for one in placed]
+def _examined(wish: Wish, points: Sequence[OutletWish], number: str, findings: Findings) -> ExaminedWish:
+    """Raises Invalid with everything that is wrong."""
+    if wish.document.number != number:
+        findings.wrong("number", wish.document.number, f"{number}, as the address begins")
+    if wish.document.credit_code != number[:18]:
+        findings.wrong("credit_code", wish.document.credit_code, f"{number[:18]}, as the address begins")
+    document = examine(wish.document, findings)
+    spelled = tuple(_spelled(one, findings) for one in points)
     findings.refuse()
-    return replace(wish, document=document), spelled
+    return ExaminedWish(replace(wish, document=document), spelled)
 
 
-def _spelled(one: Placed, findings: Findings) -> Placed:
-    settings = dict(one.wish.settings)
-    if "units" in settings:
-        settings["units"] = point_units(settings["units"], f"{one.path}.units", findings)
-    return replace(one, wish=replace(one.wish, settings=settings))
+def _spelled(point: OutletWish, findings: Findings) -> OutletWish:
+    settings = point.wish.settings
+    if settings.units is None:
+        return point
+    units = point_units(settings.units, f"{point.path}.units", findings)
+    return replace(point, wish=replace(point.wish, settings=replace(settings, units=units)))
 
 
 def _register_points(
-    registrar: Registrar, session: Session, outcome: Outcome, placed: Sequence[Placed], findings: Findings
+    registrar: Registrar, session: Session, outcome: Outcome, points: Sequence[OutletWish], findings: Findings
 ) -> bool:
     """The points follow the newest version; an older one only brings in points nobody knows yet."""
     history = outcome.history
     newest = outcome.version == history.newest
-    known = store.find_points(session, [one.wish.mn for one in placed], registrar.sealer, lock=True)
+    known = store.find_points(session, [one.wish.mn for one in points], registrar.sealer, lock=True)
     moved = False
-    for one in placed:
+    for one in points:
         former = known.get(one.wish.mn)
         must_be_free(session, former, credit_code=history.credit_code, permit=history.number, path=f"{one.path}.mn")
         if former is not None and not newest:
             findings.note(f"{one.path}: a later version governs this point; its registration stays as it is")
             continue
-        wanted = _wanted(registrar, history, former, one.outlet, one.wish)
-        moved |= keep_point(registrar, session, former, wanted)[1]
+        position = Position(one.outlet, history.number)
+        registration = point_rules.register(
+            former, one.wish, credit_code=history.credit_code, position=position, now=registrar.now()
+        )
+        moved |= keep_point(registrar, session, former, registration).changed
     return _adopt(registrar, session, history) or moved
 
 
@@ -115,16 +146,8 @@ def _adopt(registrar: Registrar, session: Session, history: PermitHistory) -> bo
     moved = False
     for loose in store.loose_points(session, history.credit_code, registrar.sealer):
         if loose.outlet in outlets(history):
-            moved |= keep_point(registrar, session, loose, replace(loose, permit=history.number))[1]
+            moved |= keep_point(registrar, session, loose, replace(loose, permit=history.number)).changed
     return moved
-
-
-def _wanted(
-    registrar: Registrar, history: PermitHistory, former: Registration | None, outlet: str, wish: PointWish
-) -> Registration:
-    return point_rules.register(
-        former, wish, credit_code=history.credit_code, outlet=outlet, permit=history.number, now=registrar.now()
-    )
 
 
 def _keep(
@@ -134,15 +157,15 @@ def _keep(
     outcome: Outcome,
     points_before: Mapping[str, Registration],
 ) -> PermitHistory:
-    """Save and say the permit if what is said of it changed."""
+    """Save and publish the permit if what is published of it changed."""
     points = _points(registrar, session, outcome.history)
-    spoken = told_versions(outcome.history, points)
-    if outcome.change is Change.NONE and spoken == told_versions(former, points_before):
+    if outcome.change is Change.NONE and published_versions(outcome.history, points) == published_versions(
+        former, points_before
+    ):
         return former
     history = replace(outcome.history, revision=former.revision + 1)
     store.save_permit(session, history, former)
-    facts = {"credit_code": history.credit_code, "versions": spoken}
-    registrar.say(session, "permit", history.number, revision=history.revision, facts=facts)
+    registrar.publish(session, published_permit(history, points))
     return history
 
 
@@ -156,67 +179,49 @@ def permit(session: Session, caller: Caller, number: str) -> PermitHistory:
     return history
 
 
-def show_permit(registrar: Registrar, session: Session, history: PermitHistory, on: date | None) -> dict[str, Any]:
-    """The document in force on a day, today by default, with all versions."""
-    return permit_view(history, _points(registrar, session, history), on or registrar.today())
+def show_permit(registrar: Registrar, session: Session, history: PermitHistory, on: date | None) -> PermitView:
+    """The permit as seen on a day, today by default."""
+    return PermitView(history, _points(registrar, session, history), on or registrar.today())
 
 
-def permit_view(history: PermitHistory, points: Mapping[str, Registration], on: date) -> dict[str, Any]:
-    """Before the first version's day that version is shown, not in force."""
-    governing = history.in_force(on)
-    version = governing or history.versions[0]
-    return {
-        **_shown(version.document, points, SETTINGS),
-        "on": on.isoformat(),
-        "in_force": governing is not None,
-        "effective_from": version.effective_from.isoformat(),
-        "incomplete": incomplete(version.document),
-        "gaps": [{"from": gap.first.isoformat(), "to": gap.last.isoformat()} for gap in history.gaps()],
-        "revision": history.revision,
-        "versions": told_versions(history, points),
-    }
+def published_permit(history: PermitHistory, points: Mapping[str, Registration]) -> RegisteredObject:
+    """The permit as `registry` has it."""
+    facts: JsonObject = {"credit_code": history.credit_code, "versions": published_versions(history, points)}
+    return RegisteredObject("permit", history.number, history.revision, facts)
 
 
-def told_versions(history: PermitHistory, points: Mapping[str, Registration]) -> list[dict[str, Any]]:
-    """All versions as `registry` and callers are told them."""
+def published_versions(history: PermitHistory, points: Mapping[str, Registration]) -> list[JsonObject]:
+    """All versions as `registry` and callers have them: beside each point whether its password is set."""
     return [
         {
             "effective_from": version.effective_from.isoformat(),
             "recorded_at": rfc3339(version.recorded_at),
             "correction": version.correction,
             "reason": version.reason,
-            "document": _shown(version.document, points, ()),
+            "document": _published_document(version.document, points),
         }
         for version in history.versions
     ]
 
 
-def _shown(document: Mapping[str, Any], points: Mapping[str, Registration], settings: Sequence[str]) -> dict[str, Any]:
-    """The document with what its points' own registrations say beside each: the settings named, and whether a password
-    is set."""
-    if document.get("outlets") is None:
-        return dict(document)
-    shown = []
-    for outlet in document["outlets"]:
-        rows = outlet.get("points")
-        shown.append({**outlet, "points": None if rows is None else [_beside(row, points, settings) for row in rows]})
-    return {**document, "outlets": shown}
+def _published_document(document: PermitDocument, points: Mapping[str, Registration]) -> JsonObject:
+    if document.outlets is None:
+        return encode(document)
+    return {**encode(document), "outlets": [_published_outlet(outlet, points) for outlet in document.outlets]}
 
 
-def _beside(row: Mapping[str, Any], points: Mapping[str, Registration], settings: Sequence[str]) -> dict[str, Any]:
-    known = points.get(row["mn"])
-    if known is None:
-        return {**row, "password_set": False}
-    said = {name: known.settings[name] for name in settings}
-    return {**row, **said, "password_set": known.password is not None}
+def _published_outlet(outlet: PermitOutlet, points: Mapping[str, Registration]) -> JsonObject:
+    if outlet.points is None:
+        return encode(outlet)
+    published = [{**encode(point), "password_set": _password_set(points.get(point.mn))} for point in outlet.points]
+    return {**encode(outlet), "points": published}
+
+
+def _password_set(point: Registration | None) -> bool:
+    return point is not None and point.password is not None
 
 
 def _points(registrar: Registrar, session: Session, history: PermitHistory) -> dict[str, Registration]:
     """The registrations of all points that its versions name."""
-    mns = {
-        point["mn"]
-        for version in history.versions
-        for outlet in version.document.get("outlets") or ()
-        for point in outlet.get("points") or ()
-    }
+    mns = {mn for version in history.versions for mn in version.document.mns}
     return store.find_points(session, mns, registrar.sealer)

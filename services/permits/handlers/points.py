@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlmodel import Session
 
 from services.permits.domain import point as rules
 from services.permits.domain.document import Findings, point_units
+from services.permits.domain.encoding import encode
 from services.permits.domain.permit import PermitHistory
-from services.permits.domain.point import PointWish, Registration
-from services.permits.handlers.coverage_gaps import look_at_points
-from services.permits.handlers.publishing import Registrar, Written, must_govern, must_hold_scope
+from services.permits.domain.point import PointWish, Position, Registration
+from services.permits.handlers.coverage_gaps import evaluate_points
+from services.permits.handlers.publishing import RegisteredObject, Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
 from shared.access import Caller, Subject, must_see
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Conflict, Invalid, NotFound
+from shared.domain.json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WishedPosition:
     """Where a point registered alone is to stand; None: as it was, or where its outlet leads."""
 
     credit_code: str | None
@@ -30,27 +30,35 @@ class Place:
     permit: str | None
 
 
-def put_point(registrar: Registrar, session: Session, caller: Caller, *, wish: PointWish, place: Place) -> Written:
-    """Register a point by itself, or change it; settings that are not said go to their defaults, the password stays."""
+@dataclass(frozen=True, slots=True)
+class KeptPoint:
+    """A point after a registration, and whether that changed it."""
+
+    point: Registration
+    changed: bool
+
+
+def put_point(
+    registrar: Registrar, session: Session, caller: Caller, *, wish: PointWish, wished: WishedPosition
+) -> Written[Registration]:
+    """Register a point by itself, or change it; settings that are not given go to their defaults, the password stays."""
     must_hold_scope(caller)
     identity.mn(wish.mn)
     findings = Findings()
-    units = point_units(wish.settings.get("units", {}), "units", findings)
+    units = point_units(wish.settings.units or {}, "units", findings)
     findings.refuse()
-    wish = replace(wish, settings={**wish.settings, "units": units})
+    wish = replace(wish, settings=replace(wish.settings, units=units))
     former = store.find_points(session, [wish.mn], registrar.sealer).get(wish.mn)
-    code = place.credit_code or (former.credit_code if former else None)
+    code = wished.credit_code or (former.credit_code if former else None)
     _must_have_enterprise(session, caller, code)
     assert code is not None
     former = store.find_points(session, [wish.mn], registrar.sealer, lock=True).get(wish.mn)
     must_be_free(session, former, credit_code=code, permit=None, path="mn")
-    outlet, permit = _stand(session, former, place, code)
-    wanted = rules.register(
-        former, wish, credit_code=code, outlet=outlet, permit=permit, now=registrar.now(), afresh=True
-    )
-    kept, changed = keep_point(registrar, session, former, wanted)
-    look_at_points(registrar, session, code, [kept])
-    return Written({**point_view(kept), "notes": findings.notes}, created=former is None, changed=changed)
+    position = _position(session, former, wished, code)
+    registration = rules.register(former, wish, credit_code=code, position=position, now=registrar.now(), afresh=True)
+    kept = keep_point(registrar, session, former, registration)
+    evaluate_points(registrar, session, code, [kept.point])
+    return Written(kept.point, created=former is None, changed=kept.changed, notes=tuple(findings.notes))
 
 
 def _must_have_enterprise(session: Session, caller: Caller, code: str | None) -> None:
@@ -65,52 +73,51 @@ def _must_have_enterprise(session: Session, caller: Caller, code: str | None) ->
     must_govern(caller, owner.region, "enterprise")
 
 
-def _stand(session: Session, former: Registration | None, place: Place, code: str) -> tuple[str | None, str | None]:
-    """Outlet and permit of a point registered alone. What a permit says of its points is changed in the permit."""
+def _position(session: Session, former: Registration | None, wished: WishedPosition, code: str) -> Position:
+    """Outlet and permit of a point registered alone. What a permit lists is changed in the permit."""
     holder = store.find_permit(session, former.permit) if former and former.permit else None
     if former is not None and holder is not None and lists(holder, former.mn):
-        if place.outlet not in (None, former.outlet) or place.permit not in (None, former.permit):
+        if wished.outlet not in (None, former.outlet) or wished.permit not in (None, former.permit):
             raise Conflict(
                 f"permit {holder.number} lists {former.mn} at outlet {former.outlet}; change the permit",
                 code="listed-by-permit",
             )
-        return former.outlet, former.permit
-    return place.outlet, _permit_with(session, place, code)
+        return Position(former.outlet, former.permit)
+    return Position(wished.outlet, _permit_with(session, wished, code))
 
 
-def _permit_with(session: Session, place: Place, code: str) -> str | None:
-    """The permit said, or the only one of the enterprise that has the outlet; None while there is none."""
-    if place.permit is None and place.outlet is None:
+def _permit_with(session: Session, wished: WishedPosition, code: str) -> str | None:
+    """The permit given, or the only one of the enterprise that has the outlet; None while there is none."""
+    if wished.permit is None and wished.outlet is None:
         return None
-    fitting = [one for one in store.permits_of(session, code) if place.outlet is None or place.outlet in outlets(one)]
+    fitting = [one for one in store.permits_of(session, code) if wished.outlet is None or wished.outlet in outlets(one)]
     numbers = [one.number for one in fitting]
-    if place.permit is not None and place.permit not in numbers:
+    if wished.permit is not None and wished.permit not in numbers:
         raise Invalid(
-            f"permit {place.permit!r} does not have that outlet",
+            f"permit {wished.permit!r} does not have that outlet",
             field="permit",
-            value=place.permit,
+            value=wished.permit,
             rule="a permit of this enterprise that has the outlet",
         )
-    if place.permit is None and len(numbers) > 1:
+    if wished.permit is None and len(numbers) > 1:
         raise Invalid(
-            f"outlet {place.outlet!r} stands in several permits",
+            f"outlet {wished.outlet!r} stands in several permits",
             field="permit",
             value=None,
             rule=f"one of {', '.join(numbers)}",
         )
-    return place.permit or (numbers[0] if numbers else None)
+    return wished.permit or (numbers[0] if numbers else None)
 
 
-def outlets(history: PermitHistory) -> set[str]:
+def outlets(history: PermitHistory) -> frozenset[str]:
     """Codes of the outlets in a permit's newest version."""
     newest = history.newest
-    return {outlet["code"] for outlet in (newest.document.get("outlets") or ())} if newest else set()
+    return newest.document.outlet_codes if newest else frozenset()
 
 
 def lists(history: PermitHistory, mn: str) -> bool:
     """Whether a permit's newest version has the point."""
-    rows = (history.newest.document.get("outlets") or ()) if history.newest else ()
-    return any(point["mn"] == mn for outlet in rows for point in outlet.get("points") or ())
+    return history.newest is not None and mn in history.newest.document.mns
 
 
 def must_be_free(
@@ -129,25 +136,25 @@ def must_be_free(
 
 
 def keep_point(
-    registrar: Registrar, session: Session, former: Registration | None, wanted: Registration
-) -> tuple[Registration, bool]:
-    """Save and say the point if it changed."""
-    if wanted == former:
-        return wanted, False
-    kept = replace(wanted, revision=wanted.revision + 1)
+    registrar: Registrar, session: Session, former: Registration | None, registration: Registration
+) -> KeptPoint:
+    """Save and publish the point if it changed."""
+    if registration == former:
+        return KeptPoint(registration, changed=False)
+    kept = replace(registration, revision=registration.revision + 1)
     sealed = store.save_point(session, kept, registrar.sealer)
-    facts = {"document": _document(kept), "sealed_password": sealed}
-    registrar.say(session, "point", kept.mn, revision=kept.revision, facts=facts)
-    return kept, True
+    facts = {"document": _published(kept), "sealed_password": sealed}
+    registrar.publish(session, RegisteredObject("point", kept.mn, kept.revision, facts))
+    return KeptPoint(kept, changed=True)
 
 
-def remove_point(registrar: Registrar, session: Session, caller: Caller, mn: str) -> Written:
-    """Take a point out of service: it is known no more at the doors, its history stays."""
+def remove_point(registrar: Registrar, session: Session, caller: Caller, mn: str) -> Written[Registration]:
+    """Take a point out of service: the gateway knows it no more, its history stays."""
     must_hold_scope(caller)
     former = point(registrar, session, caller, mn, lock=True)
-    kept, changed = keep_point(registrar, session, former, replace(former, active=False))
-    look_at_points(registrar, session, kept.credit_code, [kept])
-    return Written(point_view(kept), created=False, changed=changed)
+    kept = keep_point(registrar, session, former, replace(former, active=False))
+    evaluate_points(registrar, session, kept.point.credit_code, [kept.point])
+    return Written(kept.point, created=False, changed=kept.changed)
 
 
 def point(registrar: Registrar, session: Session, caller: Caller, mn: str, *, lock: bool = False) -> Registration:
@@ -160,19 +167,15 @@ def point(registrar: Registrar, session: Session, caller: Caller, mn: str, *, lo
     return found
 
 
-def _document(one: Registration) -> dict[str, Any]:
-    facts: Mapping[str, Any] = {
-        "mn": one.mn,
-        **one.settings,
-        "credit_code": one.credit_code,
-        "outlet": one.outlet,
-        "permit": one.permit,
-        "password_set": one.password is not None,
-        "active": one.active,
-        "registered_at": rfc3339(one.registered_at),
+def _published(point: Registration) -> JsonObject:
+    """The point as `registry` has it."""
+    return {
+        "mn": point.mn,
+        **encode(point.settings),
+        "credit_code": point.credit_code,
+        "outlet": point.outlet,
+        "permit": point.permit,
+        "password_set": point.password is not None,
+        "active": point.active,
+        "registered_at": rfc3339(point.registered_at),
     }
-    return dict(facts)
-
-
-def point_view(one: Registration) -> dict[str, Any]:
-    return {**_document(one), "revision": one.revision}

@@ -1,11 +1,11 @@
-"""What every handler of the register stands on: how it is said on `registry`, who may change what."""
+"""What every handler of the register needs: how an object is published on `registry`, and who may change what."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Generic, TypeVar
 
 from sqlmodel import Session
 
@@ -13,25 +13,42 @@ from shared.access import Caller, Role, Subject, must_see
 from shared.domain.clock import Clock, shanghai_day
 from shared.domain.errors import Forbidden
 from shared.domain.events import REGISTERED, REGISTRY, Event
+from shared.domain.json import JsonObject
 from shared.eventlog.outbox import Outbox
 from shared.runtime.secrets import Sealer
 
 SCOPE = "register"
 SOURCE = "/permits"
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What a write came to; `view` is what the caller is shown."""
+class Written(Generic[Value]):
+    """What a write came to; `value` as it is afterwards; `notes`: what was respelled or left as it was."""
 
-    view: Mapping[str, Any]
+    value: Value
     created: bool
     changed: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredObject:
+    """One object with its whole history, as one record of `registry` carries it."""
+
+    kind: str
+    id: str
+    revision: int
+    facts: JsonObject
+
+    @property
+    def subject(self) -> str:
+        return f"{self.kind}:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Registrar:
-    """The hands of the register."""
+    """What the handlers of the register share: pending events, the seal of passwords, the clock."""
 
     outbox: Outbox
     sealer: Sealer
@@ -43,11 +60,21 @@ class Registrar:
     def today(self) -> date:
         return shanghai_day(self.now())
 
-    def say(self, session: Session, kind: str, name: str, *, revision: int, facts: Mapping[str, Any]) -> None:
-        """The whole history of one object, as one record of `registry`."""
-        subject = f"{kind}:{name}"
-        event = Event(REGISTERED, SOURCE, subject, revision, self.now(), {"kind": kind, "id": name, **facts})
-        self.outbox.publish(session, REGISTRY, subject, event, wall_now=self.clock.wall_now())
+    def publish(self, session: Session, registered: RegisteredObject) -> None:
+        self.publish_all(session, [registered])
+
+    def publish_all(self, session: Session, registered: Iterable[RegisteredObject]) -> None:
+        now = self.now()
+        events = [
+            (
+                one.subject,
+                Event(
+                    REGISTERED, SOURCE, one.subject, one.revision, now, {"kind": one.kind, "id": one.id, **one.facts}
+                ),
+            )
+            for one in registered
+        ]
+        self.outbox.publish_all(session, REGISTRY, events, wall_now=self.clock.wall_now())
 
 
 def must_hold_scope(caller: Caller) -> None:

@@ -1,6 +1,6 @@
-"""Looks at permits for what is due by now and not yet said: one at a write, many at a sweep, one again at a discharge.
+"""Evaluates what is due of permits by now and not yet published: one at a write, many at a sweep, one again at a discharge.
 
-Load → decide → save → say. A second look on the same day changes nothing, so ticks may be missed, doubled or late.
+Load → decide → save → publish. A second evaluation on the same day changes nothing, so ticks may be missed, doubled or late.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import structlog
 from sqlmodel import Session
 
 from services.permits.domain.calendar import WorkCalendar
-from services.permits.domain.obligation import Book, Swept, sweep
+from services.permits.domain.obligation import Evaluation, PublishedRisks, evaluate
 from services.permits.domain.permit import PermitHistory
 from services.permits.domain.renewal import timeline
-from services.permits.domain.risks import event_type, holder, permit_risk
+from services.permits.domain.risks import event_type, permit_risk
 from services.permits.handlers import calendar as calendars
 from services.permits.handlers.publishing import SOURCE, Registrar
 from services.permits.store import register, renewals
-from services.permits.store.renewals import FIRST, RenewalEntry
+from services.permits.store.renewals import FIRST, Place, RenewalEntry
 from shared.database import Database
 from shared.domain.clock import shanghai_day
 from shared.domain.errors import Invalid
@@ -36,8 +36,8 @@ BATCH = 2000  # permits a transaction: about a second of work, so nobody waits l
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One look: when, and by which calendar."""
+class AsOf:
+    """When permits are evaluated, and by which calendar."""
 
     now: datetime
     calendar: WorkCalendar
@@ -47,49 +47,58 @@ class Look:
         return shanghai_day(self.now)
 
 
-def look_now(registrar: Registrar, session: Session) -> Look:
-    return Look(registrar.now().replace(microsecond=0), calendars.calendar(session))
+def as_of_now(registrar: Registrar, session: Session) -> AsOf:
+    return AsOf(registrar.now().replace(microsecond=0), calendars.calendar(session))
 
 
-def look_at_permit(registrar: Registrar, session: Session, history: PermitHistory) -> None:
-    """After a write to the permit: its own sweep, at once."""
+def evaluate_permit(registrar: Registrar, session: Session, history: PermitHistory) -> None:
+    """After a write to the permit: its own evaluation, at once."""
     former = renewals.find(session, [history.number]).get(history.number)
     entry = renewed_entry(history, former)
     if entry.holder is None:
         owner = register.find_enterprise(session, history.credit_code)
         entry = replace(entry, holder=owner.document if owner else None)
-    look_at(registrar, session, [entry], look_now(registrar, session))
+    evaluate_all(registrar, session, [entry], as_of_now(registrar, session))
 
 
 def renewed_entry(history: PermitHistory, former: RenewalEntry | None) -> RenewalEntry:
-    """The row with what the versions say now."""
+    """The row with what the versions have now."""
     line = timeline(history)
     if former is not None:
         return replace(former, line=line)
-    return RenewalEntry(history.number, history.credit_code, line, Book(), line.filings[0].valid_to)
+    return RenewalEntry(history.number, history.credit_code, line, PublishedRisks(), line.filings[0].valid_to)
 
 
-def look_at(registrar: Registrar, session: Session, entries: Iterable[RenewalEntry], look: Look) -> int:
-    """Decide, save and say; how many revisions were said."""
-    entries = _with_lines(session, list(entries))
-    swept = [(entry, _sweep(entry, look)) for entry in entries]
-    renewals.save(
-        session,
-        [replace(entry, book=one.book, look_again=one.look_again, valid_to=one.valid_to) for entry, one in swept],
-    )
-    risks = [risk for entry, one in swept for risk in _risks(entry, one, look)]
-    say_risks(registrar, session, risks)
+def evaluate_all(registrar: Registrar, session: Session, entries: Iterable[RenewalEntry], as_of: AsOf) -> int:
+    """Decide, save and publish; how many revisions were published."""
+    changed, risks = [], []
+    for entry in _with_lines(session, list(entries)):
+        evaluation = _evaluation(entry, as_of)
+        changed.append(_evaluated(entry, evaluation))
+        risks += _risks(entry, evaluation, as_of)
+    renewals.save(session, changed)
+    publish_risks(registrar, session, risks)
     return len(risks)
 
 
-def _sweep(entry: RenewalEntry, look: Look) -> Swept:
-    return sweep(
+def _evaluation(entry: RenewalEntry, as_of: AsOf) -> Evaluation:
+    return evaluate(
         entry.line,
-        entry.book,
-        today=look.today,
-        now=look.now,
-        calendar=look.calendar,
+        entry.published,
+        today=as_of.today,
+        now=as_of.now,
+        calendar=as_of.calendar,
         discharged_on=entry.discharged_on,
+    )
+
+
+def _evaluated(entry: RenewalEntry, evaluation: Evaluation) -> RenewalEntry:
+    """The row as it is after the evaluation."""
+    return replace(
+        entry,
+        published=evaluation.published,
+        next_check_on=evaluation.next_check_on,
+        valid_to=evaluation.valid_to,
     )
 
 
@@ -102,46 +111,46 @@ def _with_lines(session: Session, entries: list[RenewalEntry]) -> list[RenewalEn
     return [entry if entry.line.filings else renewed_entry(known[entry.number], entry) for entry in entries]
 
 
-def _risks(entry: RenewalEntry, swept: Swept, look: Look) -> list[Risk]:
-    if not swept.sayings:
+def _risks(entry: RenewalEntry, evaluation: Evaluation, as_of: AsOf) -> list[Risk]:
+    if not evaluation.changes:
         return []
-    assert entry.holder is not None, "a permit's enterprise is registered before it"
-    whose = holder(entry.credit_code, entry.holder)
-    return [permit_risk(one, entry.number, whose, now=look.now, today=look.today) for one in swept.sayings]
+    holder = entry.holder
+    assert holder is not None, "a permit's enterprise is registered before it"
+    return [permit_risk(one, entry.number, holder, now=as_of.now, today=as_of.today) for one in evaluation.changes]
 
 
-def say_risks(registrar: Registrar, session: Session, risks: Sequence[Risk]) -> None:
-    said = [
+def publish_risks(registrar: Registrar, session: Session, risks: Sequence[Risk]) -> None:
+    events = [
         (
             risk.credit_code or risk.region,
             Event(event_type(risk), SOURCE, risk.id, risk.revision, risk.changed_at, risk.document()),
         )
         for risk in risks
     ]
-    registrar.outbox.publish_all(session, RISKS, said, wall_now=registrar.clock.wall_now())
+    registrar.outbox.publish_all(session, RISKS, events, wall_now=registrar.clock.wall_now())
 
 
 def sweep_renewals(registrar: Registrar, database: Database, now: datetime) -> int:
-    """Everything due by now, in batches that each stand by themselves; how many permits were looked at."""
+    """Everything due by now, in batches that each stand by themselves; how many permits that were."""
     today = shanghai_day(now)
     with database.read() as session:
         waiting = renewals.oldest_due(session)
     if waiting is None or waiting > today:
         return 0
     with database.read() as session:
-        look = Look(now.replace(microsecond=0), calendars.calendar(session))
-    looked, place = 0, FIRST
+        as_of = AsOf(now.replace(microsecond=0), calendars.calendar(session))
+    evaluated, place = 0, FIRST
     while True:
         with database.transaction() as session, gc_paused():
             entries = renewals.due(session, today, limit=BATCH, after=place)
             if not entries:
                 break
-            said = look_at(registrar, session, entries, look)
+            published = evaluate_all(registrar, session, entries, as_of)
         last = entries[-1]
-        assert last.look_again is not None
-        looked, place = looked + len(entries), (last.look_again, last.number)
-        log.info("permits looked at", permits=len(entries), said=said)
-    return looked
+        assert last.next_check_on is not None
+        evaluated, place = evaluated + len(entries), Place(last.next_check_on, last.number)
+        log.info("permits evaluated", permits=len(entries), published=published)
+    return evaluated
 
 
 def take_discharges(registrar: Registrar, session: Session, records: Sequence[Record]) -> None:
@@ -155,7 +164,7 @@ def take_discharges(registrar: Registrar, session: Session, records: Sequence[Re
         if entry.discharged_on is None or entry.discharged_on < seen[entry.number]
     ]
     if news:
-        look_at(registrar, session, news, look_now(registrar, session))
+        evaluate_all(registrar, session, news, as_of_now(registrar, session))
 
 
 def _last_days(records: Sequence[Record]) -> dict[str, date]:

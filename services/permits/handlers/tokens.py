@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import jwt
 import structlog
@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from services.permits.domain.document import Findings
 from services.permits.handlers.enterprises import enterprise_code
-from services.permits.handlers.publishing import Registrar
+from services.permits.handlers.publishing import RegisteredObject, Registrar, Written
 from services.permits.store import tokens as store
 from services.permits.store.tokens import Issuance, PublicKey, Revocation
 from shared.access import Caller, Role
@@ -70,50 +70,62 @@ def _checked(bearer: Caller) -> Caller:
 
 
 def _check_each(bearer: Caller, findings: Findings) -> None:
-    named = [(f"credit_codes[{i}]", code, enterprise_code) for i, code in enumerate(bearer.credit_codes)]
-    named += [(f"mns[{i}]", mn, identity.mn) for i, mn in enumerate(bearer.mns)]
-    for path, text, check in named:
-        try:
-            check(text)
-        except Invalid as wrong:
-            findings.wrong(path, text, wrong.rule)
+    for i, code in enumerate(bearer.credit_codes):
+        _check(f"credit_codes[{i}]", code, enterprise_code, findings)
+    for i, mn in enumerate(bearer.mns):
+        _check(f"mns[{i}]", mn, identity.mn, findings)
+
+
+def _check(path: str, text: str, check: Callable[[str], str], findings: Findings) -> None:
+    try:
+        check(text)
+    except Invalid as wrong:
+        findings.wrong(path, text, wrong.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class _Revoked:
+    """The token to be revoked, by its id; `until`: its end, where it is known."""
+
+    jti: str
+    until: datetime | None
 
 
 def revoke(
     registrar: Registrar, session: Session, revoker: Caller, *, jti: str | None, token: str | None
-) -> tuple[Revocation, bool]:
-    """Revoke a token by its id or by itself, and whether that changed anything."""
+) -> Written[Revocation]:
+    """Revoke a token by its id or by itself; one that is revoked already stays so."""
     if (jti is None) == (token is None):
-        raise Invalid("say `jti` or `token`", field="jti", value=jti, rule="one of jti and token")
+        raise Invalid("give `jti` or `token`", field="jti", value=jti, rule="one of jti and token")
     now = registrar.clock.wall_now()
-    name, until = _read(token) if token else (str(jti), None)
-    former = store.find_revocation(session, name)
+    revoked = _read(token) if token else _Revoked(str(jti), None)
+    former = store.find_revocation(session, revoked.jti)
     if former is not None:
-        return former, False
-    issuance = store.find_issuance(session, name)
-    until = until or (issuance.expires_at if issuance else now + LONGEST)
-    made = Revocation(name, until, revoker.subject, now)
+        return Written(former, created=False, changed=False)
+    issuance = store.find_issuance(session, revoked.jti)
+    until = revoked.until or (issuance.expires_at if issuance else now + LONGEST)
+    made = Revocation(revoked.jti, until, revoker.subject, now)
     store.save_revocation(session, made)
-    registrar.say(session, "revocation", name, revision=1, facts={"until": rfc3339(until)})
-    return made, True
+    registrar.publish(session, RegisteredObject("revocation", made.jti, 1, {"until": rfc3339(until)}))
+    return Written(made, created=True, changed=True)
 
 
-def _read(token: str) -> tuple[str, datetime]:
-    """Id and end of a token. Its signature is not asked: an admin may revoke one that a former key signed."""
+def _read(token: str) -> _Revoked:
+    """Id and end of a token. Its signature is not verified: an admin may revoke one that a former key signed."""
     try:
-        body: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-        return str(body["jti"]), datetime.fromtimestamp(int(body["exp"]), UTC)
+        body = jwt.decode(token, options={"verify_signature": False})
+        return _Revoked(str(body["jti"]), datetime.fromtimestamp(int(body["exp"]), UTC))
     except (jwt.PyJWTError, KeyError, ValueError, TypeError, OverflowError, OSError, binascii.Error) as wrong:
         raise Invalid("the token cannot be read", field="token", value="…", rule="a token of ours") from wrong
 
 
 def publish_key(registrar: Registrar, session: Session, key: SigningKey) -> bool:
-    """Say the public key on `registry`, once; whether it was new."""
+    """Publish the public key on `registry`, once; whether it was new."""
     if store.find_key(session, key.kid) is not None:
         return False
     published = PublicKey(key.kid, key.public_pem(), registrar.clock.wall_now())
     store.save_key(session, published)
-    registrar.say(session, "key", key.kid, revision=1, facts={"public": published.public})
+    registrar.publish(session, RegisteredObject("key", key.kid, 1, {"public": published.public}))
     return True
 
 

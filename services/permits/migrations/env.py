@@ -1,4 +1,4 @@
-"""Alembic's way in: runs on the connection that `shared/runtime/migrating.py` hands over, inside its transaction."""
+"""Alembic's way in: runs on the connection that `shared/runtime/migrating.py` passes, inside its transaction."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
-"""Rows of points that no permit covers, or covered once they were told."""
+"""Rows of points that no permit covers, or that one covered later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from services.permits.domain.coverage_gap import GapAccount
+from services.permits.domain.coverage_gap import PublishedGap
+from services.permits.domain.encoding import decode, encode
 from services.permits.store.tables import EnterpriseRow, GapRow, table_of
 from shared.sql import bulk_upsert, chunks
 
@@ -18,10 +19,12 @@ GAP = table_of(GapRow)
 
 @dataclass(frozen=True, slots=True)
 class GapEntry:
+    """`published`: the risks of the point by kind; `next_check_on`: when it is evaluated without an edit."""
+
     mn: str
     credit_code: str
-    accounts: Mapping[str, GapAccount]
-    look_again: date | None = None
+    published: Mapping[str, PublishedGap]
+    next_check_on: date | None = None
 
 
 def find(session: Session, mns: Iterable[str]) -> dict[str, GapEntry]:
@@ -33,8 +36,8 @@ def find(session: Session, mns: Iterable[str]) -> dict[str, GapEntry]:
 
 
 def due(session: Session, today: date, *, limit: int) -> list[str]:
-    """Enterprises with points to be looked at by `today`."""
-    wanted = select(GapRow.credit_code).where(col(GapRow.look_again) <= today).distinct()
+    """Enterprises with points to be evaluated by `today`."""
+    wanted = select(GapRow.credit_code).where(col(GapRow.next_check_on) <= today).distinct()
     return list(session.exec(wanted.order_by(GapRow.credit_code).limit(limit)))
 
 
@@ -47,29 +50,27 @@ def save(session: Session, entries: Sequence[GapEntry]) -> None:
     bulk_upsert(session, GAP, [_row(entry) for entry in entries])
 
 
-def look_again_in(session: Session, region: str, today: date) -> None:
-    """Have every such point of a division (a prefix) looked at."""
+def schedule_checks_in(session: Session, region: str, today: date) -> None:
+    """Have every such point of a division (a prefix) evaluated."""
     inside = select(EnterpriseRow.credit_code).where(col(EnterpriseRow.region).startswith(region, autoescape=True))
-    session.connection().execute(update(GAP).where(GAP.c.credit_code.in_(inside)).values(look_again=today))
+    session.connection().execute(update(GAP).where(GAP.c.credit_code.in_(inside)).values(next_check_on=today))
 
 
-def look_again_of(session: Session, credit_codes: Sequence[str], today: date) -> None:
-    """Have every such point of these enterprises looked at."""
+def schedule_checks_of(session: Session, credit_codes: Sequence[str], today: date) -> None:
+    """Have every such point of these enterprises evaluated."""
     for part in chunks(credit_codes):
-        session.connection().execute(update(GAP).where(GAP.c.credit_code.in_(part)).values(look_again=today))
+        session.connection().execute(update(GAP).where(GAP.c.credit_code.in_(part)).values(next_check_on=today))
 
 
 def _entry(row: GapRow) -> GapEntry:
-    accounts = {
-        kind: GapAccount(one["revision"], datetime.fromisoformat(one["opened_at"]), one["open"])
-        for kind, one in row.book.items()
-    }
-    return GapEntry(row.mn, row.credit_code, accounts, row.look_again)
+    published = {kind: decode(risk, PublishedGap) for kind, risk in row.published.items()}
+    return GapEntry(row.mn, row.credit_code, published, row.next_check_on)
 
 
 def _row(entry: GapEntry) -> dict[str, object]:
-    book = {
-        kind: {"revision": one.revision, "opened_at": one.opened_at.isoformat(), "open": one.open}
-        for kind, one in entry.accounts.items()
+    return {
+        "mn": entry.mn,
+        "credit_code": entry.credit_code,
+        "next_check_on": entry.next_check_on,
+        "published": {kind: encode(risk) for kind, risk in entry.published.items()},
     }
-    return {"mn": entry.mn, "credit_code": entry.credit_code, "look_again": entry.look_again, "book": book}

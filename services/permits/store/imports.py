@@ -1,4 +1,4 @@
-"""Rows of imports: what is being taken in, how far it is, and what there was to say of its rows."""
+"""Rows of imports: what is being taken in, how far it is, and what there was to report of its rows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import func, insert
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
+from services.permits.domain.encoding import decode, encode
 from services.permits.domain.import_attempt import Attempt
 from services.permits.domain.import_report import Finding, Outcome
 from services.permits.store.tables import ImportFindingRow, ImportRow, table_of
+from shared.access import Caller
+from shared.domain.json import JsonObject
 
 
 class State(StrEnum):
@@ -37,7 +40,7 @@ class ImportEntry:
     filename: str
     dry_run: bool
     state: State
-    caller: Mapping[str, Any]
+    caller: Caller
     total: int
     position: int
     counts: Mapping[str, int]
@@ -74,7 +77,9 @@ def unfinished(session: Session) -> list[str]:
 
 def save(session: Session, entry: ImportEntry) -> None:
     """The row as it is now; a finished import keeps no content."""
-    columns = _columns(entry) | ({"content": None} if entry.over else {})
+    columns: dict[str, object] = {**_columns(entry)}
+    if entry.over:
+        columns["content"] = None
     table = table_of(ImportRow)
     session.connection().execute(table.update().where(table.c.id == entry.id).values(**columns))
 
@@ -84,6 +89,14 @@ def save_attempt(session: Session, name: str, attempt: Attempt) -> None:
     table = table_of(ImportRow)
     values = {"begun": attempt.begun, "holder": attempt.holder, "held_until": attempt.held_until}
     session.connection().execute(table.update().where(table.c.id == name).values(**values))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFinding:
+    """A finding with its number, behind which a list goes on."""
+
+    number: int
+    finding: Finding
 
 
 def add_findings(session: Session, name: str, findings: Sequence[Finding]) -> None:
@@ -102,12 +115,13 @@ def add_findings(session: Session, name: str, findings: Sequence[Finding]) -> No
         session.connection().execute(insert(table_of(ImportFindingRow)), rows)
 
 
-def findings(session: Session, name: str, *, after: int, limit: int) -> list[tuple[int, Finding]]:
-    """What there was to say, in order; each with its number to go on after."""
+def findings(session: Session, name: str, *, after: int, limit: int) -> list[StoredFinding]:
+    """What there was to report, in order."""
     wanted = select(ImportFindingRow).where(ImportFindingRow.import_id == name, col(ImportFindingRow.id) > after)
     rows = session.exec(wanted.order_by(col(ImportFindingRow.id)).limit(limit))
     return [
-        (int(row.id or 0), Finding(row.line, row.field, row.value, row.reason, Outcome(row.outcome))) for row in rows
+        StoredFinding(int(row.id or 0), Finding(row.line, row.field, row.value, row.reason, Outcome(row.outcome)))
+        for row in rows
     ]
 
 
@@ -116,13 +130,30 @@ def count_findings(session: Session, name: str) -> int:
     return int(session.exec(wanted).one())
 
 
-def _columns(entry: ImportEntry) -> dict[str, Any]:
+class _Columns(TypedDict):
+    id: str
+    filename: str
+    dry_run: bool
+    state: str
+    caller: JsonObject
+    total: int
+    position: int
+    counts: dict[str, int]
+    failure: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    begun: int
+    holder: str | None
+    held_until: datetime | None
+
+
+def _columns(entry: ImportEntry) -> _Columns:
     return {
         "id": entry.id,
         "filename": entry.filename,
         "dry_run": entry.dry_run,
         "state": entry.state.value,
-        "caller": dict(entry.caller),
+        "caller": encode(entry.caller),
         "total": entry.total,
         "position": entry.position,
         "counts": dict(entry.counts),
@@ -141,7 +172,7 @@ def _entry(row: ImportRow) -> ImportEntry:
         filename=row.filename,
         dry_run=row.dry_run,
         state=State(row.state),
-        caller=row.caller,
+        caller=decode(row.caller, Caller),
         total=row.total,
         position=row.position,
         counts=row.counts,

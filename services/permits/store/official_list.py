@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from services.permits.domain.encoding import encode
+from services.permits.domain.enterprise import Enterprise
 from services.permits.domain.permit import PermitHistory
-from services.permits.store.register import EnterpriseEntry, find_permits
+from services.permits.store.enterprises import enterprise_columns, enterprise_of
+from services.permits.store.register import find_permits
 from services.permits.store.tables import EnterpriseRow, PermitRow, PermitVersionRow, table_of
 from shared.sql import bulk_insert, bulk_upsert, chunks
 
 
-def enterprises(session: Session, codes: Iterable[str]) -> dict[str, EnterpriseEntry]:
+@dataclass(frozen=True, slots=True)
+class ChangedPermit:
+    """A permit with its new versions, and as it was before; None: it is new."""
+
+    history: PermitHistory
+    former: PermitHistory | None
+
+
+def enterprises(session: Session, codes: Iterable[str]) -> dict[str, Enterprise]:
     """The enterprises that are registered, locked in the order of their codes."""
-    found: dict[str, EnterpriseEntry] = {}
+    found: dict[str, Enterprise] = {}
     for part in chunks(sorted(set(codes))):
         wanted = select(EnterpriseRow).where(col(EnterpriseRow.credit_code).in_(part))
         for row in session.exec(wanted.order_by(EnterpriseRow.credit_code).with_for_update()):
-            found[row.credit_code] = EnterpriseEntry(row.credit_code, row.document, tuple(row.versions), row.revision)
+            found[row.credit_code] = enterprise_of(row)
     session.expunge_all()
     return found
 
@@ -42,26 +54,16 @@ def first_numbers(session: Session, codes: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def save_enterprises(session: Session, entries: Sequence[EnterpriseEntry]) -> None:
-    rows = [
-        {
-            "credit_code": one.credit_code,
-            "region": one.region,
-            "industry": one.document["industry"],
-            "document": dict(one.document),
-            "versions": [dict(version) for version in one.versions],
-            "revision": one.revision,
-        }
-        for one in entries
-    ]
-    bulk_upsert(session, table_of(EnterpriseRow), rows)
+def save_enterprises(session: Session, enterprises: Sequence[Enterprise]) -> None:
+    bulk_upsert(session, table_of(EnterpriseRow), [dict(enterprise_columns(one)) for one in enterprises])
 
 
-def save_permits(session: Session, changed: Sequence[tuple[PermitHistory, PermitHistory]]) -> None:
-    """Of each (history, former) the row and the versions that `former` did not have."""
+def save_permits(session: Session, changed: Sequence[ChangedPermit]) -> None:
+    """Of each permit the row and the versions that it did not have before."""
     rows: list[Mapping[str, object]] = []
     versions: list[Mapping[str, object]] = []
-    for history, former in changed:
+    for one in changed:
+        history, known = one.history, one.former.versions if one.former else ()
         newest = history.newest
         assert newest is not None, "a permit is saved with its first version"
         rows.append(
@@ -75,14 +77,14 @@ def save_permits(session: Session, changed: Sequence[tuple[PermitHistory, Permit
         versions += [
             {
                 "number": history.number,
-                "effective_from": one.effective_from,
-                "recorded_at": one.recorded_at,
-                "correction": one.correction,
-                "reason": one.reason,
-                "document": dict(one.document),
+                "effective_from": version.effective_from,
+                "recorded_at": version.recorded_at,
+                "correction": version.correction,
+                "reason": version.reason,
+                "document": encode(version.document),
             }
-            for one in history.versions
-            if one not in former.versions
+            for version in history.versions
+            if version not in known
         ]
     bulk_upsert(session, table_of(PermitRow), rows)
     bulk_insert(session, table_of(PermitVersionRow), versions)

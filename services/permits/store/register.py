@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
 
+from services.permits.domain.encoding import decode, encode
+from services.permits.domain.enterprise import Enterprise
 from services.permits.domain.permit import PermitHistory, Version
-from services.permits.domain.point import Registration
+from services.permits.domain.permit_document import PermitDocument
+from services.permits.domain.point import PointSettings, Registration
+from services.permits.store.enterprises import enterprise_columns, enterprise_of
 from services.permits.store.tables import EnterpriseRow, PermitRow, PermitVersionRow, PointRow, RegionRow
 from shared.access import Caller, Columns, visible
 from shared.runtime.directory import PASSWORD
 from shared.runtime.secrets import Sealer
-
-
-@dataclass(frozen=True, slots=True)
-class EnterpriseEntry:
-    """An enterprise with all it was registered as."""
-
-    credit_code: str
-    document: Mapping[str, Any]
-    versions: tuple[Mapping[str, Any], ...]
-    revision: int
-
-    @property
-    def region(self) -> str:
-        return str(self.document["region"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +31,13 @@ class RegionEntry:
 
 
 # enterprises
-def find_enterprise(session: Session, credit_code: str, *, lock: bool = False) -> EnterpriseEntry | None:
+def find_enterprise(session: Session, credit_code: str, *, lock: bool = False) -> Enterprise | None:
     row = session.get(EnterpriseRow, credit_code, with_for_update=lock or None)
-    return _enterprise(row) if row else None
+    return enterprise_of(row) if row else None
 
 
-def save_enterprise(session: Session, entry: EnterpriseEntry) -> None:
-    row = EnterpriseRow(
-        credit_code=entry.credit_code,
-        region=entry.region,
-        industry=str(entry.document["industry"]),
-        document=dict(entry.document),
-        versions=[dict(version) for version in entry.versions],
-        revision=entry.revision,
-    )
-    _write(session, row, new=entry.revision == 1)
+def save_enterprise(session: Session, enterprise: Enterprise) -> None:
+    _write(session, EnterpriseRow(**enterprise_columns(enterprise)), new=enterprise.revision == 1)
 
 
 def _write(session: Session, row: SQLModel, *, new: bool) -> None:
@@ -70,18 +51,14 @@ def _write(session: Session, row: SQLModel, *, new: bool) -> None:
 
 def list_enterprises(
     session: Session, caller: Caller, *, region: str | None, industry: str | None, after: str, limit: int
-) -> list[EnterpriseEntry]:
+) -> list[Enterprise]:
     statement = select(EnterpriseRow).where(in_scope(caller), col(EnterpriseRow.credit_code) > after)
     if region:
         statement = statement.where(col(EnterpriseRow.region).startswith(region, autoescape=True))
     if industry:
         statement = statement.where(col(EnterpriseRow.industry).startswith(industry, autoescape=True))
     rows = session.exec(statement.order_by(EnterpriseRow.credit_code).limit(limit))
-    return [_enterprise(row) for row in rows]
-
-
-def _enterprise(row: EnterpriseRow) -> EnterpriseEntry:
-    return EnterpriseEntry(row.credit_code, row.document, tuple(row.versions), row.revision)
+    return [enterprise_of(row) for row in rows]
 
 
 def in_scope(caller: Caller) -> ColumnElement[bool]:
@@ -115,7 +92,7 @@ def save_permit(session: Session, history: PermitHistory, former: PermitHistory)
                     recorded_at=version.recorded_at,
                     correction=version.correction,
                     reason=version.reason,
-                    document=dict(version.document),
+                    document=encode(version.document),
                 )
             )
     session.flush()
@@ -167,7 +144,13 @@ def _histories(session: Session, rows: Sequence[PermitRow]) -> list[PermitHistor
     )
     for row in session.exec(statement):
         versions[row.number].append(
-            Version(row.effective_from, row.recorded_at, row.document, row.correction, row.reason)
+            Version(
+                row.effective_from,
+                row.recorded_at,
+                decode(row.document, PermitDocument),
+                row.correction,
+                row.reason,
+            )
         )
     return [
         PermitHistory(
@@ -223,7 +206,7 @@ def save_point(session: Session, point: Registration, sealer: Sealer) -> str | N
         credit_code=point.credit_code,
         permit=point.permit,
         outlet=point.outlet,
-        settings=dict(point.settings),
+        settings=encode(point.settings),
         sealed_password=sealed,
         active=point.active,
         registered_at=point.registered_at,
@@ -253,7 +236,7 @@ def _registration(row: PointRow, sealer: Sealer) -> Registration:
         credit_code=row.credit_code,
         outlet=row.outlet,
         permit=row.permit,
-        settings=row.settings,
+        settings=decode(row.settings, PointSettings),
         registered_at=row.registered_at,
         password=sealer.open(row.sealed_password, PASSWORD) if row.sealed_password else None,
         active=row.active,

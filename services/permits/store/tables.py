@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Integer, LargeBinary, MetaData, Table
 from sqlmodel import Field, SQLModel
 
 from shared.database import UtcDateTime
+from shared.domain.json import JsonObject
 from shared.eventlog.outbox import LeaseColumns, OutboxColumns
 from shared.eventlog.progress import ProgressColumns
 
@@ -31,8 +31,8 @@ class EnterpriseRow(PermitsTable, table=True):
     credit_code: str = Field(primary_key=True)
     region: str = Field(index=True)
     industry: str = Field(index=True)
-    document: dict[str, Any] = Field(sa_type=JSON)
-    versions: list[dict[str, Any]] = Field(sa_type=JSON)  # [{recorded_at, document}], the oldest first
+    document: JsonObject = Field(sa_type=JSON)
+    versions: list[JsonObject] = Field(sa_type=JSON)  # [{recorded_at, document}], the oldest first
     revision: int
 
 
@@ -52,7 +52,7 @@ class PermitVersionRow(PermitsTable, table=True):
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     correction: bool
     reason: str | None = None
-    document: dict[str, Any] = Field(sa_type=JSON)
+    document: JsonObject = Field(sa_type=JSON)
 
 
 class PointRow(PermitsTable, table=True):
@@ -61,7 +61,7 @@ class PointRow(PermitsTable, table=True):
     credit_code: str = Field(index=True, foreign_key="enterprise.credit_code")
     permit: str | None = Field(default=None, index=True)
     outlet: str | None = None
-    settings: dict[str, Any] = Field(sa_type=JSON)
+    settings: JsonObject = Field(sa_type=JSON)
     sealed_password: str | None = None
     active: bool
     registered_at: datetime = Field(sa_type=UtcDateTime)
@@ -76,26 +76,27 @@ class RegionRow(PermitsTable, table=True):
 
 
 class RenewalRow(PermitsTable, table=True):
-    """What a permit's versions say of its end, and what was said of it; beside the permit so that a sweep reads no documents."""
+    """What a permit's versions have of its end, and what was published of it; beside the permit so that a sweep reads no
+    documents."""
 
     __tablename__ = "renewal"
     number: str = Field(primary_key=True, foreign_key="permit.number")
     credit_code: str
-    valid_to: date = Field(index=True)  # the end that counted at the last look
-    look_again: date | None = Field(default=None, index=True)
+    valid_to: date = Field(index=True)  # the end that counted at the last evaluation
+    next_check_on: date | None = Field(default=None, index=True)
     discharged_on: date | None = None
-    line: list[Any] = Field(sa_type=JSON)
-    book: dict[str, Any] = Field(sa_type=JSON)
+    line: list[list[str | None]] = Field(sa_type=JSON)  # a filing each: its days in the order of `Filing`
+    published: dict[str, dict[str, JsonObject]] = Field(sa_type=JSON)  # kind → expiry date → risk
 
 
 class GapRow(PermitsTable, table=True):
-    """A point that no permit covers or covered, and what was said of it."""
+    """A point that no permit covers or covered, and what was published of it."""
 
     __tablename__ = "gap"
     mn: str = Field(primary_key=True, foreign_key="point.mn")
     credit_code: str = Field(index=True)
-    look_again: date | None = Field(default=None, index=True)
-    book: dict[str, Any] = Field(sa_type=JSON)
+    next_check_on: date | None = Field(default=None, index=True)
+    published: dict[str, JsonObject] = Field(sa_type=JSON)  # kind → risk
 
 
 class CalendarYearRow(PermitsTable, table=True):
@@ -128,7 +129,7 @@ class ImportRow(PermitsTable, table=True):
     filename: str
     dry_run: bool
     state: str = Field(index=True)
-    caller: dict[str, Any] = Field(sa_type=JSON)
+    caller: JsonObject = Field(sa_type=JSON)
     content: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     total: int
     position: int

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from services.permits.domain.document import Findings, examine, incomplete, point_units
+from services.permits.domain.encoding import decode, encode
+from services.permits.domain.permit_document import PermitDocument
 from shared.domain.errors import Invalid
 
 
@@ -18,11 +21,21 @@ def an_outlet(**more: Any) -> dict[str, Any]:
     return {"code": "DA001", "medium": "air", "points": [{"mn": "A1", "system": "31"}], "limits": [a_limit()], **more}
 
 
-def a_document(*outlets: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"valid_from": "2021-12-16", "valid_to": "2026-12-15", "outlets": list(outlets) or [an_outlet()], **more}
+def a_document(*outlets: dict[str, Any], **more: Any) -> PermitDocument:
+    names = {"number": "91150102MA0N0AAA1B001P", "credit_code": "91150102MA0N0AAA1B"}
+    span = {"valid_from": "2021-12-16", "valid_to": "2026-12-15"}
+    return decode({**names, **span, "outlets": list(outlets) or [an_outlet()], **more}, PermitDocument)
 
 
-def wrongs(document: dict[str, Any]) -> dict[str, object]:
+def kept_unit(outlet: dict[str, Any], findings: Findings) -> tuple[str, str]:
+    """Factor and unit of the first limit as they are kept."""
+    outlets = examine(a_document(outlet), findings).outlets
+    assert outlets is not None and outlets[0].limits is not None
+    limit = outlets[0].limits[0]
+    return limit.factor, limit.unit
+
+
+def wrongs(document: PermitDocument) -> dict[str, object]:
     findings = Findings()
     examine(document, findings)
     assert all(wrong.rule for wrong in findings.wrongs)
@@ -86,7 +99,7 @@ LIMIT = "outlets[0].limits[0]"
         ),
     ],
 )
-def test_a_wrong_names_field_and_value(document: dict[str, Any], field: str, value: str) -> None:
+def test_a_wrong_names_field_and_value(document: PermitDocument, field: str, value: str) -> None:
     assert wrongs(document) == {field: value}
 
 
@@ -103,8 +116,7 @@ def test_everything_wrong_is_reported_at_once() -> None:
 def test_a_2005_code_is_kept_as_the_2017_one_and_reported() -> None:
     findings = Findings()
     outlet = an_outlet(code="DW001", medium="water", limits=[a_limit(factor="011", unit="mg/l", reference_o2_pct=None)])
-    kept = examine(a_document(outlet), findings)["outlets"][0]["limits"][0]
-    assert (kept["factor"], kept["unit"]) == ("w01018", "mg/L")
+    assert kept_unit(outlet, findings) == ("w01018", "mg/L")
     assert findings.wrongs == []
     assert "011" in findings.notes[0] and "w01018" in findings.notes[0]
 
@@ -120,7 +132,7 @@ def test_a_2005_code_and_its_2017_one_are_one_factor() -> None:
 def test_ph_has_one_spelling_of_no_dimension(text: str) -> None:
     outlet = an_outlet(medium="water", limits=[a_limit(factor="w01001", limit="9", unit=text, reference_o2_pct=None)])
     findings = Findings()
-    assert examine(a_document(outlet), findings)["outlets"][0]["limits"][0]["unit"] == "1"
+    assert kept_unit(outlet, findings) == ("w01001", "1")
     assert findings.wrongs == []
 
 
@@ -134,4 +146,25 @@ def test_a_device_may_send_what_no_limit_can_be_compared_with_and_that_is_report
 def test_incomplete_names_what_is_null_and_takes_an_empty_list_for_a_statement() -> None:
     document = a_document(an_outlet(limits=None, medium=None), an_outlet(points=[]), category=None, authority="A")
     assert incomplete(document) == ["category", "outlets[0].medium", "outlets[0].limits"]
-    assert incomplete({"outlets": None}) == ["category", "authority", "outlets"]
+    assert incomplete(a_document(outlets=None)) == ["category", "authority", "outlets"]
+
+
+def test_a_document_comes_back_from_json_as_it_was() -> None:
+    amount = {"factor": "a21026", "year": 2026, "tonnes": "12.5"}
+    document = a_document(an_outlet(annual_amounts=[amount]), reports=[{"kind": "annual", "due": "01-31"}])
+    stored = json.loads(json.dumps(encode(document)))
+    assert decode(stored, PermitDocument) == document
+    assert (stored["valid_to"], stored["outlets"][0]["points"]) == ("2026-12-15", [{"mn": "A1", "system": "31"}])
+
+
+def test_a_document_of_before_a_field_was_known_reads_it_as_unknown() -> None:
+    stored = dict(encode(a_document()))
+    del stored["reports"]
+    assert decode(stored, PermitDocument) == a_document(reports=None)
+
+
+def test_a_stored_document_without_its_end_names_what_is_missing() -> None:
+    stored = dict(encode(a_document()))
+    del stored["valid_to"]
+    with pytest.raises(Invalid, match="valid_to"):
+        decode(stored, PermitDocument)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.permits.domain.permit import Change, Listed, Outcome, Period, PermitHistory, Wish, merge_listed, put
+from services.permits.domain.permit_document import PermitDocument, PermitOutlet
 from shared.domain.errors import Invalid
 
 NUMBER = "91150102MA0N0AAA1B001P"
@@ -18,18 +20,19 @@ TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 1, 0, 0, 123_456, tzinfo=UTC)
 
 
-def a_document(valid_from: str = "2021-12-16", valid_to: str = "2026-12-15", **more: Any) -> dict[str, Any]:
-    return {"number": NUMBER, "valid_from": valid_from, "valid_to": valid_to, **more}
+def a_document(valid_from: str = "2021-12-16", valid_to: str = "2026-12-15", **more: Any) -> PermitDocument:
+    first, last = date.fromisoformat(valid_from), date.fromisoformat(valid_to)
+    return PermitDocument(number=NUMBER, credit_code=NUMBER[:18], valid_from=first, valid_to=last, **more)
 
 
-def a_history(*documents: dict[str, Any]) -> PermitHistory:
+def a_history(*documents: PermitDocument) -> PermitHistory:
     history = PermitHistory(NUMBER, NUMBER[:18])
     for document in documents:
         history = put(history, Wish(document), today=TODAY, now=NOW).history
     return history
 
 
-def put_into(history: PermitHistory, document: dict[str, Any], **wish: Any) -> Outcome:
+def put_into(history: PermitHistory, document: PermitDocument, **wish: Any) -> Outcome:
     return put(history, Wish(document, **wish), today=TODAY, now=NOW)
 
 
@@ -66,7 +69,7 @@ def test_the_first_put_repeated_with_its_own_past_day_changes_nothing() -> None:
 def test_of_two_versions_of_one_day_the_later_recorded_governs() -> None:
     history = a_history(a_document(authority="A"), a_document(authority="B"), a_document(authority="C"))
     governing = history.in_force(TODAY)
-    assert governing is not None and governing.document["authority"] == "C"
+    assert governing is not None and governing.document.authority == "C"
     assert len(history.versions) == 3
 
 
@@ -75,7 +78,7 @@ def test_the_later_recorded_governs_even_when_the_clock_was_set_back() -> None:
     earlier = NOW - timedelta(hours=5)
     history = put(history, Wish(a_document(authority="C")), today=TODAY, now=earlier).history
     governing = history.in_force(TODAY)
-    assert governing is not None and governing.document["authority"] == "C"
+    assert governing is not None and governing.document.authority == "C"
 
 
 def test_a_renewal_governs_from_its_own_first_day() -> None:
@@ -127,8 +130,8 @@ def test_a_correction_changes_the_past_and_says_why() -> None:
     )
     assert outcome.change is Change.CORRECTION
     february, march = outcome.history.in_force(date(2026, 2, 28)), outcome.history.in_force(date(2026, 3, 1))
-    assert february is not None and february.document["authority"] == "A"
-    assert march is not None and march.document["authority"] == "B"
+    assert february is not None and february.document.authority == "A"
+    assert march is not None and march.document.authority == "B"
     assert march.reason == "the limit was mistyped"
 
 
@@ -184,14 +187,13 @@ def test_gaps_do_not_depend_on_the_order_of_periods(order: tuple[str, ...]) -> N
 
 
 def test_a_row_of_the_official_list_never_replaces_what_is_richer() -> None:
-    rich = a_document(category="key", authority="A", outlets=[{"code": "DA001"}])
+    rich = a_document(category="key", authority="A", outlets=(PermitOutlet(code="DA001"),))
     merged = merge_listed(rich, Listed(NUMBER, date(2026, 12, 16), date(2031, 12, 15)))
-    carried = {name: merged[name] for name in rich}
-    assert carried == rich | {"valid_from": "2026-12-16", "valid_to": "2031-12-15"}
+    assert merged == replace(rich, valid_from=date(2026, 12, 16), valid_to=date(2031, 12, 15))
 
 
-def test_a_row_of_the_official_list_alone_leaves_the_rest_null() -> None:
+def test_a_row_of_the_official_list_alone_leaves_the_rest_unknown() -> None:
     merged = merge_listed(None, Listed(NUMBER, date(2021, 12, 16), date(2026, 12, 15), "simplified"))
-    assert merged["category"] == "simplified"
-    assert merged["outlets"] is None and merged["authority"] is None
-    assert merged["credit_code"] == NUMBER[:18]
+    assert merged.category == "simplified"
+    assert merged.outlets is None and merged.authority is None
+    assert merged.credit_code == NUMBER[:18]

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.permits.domain.calendar import WorkCalendar
-from services.permits.domain.obligation import DECISION_DUE, RENEWAL, Account, Book, Swept, decision_term, sweep
+from services.permits.domain.obligation import (
+    DECISION_DUE,
+    RENEWAL,
+    Evaluation,
+    PublishedRisk,
+    PublishedRisks,
+    decision_term,
+    evaluate,
+)
 from services.permits.domain.renewal import Filing, Reason, Step, Timeline, deadline, due_step
 from services.permits.importing.holidays import seeded_notices
 from shared.domain.clock import shanghai_day
@@ -34,12 +42,14 @@ def a_filing(valid_to: date = VALID_TO, valid_from: date = VALID_FROM, **more: d
     return Filing(effective, valid_from, valid_to, **more)
 
 
-def looked(line: Timeline, book: Book, today: date, *, discharged_on: date | None = None) -> Swept:
-    return sweep(line, book, today=today, now=NOW, calendar=CALENDAR, discharged_on=discharged_on)
+def evaluated(
+    line: Timeline, published: PublishedRisks, today: date, *, discharged_on: date | None = None
+) -> Evaluation:
+    return evaluate(line, published, today=today, now=NOW, calendar=CALENDAR, discharged_on=discharged_on)
 
 
-def said(swept: Swept) -> list[tuple[str, str]]:
-    return [(one.kind, one.cleared.value if one.cleared else one.account.step) for one in swept.sayings]
+def news(evaluation: Evaluation) -> list[tuple[str, str]]:
+    return [(one.kind, one.cleared.value if one.cleared else one.risk.step) for one in evaluation.changes]
 
 
 @pytest.mark.parametrize(
@@ -69,36 +79,36 @@ def test_the_last_day_to_apply_is_brought_forward_over_a_holiday() -> None:
 
 def test_a_deadline_in_a_year_without_notice_is_provisional_and_published_anew_when_the_notice_moves_it() -> None:
     line = a_timeline(date(2027, 12, 5))  # 60 days before: Wed 2027-10-06, provisionally a working day
-    first = looked(line, Book(), date(2027, 9, 22))
-    (opened,) = first.sayings
-    assert (opened.account.step, opened.account.by, opened.account.provisional) == (
+    first = evaluated(line, PublishedRisks(), date(2027, 9, 22))
+    (opened,) = first.changes
+    assert (opened.risk.step, opened.risk.by, opened.risk.provisional) == (
         "statutory",
         date(2027, 10, 6),
         True,
     )
     holiday = {date(2027, 10, day): False for day in range(1, 8) if date(2027, 10, day).weekday() < 5}
     known = WorkCalendar({**CALENDAR.differing, **holiday}, CALENDAR.published_years | {2027})
-    again = sweep(line, first.book, today=date(2027, 9, 22), now=NOW, calendar=known)
-    (moved,) = again.sayings
-    assert (moved.account.step, moved.account.by, moved.account.provisional) == (
+    again = evaluate(line, first.published, today=date(2027, 9, 22), now=NOW, calendar=known)
+    (moved,) = again.changes
+    assert (moved.risk.step, moved.risk.by, moved.risk.provisional) == (
         "statutory",
         date(2027, 9, 30),
         False,
     )
-    assert sweep(line, again.book, today=date(2027, 9, 22), now=NOW, calendar=known).sayings == ()
+    assert evaluate(line, again.published, today=date(2027, 9, 22), now=NOW, calendar=known).changes == ()
 
 
-def test_of_several_steps_overdue_at_once_only_the_gravest_is_said() -> None:
-    first = looked(a_timeline(), Book(), date(2026, 11, 1))
-    assert said(first) == [(RENEWAL, "late")]
-    assert said(looked(a_timeline(), first.book, date(2026, 11, 2))) == []
+def test_of_several_steps_overdue_at_once_only_the_gravest_is_published() -> None:
+    first = evaluated(a_timeline(), PublishedRisks(), date(2026, 11, 1))
+    assert news(first) == [(RENEWAL, "late")]
+    assert news(evaluated(a_timeline(), first.published, date(2026, 11, 2))) == []
 
 
 def test_a_permit_expires_when_the_shanghai_day_after_its_last_begins() -> None:
     before = shanghai_day(datetime(2026, 12, 15, 15, 59, 59, tzinfo=UTC))
     after = shanghai_day(datetime(2026, 12, 15, 16, 0, 0, tzinfo=UTC))
-    assert said(looked(a_timeline(), Book(), before)) == [(RENEWAL, "late")]
-    assert said(looked(a_timeline(), Book(), after)) == [(RENEWAL, "expired_quiet")]
+    assert news(evaluated(a_timeline(), PublishedRisks(), before)) == [(RENEWAL, "late")]
+    assert news(evaluated(a_timeline(), PublishedRisks(), after)) == [(RENEWAL, "expired_quiet")]
 
 
 def test_a_permit_valid_to_29_february_expires_on_1_march() -> None:
@@ -112,45 +122,47 @@ def test_a_permit_valid_to_29_february_expires_on_1_march() -> None:
 
 def test_a_permit_valid_to_the_years_end_expires_on_new_years_day() -> None:
     line = a_timeline(date(2026, 12, 31))
-    first = looked(line, Book(), date(2026, 12, 31))
-    assert said(first) == [(RENEWAL, "late")]
-    assert first.look_again == date(2027, 1, 1)
-    assert said(looked(line, first.book, date(2027, 1, 1))) == [(RENEWAL, "expired_quiet")]
+    first = evaluated(line, PublishedRisks(), date(2026, 12, 31))
+    assert news(first) == [(RENEWAL, "late")]
+    assert first.next_check_on == date(2027, 1, 1)
+    assert news(evaluated(line, first.published, date(2027, 1, 1))) == [(RENEWAL, "expired_quiet")]
 
 
-def test_discharge_after_the_end_is_said_and_discharge_before_it_is_not() -> None:
+def test_discharge_after_the_end_is_published_and_discharge_before_it_is_not() -> None:
     today = VALID_TO + 2 * ONE_DAY
-    quiet = looked(a_timeline(), Book(), today, discharged_on=VALID_TO)
-    assert said(quiet) == [(RENEWAL, "expired_quiet")]
-    assert said(looked(a_timeline(), quiet.book, today, discharged_on=today)) == [(RENEWAL, "expired_discharging")]
+    quiet = evaluated(a_timeline(), PublishedRisks(), today, discharged_on=VALID_TO)
+    assert news(quiet) == [(RENEWAL, "expired_quiet")]
+    assert news(evaluated(a_timeline(), quiet.published, today, discharged_on=today)) == [
+        (RENEWAL, "expired_discharging")
+    ]
 
 
 def test_a_renewal_without_a_gap_clears_the_risk() -> None:
-    first = looked(a_timeline(), Book(), date(2026, 11, 1))
+    first = evaluated(a_timeline(), PublishedRisks(), date(2026, 11, 1))
     renewed = Timeline((a_filing(), a_filing(date(2031, 12, 15), VALID_TO + ONE_DAY)))
-    assert said(looked(renewed, first.book, date(2026, 11, 2))) == [(RENEWAL, "renewed")]
+    assert news(evaluated(renewed, first.published, date(2026, 11, 2))) == [(RENEWAL, "renewed")]
 
 
 def test_a_renewal_that_leaves_a_gap_clears_it_only_when_the_new_period_begins() -> None:
-    first = looked(a_timeline(), Book(), date(2026, 12, 16))
+    first = evaluated(a_timeline(), PublishedRisks(), date(2026, 12, 16))
     gapped = Timeline((a_filing(), a_filing(date(2031, 12, 31), date(2027, 1, 1))))
-    waiting = looked(gapped, first.book, date(2026, 12, 31))
-    assert (said(waiting), waiting.look_again) == ([], date(2027, 1, 1))
-    assert said(looked(gapped, waiting.book, date(2027, 1, 1))) == [(RENEWAL, "renewed")]
+    waiting = evaluated(gapped, first.published, date(2026, 12, 31))
+    assert (news(waiting), waiting.next_check_on) == ([], date(2027, 1, 1))
+    assert news(evaluated(gapped, waiting.published, date(2027, 1, 1))) == [(RENEWAL, "renewed")]
 
 
 def test_an_application_stops_the_enterprises_steps_and_asks_the_desk() -> None:
-    first = looked(a_timeline(), Book(), date(2026, 10, 2))
+    first = evaluated(a_timeline(), PublishedRisks(), date(2026, 10, 2))
     applied = a_timeline(applied_on=date(2026, 10, 9))
-    second = looked(applied, first.book, date(2026, 10, 9))
-    assert said(second) == [(RENEWAL, "applied"), (DECISION_DUE, "pending")]
-    late = looked(applied, second.book, date(2026, 10, 17))
-    assert said(late) == []
+    second = evaluated(applied, first.published, date(2026, 10, 9))
+    assert news(second) == [(RENEWAL, "applied"), (DECISION_DUE, "pending")]
+    late = evaluated(applied, second.published, date(2026, 10, 17))
+    assert news(late) == []
     # accepted Fri 16 October (5 working days: 10, 12, 13, 14, 15), then 20: 16, 19-23, 26-30, 2-6, 9-12 November
-    assert second.sayings[1].account.by == date(2026, 11, 12)
-    overdue = looked(applied, late.book, date(2026, 11, 13))
-    assert said(overdue) == [(DECISION_DUE, "overdue")]
-    assert said(looked(applied, overdue.book, date(2026, 12, 16))) == [(DECISION_DUE, "expired")]
+    assert second.changes[1].risk.by == date(2026, 11, 12)
+    overdue = evaluated(applied, late.published, date(2026, 11, 13))
+    assert news(overdue) == [(DECISION_DUE, "overdue")]
+    assert news(evaluated(applied, overdue.published, date(2026, 12, 16))) == [(DECISION_DUE, "expired")]
 
 
 def test_a_dated_acceptance_moves_the_desks_term() -> None:
@@ -159,37 +171,37 @@ def test_a_dated_acceptance_moves_the_desks_term() -> None:
 
 def test_a_decision_ends_the_desks_term() -> None:
     applied = a_timeline(applied_on=date(2026, 10, 9))
-    first = looked(applied, Book(), date(2026, 10, 9))
+    first = evaluated(applied, PublishedRisks(), date(2026, 10, 9))
     renewed = Timeline((*applied.filings, a_filing(date(2031, 12, 15), VALID_TO + ONE_DAY)))
-    assert said(looked(renewed, first.book, date(2026, 11, 2))) == [(DECISION_DUE, "decided")]
+    assert news(evaluated(renewed, first.published, date(2026, 11, 2))) == [(DECISION_DUE, "decided")]
 
 
 def test_an_application_carried_along_into_the_renewed_permit_silences_nothing() -> None:
     stale = a_filing(date(2031, 12, 15), VALID_TO + ONE_DAY, applied_on=date(2026, 10, 9))
-    assert said(looked(Timeline((a_filing(), stale)), Book(), date(2031, 11, 1))) == [(RENEWAL, "late")]
+    assert news(evaluated(Timeline((a_filing(), stale)), PublishedRisks(), date(2031, 11, 1))) == [(RENEWAL, "late")]
 
 
 def test_a_withdrawn_application_brings_the_next_step_and_repeats_none() -> None:
-    first = looked(a_timeline(), Book(), date(2026, 10, 2))
-    second = looked(a_timeline(applied_on=date(2026, 10, 9)), first.book, date(2026, 10, 9))
-    third = looked(a_timeline(), second.book, date(2026, 10, 10))
-    assert said(third) == [(DECISION_DUE, "taken_back")]
-    assert said(looked(a_timeline(), third.book, date(2026, 10, 17))) == [(RENEWAL, "late")]
+    first = evaluated(a_timeline(), PublishedRisks(), date(2026, 10, 2))
+    second = evaluated(a_timeline(applied_on=date(2026, 10, 9)), first.published, date(2026, 10, 9))
+    third = evaluated(a_timeline(), second.published, date(2026, 10, 10))
+    assert news(third) == [(DECISION_DUE, "taken_back")]
+    assert news(evaluated(a_timeline(), third.published, date(2026, 10, 17))) == [(RENEWAL, "late")]
 
 
 def test_an_end_moved_back_and_forth_repeats_no_step_of_either_date() -> None:
-    first = looked(a_timeline(), Book(), date(2026, 11, 1))
-    later = looked(a_timeline(date(2026, 12, 31)), first.book, date(2026, 11, 1))
-    assert said(later) == [(RENEWAL, "renewed"), (RENEWAL, "statutory")]
-    back = looked(a_timeline(), later.book, date(2026, 11, 1))
-    assert said(back) == [(RENEWAL, "taken_back")]
-    forth = looked(a_timeline(date(2026, 12, 31)), back.book, date(2026, 11, 1))
-    assert said(forth) == []
+    first = evaluated(a_timeline(), PublishedRisks(), date(2026, 11, 1))
+    later = evaluated(a_timeline(date(2026, 12, 31)), first.published, date(2026, 11, 1))
+    assert news(later) == [(RENEWAL, "renewed"), (RENEWAL, "statutory")]
+    back = evaluated(a_timeline(), later.published, date(2026, 11, 1))
+    assert news(back) == [(RENEWAL, "taken_back")]
+    forth = evaluated(a_timeline(date(2026, 12, 31)), back.published, date(2026, 11, 1))
+    assert news(forth) == []
 
 
-def test_more_than_180_days_is_no_news_and_says_when_it_will_be() -> None:
-    swept = looked(a_timeline(), Book(), date(2026, 1, 1))
-    assert (swept.sayings, swept.reason, swept.look_again) == ((), Reason.NOT_YET, date(2026, 6, 18))
+def test_more_than_180_days_is_no_news_and_names_the_day_when_it_will_be() -> None:
+    evaluation = evaluated(a_timeline(), PublishedRisks(), date(2026, 1, 1))
+    assert (evaluation.changes, evaluation.reason, evaluation.next_check_on) == ((), Reason.NOT_YET, date(2026, 6, 18))
 
 
 # What may happen to a permit, in any order: (what, how many days or which date)
@@ -207,7 +219,7 @@ EVENTS = st.one_of(
 
 
 class Permit:
-    """A permit living through events; after each it is looked at, sometimes only when `look_again` says so."""
+    """A permit living through events; after each it is evaluated, sometimes only on its `next_check_on`."""
 
     def __init__(self) -> None:
         self.today = date(2026, 5, 1)
@@ -215,8 +227,8 @@ class Permit:
         self.applied_on: date | None = None
         self.renewed_from: date | None = None
         self.discharged_on: date | None = None
-        self.book = Book()
-        self.spoken: list[tuple[date, Step]] = []
+        self.published = PublishedRisks()
+        self.steps: list[tuple[date, Step]] = []
 
     def line(self) -> Timeline:
         filings = [a_filing(self.valid_to, applied_on=self.applied_on)]
@@ -240,55 +252,57 @@ class Permit:
         elif what == "discharge":
             self.discharged_on = max(self.today, self.discharged_on or self.today)
         elif what == "restart":
-            self.book = Book(
-                {day: replace(account) for day, account in self.book.renewal.items()},
-                {day: replace(account) for day, account in self.book.desk.items()},
+            self.published = PublishedRisks(
+                {day: replace(risk) for day, risk in self.published.renewal.items()},
+                {day: replace(risk) for day, risk in self.published.desk.items()},
             )
 
-    def look(self) -> Swept:
-        before = self.book.steps
-        swept = looked(self.line(), self.book, self.today, discharged_on=self.discharged_on)
-        self.book = swept.book
-        for one in swept.sayings:
+    def evaluate(self) -> Evaluation:
+        before = self.published.steps
+        evaluation = evaluated(self.line(), self.published, self.today, discharged_on=self.discharged_on)
+        self.published = evaluation.published
+        for one in evaluation.changes:
             if one.kind == RENEWAL and one.cleared is None:
-                step = Step(one.account.step)
+                step = Step(one.risk.step)
                 if before.get(one.valid_to) != step:
-                    self.spoken.append((one.valid_to, step))
-        return swept
+                    self.steps.append((one.valid_to, step))
+        return evaluation
 
 
 @settings(max_examples=300)
 @given(st.lists(EVENTS, max_size=30))
-def test_no_step_is_said_twice_or_missed_whatever_happens(events: list[tuple[str, int]]) -> None:
+def test_no_step_is_published_twice_or_missed_whatever_happens(events: list[tuple[str, int]]) -> None:
     permit = Permit()
     for what, amount in events:
         permit.meet(what, amount)
-        permit.look()
-        assert len(set(permit.spoken)) == len(permit.spoken)
+        permit.evaluate()
+        assert len(set(permit.steps)) == len(permit.steps)
         expiry = permit.line().on(permit.today)
         due = due_step(expiry, permit.today, discharged_on=permit.discharged_on, calendar=CALENDAR)
         if due is not None and expiry.applied_on is None:
-            assert permit.book.steps[expiry.valid_to].rank >= due.rank
-        assert permit.look().sayings == ()  # the same day again says nothing
-        open_for = [day for day, account in permit.book.renewal.items() if account.open]
+            assert permit.published.steps[expiry.valid_to].rank >= due.rank
+        assert permit.evaluate().changes == ()  # the same day again publishes nothing
+        open_for = [day for day, risk in permit.published.renewal.items() if risk.open]
         assert open_for in ([], [expiry.valid_to])
         if expiry.applied_on is not None:
             assert open_for == []
 
 
 @given(st.lists(EVENTS.filter(lambda event: event[0] != "clock"), max_size=6), st.integers(1, 400))
-def test_looking_only_when_told_to_says_the_same_as_looking_every_day(events: list[tuple[str, int]], days: int) -> None:
-    daily, told = Permit(), Permit()
-    for permit in (daily, told):
+def test_evaluating_only_on_the_next_check_publishes_the_same_as_evaluating_every_day(
+    events: list[tuple[str, int]], days: int
+) -> None:
+    daily, scheduled = Permit(), Permit()
+    for permit in (daily, scheduled):
         for what, amount in events:
             permit.meet(what, amount)
-        next_look = permit.look().look_again
+        next_check = permit.evaluate().next_check_on
         for _ in range(days):
             permit.today += ONE_DAY
-            if permit is daily or (next_look is not None and next_look <= permit.today):
-                next_look = permit.look().look_again
-    assert told.book == daily.book
-    assert told.spoken == daily.spoken
+            if permit is daily or (next_check is not None and next_check <= permit.today):
+                next_check = permit.evaluate().next_check_on
+    assert scheduled.published == daily.published
+    assert scheduled.steps == daily.steps
 
 
 @given(st.lists(EVENTS, max_size=30))
@@ -296,14 +310,14 @@ def test_revisions_of_a_risk_only_grow(events: list[tuple[str, int]]) -> None:
     permit, seen = Permit(), dict[tuple[str, date], int]()
     for what, amount in events:
         permit.meet(what, amount)
-        for one in permit.look().sayings:
-            assert one.account.revision == seen.get((one.kind, one.valid_to), 0) + 1
-            seen[one.kind, one.valid_to] = one.account.revision
+        for one in permit.evaluate().changes:
+            assert one.risk.revision == seen.get((one.kind, one.valid_to), 0) + 1
+            seen[one.kind, one.valid_to] = one.risk.revision
 
 
-def test_a_reopened_risk_keeps_its_account() -> None:
-    closed = Account("left_90", 2, NOW, date(2026, 10, 16), open=False)
-    swept = looked(a_timeline(), Book({VALID_TO: closed}), date(2026, 10, 17))
-    (saying,) = swept.sayings
-    assert (saying.account.revision, saying.account.open, saying.cleared) == (3, True, None)
-    assert Cleared.RENEWED not in {one.cleared for one in swept.sayings}
+def test_a_reopened_risk_goes_on_counting_its_revisions() -> None:
+    closed = PublishedRisk("left_90", 2, NOW, date(2026, 10, 16), open=False)
+    evaluation = evaluated(a_timeline(), PublishedRisks({VALID_TO: closed}), date(2026, 10, 17))
+    (change,) = evaluation.changes
+    assert (change.risk.revision, change.risk.open, change.cleared) == (3, True, None)
+    assert Cleared.RENEWED not in {one.cleared for one in evaluation.changes}

@@ -1,0 +1,53 @@
+"""Registers of earlier versions are upgraded with their data: what was published stays published, what is due stays due."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import text
+
+from shared.database import open_database
+from shared.domain.events import RISKS
+from shared.domain.risk import Risk
+from tests.support.migrating import downgrade
+from tests.support.product import Source
+from tests.support.register_harness import RegisterHarness, put, register_harness
+
+ENDING = Source(valid_from="2021-12-16", valid_to="2026-12-15")  # 25 days left on 20 November
+POINT = "A110000_0009"
+
+
+def published(opened: RegisterHarness) -> list[tuple[str, str, int]]:
+    """(kind, condition or why it ended, revision) of every risk published, in order."""
+    risks = [Risk.read(event["data"]) for event in opened.published(topic=RISKS)]
+    return [(one.kind, one.cleared.value if one.cleared else one.condition, one.revision) for one in risks]
+
+
+def test_risks_published_before_their_columns_were_renamed_are_neither_repeated_nor_lost(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    with register_harness(tmp_path, database_url) as opened:
+        admin = opened.client()
+        put(admin, f"/permits/v1/enterprises/{ENDING.code}", ENDING.enterprise())
+        put(admin, f"/permits/v1/permits/{ENDING.permit}", ENDING.document())
+        put(admin, f"/permits/v1/points/{POINT}", {"system": "31", "credit_code": ENDING.code, "outlet": "DA009"})
+        before = published(opened)
+    assert before == [("permit.renewal", "late", 1), ("register.gap", "gap", 1)]
+    database = open_database(database_url, tmp_path, "permits")
+    downgrade(database, "permits", "0004")
+    with database.read() as session:
+        (due,) = session.connection().execute(text("SELECT look_again FROM renewal")).all()
+        (book,) = session.connection().execute(text("SELECT book FROM gap")).all()
+    assert str(due[0]) == "2026-12-16" and "register.gap" in str(book[0])
+    database.close()
+    with register_harness(tmp_path, database_url) as opened:
+        for job in opened.service.jobs:
+            job.run(opened.clock.at)
+        assert published(opened) == before
+        opened.tomorrow(days=26)  # 16 December
+        for job in opened.service.jobs:
+            job.run(opened.clock.at)
+        assert published(opened)[2:] == [("permit.renewal", "expired_quiet", 2)]
+        admin = opened.client()
+        assert admin.delete(f"/permits/v1/points/{POINT}").status_code == 200
+        assert published(opened)[3:] == [("register.gap", "unregistered", 2)]
