@@ -60,11 +60,13 @@ def test_each_missing_alert_is_named(number: int) -> None:
     assert missing["point"] in broken[0].detail
 
 
-def test_an_alert_of_too_low_a_level_does_not_do() -> None:
+@pytest.mark.parametrize(("promised", "seen"), [("red", "yellow"), ("blue", "yellow")])
+def test_an_alert_of_another_level_than_promised_does_not_do(promised: str, seen: str) -> None:
     alerts = alerts_of_all_troubles()
-    grave = next(alert for alert in alerts if alert["level"] == "red")
-    grave["level"] = "yellow"
-    assert [check.detail for check in judged(alerts) if check.ok is False] == [f"point {grave['point']}: only yellow"]
+    other = next(alert for alert in alerts if alert["level"] == promised)
+    other["level"] = seen
+    (broken,) = [check.detail for check in judged(alerts) if check.ok is False]
+    assert broken == f"point {other['point']}: {seen}, promised {promised}"
 
 
 def test_what_was_not_due_yet_is_neither_kept_nor_broken() -> None:
