@@ -98,6 +98,26 @@ def in_region(caller: Caller, region: str | None) -> bool:
     return bool(caller.region) and (region or "").startswith(caller.region or "-")
 
 
+def own_division(caller: Caller) -> str | None:
+    """The division prefix that the caller acts for; None for who has none."""
+    return caller.region or None
+
+
+def own_enterprise(caller: Caller) -> str | None:
+    """The only enterprise that the caller acts for; None when the token names none or several."""
+    return caller.credit_codes[0] if len(caller.credit_codes) == 1 else None
+
+
+def acts_for(caller: Caller, credit_code: str) -> bool:
+    """Whether the enterprise is one of the caller's own."""
+    return credit_code in caller.credit_codes
+
+
+def of_own_enterprises(caller: Caller, credit_code: Column) -> ColumnElement[bool]:
+    """Rows whose column names one of the caller's own enterprises: `acts_for` in SQL."""
+    return credit_code.in_(caller.credit_codes)
+
+
 def divisions_above(caller: Caller) -> tuple[str, ...]:
     """The officer's own division and those that hold it: province, city, county."""
     return tuple(dict.fromkeys((caller.region or "")[:digits] for digits in (2, 4, 6))) if caller.region else ()

@@ -17,8 +17,11 @@ from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.channels import Channels, all_channels
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import KIND as WEBHOOK
+from services.alerts.delivery.attempts import Attempts
 from services.alerts.delivery.event_stream import EventStream
-from services.alerts.delivery.sender import Delivery, NewChannels, Policy
+from services.alerts.delivery.policy import Policy
+from services.alerts.delivery.sender import Delivery, NewChannels
+from services.alerts.delivery.turns import Turns
 from services.alerts.domain.retry import STANDARD, Schedule
 from services.alerts.handlers.alerts import AlertService
 from services.alerts.handlers.digests import Digests
@@ -135,19 +138,19 @@ def router(of: Parts, channels: Channels, event_stream: EventStream) -> APIRoute
 
 def delivery(of: Parts, new_channels: NewChannels, policy: Policy) -> Delivery:
     """The sender over the parts."""
-    return Delivery(
+    turns = Turns(
         database=of.database,
         queue=PushQueue(lease=policy.lease, fail_for=policy.fail_for),
         alerts=of.alerts,
         endpoints=of.endpoint_store,
         pushes=of.push_store,
         counts=of.counts,
-        signal=of.signal,
-        new_channels=new_channels,
         clock=of.clock,
         metrics=of.metrics,
         policy=policy,
     )
+    attempts = Attempts(of.endpoint_store, of.clock, of.metrics, policy)
+    return Delivery(turns, attempts, of.signal, new_channels, policy)
 
 
 def build(context: Context, *, policy: Policy | None = None) -> Service:

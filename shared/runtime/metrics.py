@@ -62,6 +62,9 @@ class Metrics:
         self.delivery_attempts = Counter(
             "yujing_delivery_attempts", "Attempts by outcome", ["channel", "outcome", "reason"], registry=r
         )
+        self.delivery_failures = Counter(
+            "yujing_delivery_failures", "Steps of delivery that raised what nobody foresaw", ["step"], registry=r
+        )
         self.delivery_latency = Histogram(
             "yujing_delivery_latency_seconds", "Push due to delivered", buckets=LATENCY_BUCKETS, registry=r
         )

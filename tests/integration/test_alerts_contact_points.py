@@ -73,7 +73,7 @@ def older(database_url: str | None, tmp_path: Path, body: bytes) -> Database:
 
 def claimed(delivery: DeliveryHarness) -> Any:
     with delivery.database.transaction() as session:
-        (push,) = delivery.sender().queue.claim(session, T0 + timedelta(days=1), limit=5, held={}, a_lane=4)
+        (push,) = delivery.sender().turns.queue.claim(session, T0 + timedelta(days=1), limit=5, held={}, a_lane=4)
     return push
 
 

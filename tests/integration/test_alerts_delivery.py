@@ -12,16 +12,20 @@ import pytest
 from sqlalchemy import update
 from standardwebhooks import Webhook
 
-from services.alerts.channels.base import TryLater, Why
-from services.alerts.delivery.sender import Policy
+from services.alerts.channels import by_kind
+from services.alerts.channels.base import OutboundMessage, Outcome, TryLater, Why
+from services.alerts.channels.guard import Guard
+from services.alerts.channels.webhook import WebhookChannel
+from services.alerts.delivery.policy import Policy
 from services.alerts.domain.retry import Schedule
-from services.alerts.store.endpoints import sealed_secrets
+from services.alerts.store.endpoints import PURPOSE, sealed_secrets
 from services.alerts.store.tables import ENDPOINT, PUSH
 from shared.access import Caller, Role
 from shared.database import open_database
 from shared.domain.clock import monotonic_s, rfc3339
 from shared.domain.errors import Conflict
-from tests.support.alerts_case import ENTERPRISE, T0, DeliveryHarness, a_delivery_harness, a_risk, longer
+from shared.runtime.secrets import Sealer
+from tests.support.alerts_case import ENTERPRISE, LOOPBACK, T0, DeliveryHarness, a_delivery_harness, a_risk, longer
 from tests.support.receiver import Receiver
 
 ADMIN = Caller(Role.ADMIN, "admin")
@@ -141,10 +145,10 @@ def test_a_new_schedule_changes_no_push_under_way(tmp_path: Path) -> None:
     delivery.take(a_risk())
     sender, now = a_delivery_harness(tmp_path, database=delivery.database).sender(), datetime.now(UTC)
     with delivery.database.transaction() as session:
-        (push,) = sender.queue.claim(session, now + timedelta(seconds=1), limit=5, held={}, a_lane=4)
-    again = sender.next_attempt_at(push, TryLater(Why.TIMEOUT), now)
+        (push,) = sender.turns.queue.claim(session, now + timedelta(seconds=1), limit=5, held={}, a_lane=4)
+    again = sender.attempts.next_attempt_at(push, TryLater(Why.TIMEOUT), now)
     assert again is not None and 240 <= (again - now).total_seconds() <= 360
-    assert sender.next_attempt_at(replace(push, step=2), TryLater(Why.TIMEOUT), now) is None
+    assert sender.attempts.next_attempt_at(replace(push, step=2), TryLater(Why.TIMEOUT), now) is None
     delivery.database.close()
 
 
@@ -169,14 +173,14 @@ def test_a_dead_sender_s_lease_runs_out_and_the_push_goes_once_more_with_its_id(
     delivery.take(a_risk())
     dead, now = delivery.sender(), datetime.now(UTC)
     with delivery.database.transaction() as session:
-        (held,) = dead.queue.claim(session, now, limit=5, held={}, a_lane=4)
+        (held,) = dead.turns.queue.claim(session, now, limit=5, held={}, a_lane=4)
     with delivery.database.transaction() as session:  # while the lease runs nobody else takes it
-        assert dead.queue.claim(session, now + timedelta(seconds=29), limit=5, held={}, a_lane=4) == []
-        (again,) = dead.queue.claim(session, now + timedelta(seconds=31), limit=5, held={}, a_lane=4)
+        assert dead.turns.queue.claim(session, now + timedelta(seconds=29), limit=5, held={}, a_lane=4) == []
+        (again,) = dead.turns.queue.claim(session, now + timedelta(seconds=31), limit=5, held={}, a_lane=4)
     assert (again.id, again.fence) == (held.id, held.fence + 1)
-    ended = dead._judged(held, TryLater(Why.RESET), now, 0.1)
+    ended = dead.attempts.judge(held, TryLater(Why.RESET), now, 0.1)
     with delivery.database.transaction() as session:
-        assert not dead.queue.mark(session, ended)  # the former holder was overtaken
+        assert not dead.turns.queue.mark(session, ended)  # the former holder was overtaken
     assert states(delivery) == ["sending"]
     delivery.clocks.wall_offset = timedelta(seconds=90)
     with delivery.sending():
@@ -196,7 +200,7 @@ def test_two_senders_never_hold_the_same_push(delivery: DeliveryHarness) -> None
         gate.wait()
         while len(held) < 30 and monotonic_s() < deadline:
             with delivery.database.transaction() as session:
-                held.extend(p.id for p in sender.queue.claim(session, now, limit=4, held={}, a_lane=4))
+                held.extend(p.id for p in sender.turns.queue.claim(session, now, limit=4, held={}, a_lane=4))
 
     threads = [threading.Thread(target=claim) for _ in range(4)]
     for thread in threads:
@@ -264,7 +268,7 @@ def test_a_replayed_delivery_that_is_on_its_way_is_refused(delivery: DeliveryHar
     delivery.take(a_risk())
     sender = delivery.sender()
     with delivery.database.transaction() as session:
-        (push,) = sender.queue.claim(session, datetime.now(UTC), limit=1, held={}, a_lane=4)
+        (push,) = sender.turns.queue.claim(session, datetime.now(UTC), limit=1, held={}, a_lane=4)
     with delivery.database.transaction() as session, pytest.raises(Conflict):
         delivery.parts.push_store.replay(session, push.id, ADMIN, wall_now=datetime.now(UTC))
 
@@ -295,3 +299,34 @@ def test_one_result_that_cannot_be_recorded_stops_no_other(delivery: DeliveryHar
     with delivery.sending():
         delivery.wait_until(lambda: states(delivery).count("delivered") == 2)
     assert set(receiver.ids("/hook")) == {push.id for push in delivery.pushes()}
+    failures = delivery.parts.metrics.delivery_failures
+    assert failures.labels("turn")._value.get() >= 1 and failures.labels("record")._value.get() >= 1
+
+
+class RaisingChannel(WebhookChannel):
+    """Fails in a way that no channel should."""
+
+    async def send(self, message: OutboundMessage) -> Outcome:
+        raise ZeroDivisionError("not foreseen")
+
+
+def test_a_channel_that_raises_is_counted_and_its_push_is_tried_again(delivery: DeliveryHarness) -> None:
+    delivery.endpoint("http://127.0.0.1:1/")
+    delivery.take(a_risk())
+    sender = delivery.sender()
+    sender.new_channels = lambda: by_kind([RaisingChannel(Guard(LOOPBACK))])
+    with delivery.running(sender):
+        delivery.wait_until(lambda: states(delivery) == ["failed"])
+    assert [(one.outcome, one.reason) for one in delivery.attempts()] == [("later", "unexpected")] * len(QUICK.waits_s)
+    assert delivery.parts.metrics.delivery_failures.labels("attempt")._value.get() == len(QUICK.waits_s)
+
+
+def test_a_secret_that_does_not_open_is_named_and_counts_as_no_failure_of_the_sender(delivery: DeliveryHarness) -> None:
+    delivery.endpoint("http://127.0.0.1:1/")
+    with delivery.database.transaction() as session:
+        session.connection().execute(update(ENDPOINT).values(sealed_secret=Sealer(b"x" * 32).seal("whsec_", PURPOSE)))
+    delivery.take(a_risk())
+    with delivery.sending():
+        delivery.wait_until(lambda: states(delivery) == ["failed"])
+    assert {one.reason for one in delivery.attempts()} == {"secret"}
+    assert delivery.parts.metrics.delivery_failures.labels("attempt")._value.get() == 0

@@ -190,8 +190,9 @@ def test_a_subscription_ends_with_its_endpoint(harness: AlertsHarness) -> None:
 @pytest.mark.parametrize(
     ("asked", "status", "code"),
     [
-        ({"via": {"mail": "a@b.example"}}, 422, "not-yet"),
-        ({"via": {"wecom": {"key": "k"}}}, 422, "not-yet"),
+        ({"via": {"mail": "a@b.example"}}, 422, "invalid"),
+        ({"via": {"endpoint": {"key": "k"}}}, 422, "invalid"),
+        ({"via": {}}, 422, "invalid"),
         ({"via": {"pigeon": "x"}}, 422, "invalid"),
         ({"via": {"endpoint": "end_none"}}, 404, "not-found"),
         ({"filter": {"regions": ["14"]}}, 422, "invalid"),

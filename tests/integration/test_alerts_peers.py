@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import inspect, text
 
 from services.alerts.store.peer_tables import ENTERPRISE, FACT, NOTICE, PERMIT
 from shared.database import open_database
@@ -34,6 +35,7 @@ from tests.support.alerts_harness import (
     registered,
     trouble,
 )
+from tests.support.migrating import downgrade
 from tests.support.receiver import Receiver
 
 SLOT = T0 + timedelta(hours=1)
@@ -333,4 +335,27 @@ def test_two_replicas_that_tick_together_make_one_notice_and_one_digest(
     (message,) = harness.messages(endpoint)
     assert len(message["data"]["alerts"]) == 3
     assert harness.get(f"enterprise:{some[9]}", "/peer-notices")["items"]
+    database.close()
+
+
+def test_the_upgrade_drops_the_bytes_of_a_notice_and_keeps_all_else(tmp_path: Path, database_url: str | None) -> None:
+    database = open_database(database_url, tmp_path, "alerts")
+    migrate(database, "services.alerts.migrations", "alerts")
+    harness, some = an_alerts_harness(tmp_path, database=database), codes(14)
+    harness.settle(*some)
+    three(harness, some)
+    harness.at(SLOT)
+    before = notices(harness)
+    assert len(before) == 1
+    downgrade(database, "alerts", "0006")
+    with database.read() as session:  # an older version had the event's bytes in the row
+        body = session.connection().execute(text("SELECT body FROM peer_notice")).scalar_one()
+    (published,) = (row.value for row in harness.published() if row.event_id == before[0].id)
+    assert bytes(body) == bytes(published)
+    assert migrate(database, "services.alerts.migrations", "alerts")
+    assert notices(harness) == before
+    assert "body" not in {column["name"] for column in inspect(database.engine).get_columns("peer_notice")}
+    indexes = {index["name"] for index in inspect(database.engine).get_indexes("peer_notice")}
+    assert indexes == {"ix_peer_notice_topic", "ix_peer_notice_outcome_slot"}
+    assert harness.get(f"enterprise:{some[9]}", "/peer-notices")["items"] == [before[0].document]
     database.close()

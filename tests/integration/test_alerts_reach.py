@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from services.alerts.channels.base import Outcome, Refused, TryLater, Why
+from services.alerts.delivery.turns import Finished
 from services.alerts.store.tables import ENDPOINT
 from shared.database import open_database
 from shared.domain.events import ALERTS, ENDPOINT_COUNT_CHANGED
@@ -57,10 +58,10 @@ def attempt(harness: AlertsHarness, outcome: Outcome) -> None:
     """Every due push is tried, and this comes of it."""
     sender, now = harness.sender(), harness.parts.clock.wall_now()
     with harness.database.transaction() as session:
-        claimed = sender.queue.claim(session, now, limit=50, held={}, a_lane=50)
+        claimed = sender.turns.queue.claim(session, now, limit=50, held={}, a_lane=50)
     assert claimed
     with harness.database.transaction() as session:
-        sender._record(session, [sender._judged(push, outcome, now, 0.1) for push in claimed], [])
+        sender.turns.record(session, Finished([sender.attempts.judge(push, outcome, now, 0.1) for push in claimed]))
 
 
 def test_registering_and_deleting_say_how_many_are_left(harness: AlertsHarness) -> None:

@@ -17,7 +17,8 @@ from sqlalchemy import select
 from services.alerts.channels import by_kind
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import WebhookChannel
-from services.alerts.delivery.sender import Delivery, Policy
+from services.alerts.delivery.policy import Policy
+from services.alerts.delivery.sender import Delivery
 from services.alerts.domain.alert import Alert
 from services.alerts.domain.audience import Owner
 from services.alerts.domain.contact import ContactPoint
@@ -33,6 +34,7 @@ from shared.eventlog.codec import encode_event
 from shared.ports import Record
 from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
+from shared.runtime.service import LoopWorker
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 ENTERPRISE = "91150102MA0N0AAA1B"
@@ -158,9 +160,12 @@ class DeliveryHarness:
     @contextmanager
     def sending(self, policy: Policy | None = None, **channel: Any) -> Iterator[Delivery]:
         """A sender at work on the pushes."""
-        from shared.runtime.service import LoopWorker
+        with self.running(self.sender(policy, **channel)) as sender:
+            yield sender
 
-        sender = self.sender(policy, **channel)
+    @contextmanager
+    def running(self, sender: Delivery) -> Iterator[Delivery]:
+        """The sender at work on the pushes."""
         worker = LoopWorker("test-delivery", sender.run)
         worker.start()
         try:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from fastapi import APIRouter
+from sqlmodel import Session
 
-from fastapi import APIRouter, Query
-
-from services.alerts.api.alerts import Reader, page, read_place, times
-from services.alerts.api.endpoints import TAG, Owning
+from services.alerts.api.endpoints import TAG
+from services.alerts.api.pages import page_of, read_position
+from services.alerts.api.requests import Cursor, Limit
+from services.alerts.api.responses import DeliveryOut
+from services.alerts.api.roles import Owning, Reader
 from services.alerts.handlers.pushes import PushService
-from services.alerts.store.pushes import PushFilter, PushState, PushStore, delivery
+from services.alerts.store.paging import Position
+from services.alerts.store.pushes import PushFilter, PushState, PushStore
+from shared.access import Caller
 from shared.database import Database
-from shared.runtime.web import MOST_CURSOR, Page
+from shared.runtime.web import Page
 
 
 def delivery_routes(database: Database, store: PushStore, pushes: PushService) -> APIRouter:
+    """The routes; long because it is only wiring."""
     router = APIRouter(tags=[TAG])
 
     @router.get("/deliveries", summary="推送记录，最新在前 / Deliveries with their attempts, newest first")
@@ -23,26 +28,37 @@ def delivery_routes(database: Database, store: PushStore, pushes: PushService) -
         endpoint: str | None = None,
         state: PushState | None = None,
         alert: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        cursor: Annotated[str | None, Query(max_length=MOST_CURSOR)] = None,
-    ) -> Page[dict[str, Any]]:
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Page[DeliveryOut]:
         filter = PushFilter(endpoint, state, alert)
         with database.read() as session:
-            rows = store.page(session, caller, filter, before=read_place(cursor), limit=limit + 1)
-            tried = store.attempts(session, [row.id for row in rows])
-        return page([(row.created_at, row.id, times(delivery(row, tried.get(row.id, [])))) for row in rows], limit)
+            records = store.page(session, caller, filter, behind=read_position(cursor), limit=limit + 1)
+            attempts = store.attempts(session, [push.id for push in records])
+        return page_of(
+            records,
+            limit,
+            position=lambda push: Position(push.created_at, push.id),
+            item=lambda push: DeliveryOut.of(push, attempts[push.id]),
+        )
 
     @router.get("/deliveries/{push_id}", summary="一次推送 / One delivery")
-    def get_delivery(caller: Reader, push_id: str) -> dict[str, Any]:
+    def get_delivery(caller: Reader, push_id: str) -> DeliveryOut:
         with database.read() as session:
-            return times(store.document(session, push_id, caller))
+            return one_delivery(store, session, push_id, caller)
 
     @router.post(
         "/deliveries/{push_id}/replay", status_code=202, summary="重推，同一 webhook-id / Push again, same webhook-id"
     )
-    def replay(caller: Owning, push_id: str) -> dict[str, Any]:
+    def replay(caller: Owning, push_id: str) -> DeliveryOut:
         with database.transaction() as session:
             pushes.replay(session, push_id, caller)
-            return times(store.document(session, push_id, caller))
+            return one_delivery(store, session, push_id, caller)
 
     return router
+
+
+def one_delivery(store: PushStore, session: Session, push_id: str, caller: Caller) -> DeliveryOut:
+    """A delivery with its attempts; raises NotFound outside the caller's scope."""
+    push = store.load(session, push_id, caller)
+    return DeliveryOut.of(push, store.attempts(session, [push_id])[push_id])

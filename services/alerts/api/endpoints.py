@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
-
-from services.alerts.api.alerts import Reader, Said, page, read_place, times
+from services.alerts.api.pages import page_of, read_position
+from services.alerts.api.requests import Cursor, EndpointIn, Limit, OwnerIn, Statement
+from services.alerts.api.responses import DeliveryOut, EndpointDisabled, EndpointOut, EndpointWithSecret
+from services.alerts.api.roles import Owning, Reader, Supervising
 from services.alerts.channels.base import Channel
 from services.alerts.domain.audience import Owner
 from services.alerts.domain.contact import ContactPoint
 from services.alerts.handlers.endpoints import EndpointService
-from services.alerts.store.endpoints import EndpointState, EndpointStore, endpoint, is_owner, new_secret
+from services.alerts.store.endpoints import EndpointState, EndpointStore, is_owner, new_secret
+from services.alerts.store.paging import Position
 from services.alerts.store.pushes import PushStore
-from shared.access import Caller, Role
+from shared.access import Caller, Role, acts_for, in_region, own_division, own_enterprise
 from shared.database import Database
-from shared.domain.clock import Clock
+from shared.domain.clock import Clock, rfc3339
 from shared.domain.errors import Forbidden, Invalid
 from shared.domain.identity import credit_code
 from shared.domain.region import prefix
-from shared.runtime.auth import allow
-from shared.runtime.web import MOST_CURSOR, Page
+from shared.runtime.web import Page
 
 TAG = "推送端点 / Endpoints"
-Owning = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.OPS)]
-Supervising = Annotated[Caller, allow(Role.OFFICER, Role.OPS)]
-
-
-class OwnerIn(BaseModel):
-    """Exactly one of them."""
-
-    model_config = ConfigDict(extra="forbid")
-    credit_code: str | None = Field(default=None, max_length=18)
-    region: str | None = Field(default=None, pattern=r"^\d{2}(\d{2}){0,2}$")
-    operators: bool = False
-
-
-class EndpointIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    url: str = Field(min_length=1, max_length=2048)
-    owner: OwnerIn | None = Field(default=None, description="admin only, or to choose one of several credit codes")
 
 
 def endpoint_routes(
@@ -54,42 +37,43 @@ def endpoint_routes(
     """The routes of endpoints; long because it is only wiring."""
     router = APIRouter(tags=[TAG])
 
-    def shown(caller: Caller, endpoint_id: str) -> dict[str, Any]:
+    def shown(caller: Caller, endpoint_id: str) -> EndpointOut:
         with database.read() as session:
-            row = store.load(session, endpoint_id, caller)
-            history = store.history(session, [endpoint_id])
-            return times(endpoint(row, history.get(endpoint_id, [])))
+            endpoint = store.load(session, endpoint_id, caller)
+            return EndpointOut.of(endpoint, store.history(session, [endpoint_id])[endpoint_id])
+
+    def with_secret(caller: Caller, endpoint_id: str, secret: str) -> EndpointWithSecret:
+        return EndpointWithSecret(**dict(shown(caller, endpoint_id)), secret=secret)
 
     @router.post(
         "/endpoints",
         status_code=201,
         summary="登记推送端点，密钥只向所有者显示一次 / Register; its owner is shown the secret once",
     )
-    def register(caller: Owning, asked: EndpointIn) -> dict[str, Any]:
-        owner = owner_of(caller, asked.owner)
-        contact = ContactPoint(channel.kind, asked.url, new_secret())
+    def register(caller: Owning, asked: EndpointIn) -> EndpointWithSecret | EndpointOut:
+        owner, secret = owner_of(caller, asked.owner), new_secret()
+        contact = ContactPoint(channel.kind, asked.url, secret)
         channel.validate(contact.address)
         channel.verify(contact)
         with database.transaction() as session:
             by = f"{caller.role}:{caller.subject}"
             endpoint_id = endpoints.register(session, contact, owner, by=by)
-        registered = shown(caller, endpoint_id)
-        return {**registered, "secret": contact.secret} if is_owner(caller, owner) else registered
+        return with_secret(caller, endpoint_id, secret) if is_owner(caller, owner) else shown(caller, endpoint_id)
 
     @router.get("/endpoints", summary="推送端点 / Endpoints")
-    def list_endpoints(
-        caller: Reader,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        cursor: Annotated[str | None, Query(max_length=MOST_CURSOR)] = None,
-    ) -> Page[dict[str, Any]]:
+    def list_endpoints(caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Page[EndpointOut]:
         with database.read() as session:
-            rows = store.page(session, caller, after=read_place(cursor), limit=limit + 1)
-            history = store.history(session, [row.id for row in rows])
-        documents = [times(endpoint(row, history.get(row.id, []))) for row in rows]
-        return page([(row.created_at, row.id, document) for row, document in zip(rows, documents, strict=True)], limit)
+            records = store.page(session, caller, behind=read_position(cursor), limit=limit + 1)
+            history = store.history(session, [endpoint.id for endpoint in records])
+        return page_of(
+            records,
+            limit,
+            position=lambda endpoint: Position(endpoint.created_at, endpoint.id),
+            item=lambda endpoint: EndpointOut.of(endpoint, history[endpoint.id]),
+        )
 
     @router.get("/endpoints/{endpoint_id}", summary="一个推送端点 / One endpoint")
-    def get_endpoint(caller: Reader, endpoint_id: str) -> dict[str, Any]:
+    def get_endpoint(caller: Reader, endpoint_id: str) -> EndpointOut:
         return shown(caller, endpoint_id)
 
     @router.delete("/endpoints/{endpoint_id}", status_code=204, summary="注销推送端点 / Delete an endpoint")
@@ -98,28 +82,28 @@ def endpoint_routes(
             endpoints.delete(session, endpoint_id, caller)
 
     @router.post("/endpoints/{endpoint_id}/test", status_code=202, summary="试推送 / Push a test event the usual way")
-    def test_endpoint(caller: Owning, endpoint_id: str) -> dict[str, Any]:
+    def test_endpoint(caller: Owning, endpoint_id: str) -> DeliveryOut:
         with database.transaction() as session:
             push_id = endpoints.test(session, endpoint_id, caller)
-            return times(pushes.document(session, push_id, caller))
+            return DeliveryOut.of(pushes.load(session, push_id, caller), [])
 
     @router.post(
         "/endpoints/{endpoint_id}/rotate",
         summary="所有者更换密钥 / New secret for its owner; the old one signs for 24 h",
     )
-    def rotate(caller: Owning, endpoint_id: str) -> dict[str, Any]:
+    def rotate(caller: Owning, endpoint_id: str) -> EndpointWithSecret:
         with database.transaction() as session:
             secret = store.rotate(session, endpoint_id, caller, wall_now=clock.wall_now())
-        return {**shown(caller, endpoint_id), "secret": secret}
+        return with_secret(caller, endpoint_id, secret)
 
     @router.post("/endpoints/{endpoint_id}/disable", summary="停用 / Stop pushes to it; its owner sees who and why")
-    def disable(caller: Supervising, endpoint_id: str, reason: Said) -> dict[str, Any]:
+    def disable(caller: Supervising, endpoint_id: str, reason: Statement) -> EndpointDisabled:
         with database.transaction() as session:
             at = endpoints.disable(session, endpoint_id, caller, text=reason.text)
-        return times({"id": endpoint_id, "state": EndpointState.DISABLED.value, "state_at": at})
+        return EndpointDisabled(id=endpoint_id, state=EndpointState.DISABLED.value, state_at=rfc3339(at))
 
     @router.post("/endpoints/{endpoint_id}/enable", summary="重新启用 / Enable again")
-    def enable(caller: Owning, endpoint_id: str) -> dict[str, Any]:
+    def enable(caller: Owning, endpoint_id: str) -> EndpointOut:
         with database.transaction() as session:
             endpoints.enable(session, endpoint_id, caller)
         return shown(caller, endpoint_id)
@@ -128,7 +112,7 @@ def endpoint_routes(
 
 
 def owner_of(caller: Caller, asked: OwnerIn | None) -> Owner:
-    """Whose the new endpoint is: the caller's own, unless an admin says whose."""
+    """Whose the new endpoint is: the caller's own, unless an admin names the owner."""
     if caller.role is Role.ADMIN:
         return _named(asked)
     if caller.role is Role.ENTERPRISE:
@@ -137,10 +121,16 @@ def owner_of(caller: Caller, asked: OwnerIn | None) -> Owner:
         raise Forbidden("operators register endpoints of their own only: leave out `owner`")
     if caller.role is Role.OPS:
         return Owner(operators=True)
-    region = prefix(asked.region) if asked and asked.region else caller.region or ""
-    if not caller.region or not region.startswith(prefix(caller.region)) or (asked and not asked.region):
-        raise Forbidden(f"an officer's endpoint belongs to a division inside {caller.region}")
-    return Owner(region=prefix(region))
+    return _division(caller, asked)
+
+
+def _division(caller: Caller, asked: OwnerIn | None) -> Owner:
+    """An officer's own division, or the one inside it that is asked for."""
+    own = own_division(caller)
+    region = prefix((asked.region if asked else own) or "")
+    if not in_region(caller, region):
+        raise Forbidden(f"an officer's endpoint belongs to a division inside {own}")
+    return Owner(region=region)
 
 
 def _named(asked: OwnerIn | None) -> Owner:
@@ -154,12 +144,10 @@ def _named(asked: OwnerIn | None) -> Owner:
 
 
 def _enterprise(caller: Caller, asked: OwnerIn | None) -> Owner:
-    named = asked.credit_code if asked else None
-    if named is None and len(caller.credit_codes) == 1:
-        named = caller.credit_codes[0]
+    named = own_enterprise(caller) if asked is None or asked.credit_code is None else asked.credit_code
     if named is None:
         rule = "one of the token's credit codes"
         raise Invalid(f"owner.credit_code: expected {rule}", field="owner.credit_code", rule=rule)
-    if named not in caller.credit_codes:
+    if not acts_for(caller, named):
         raise Forbidden("the endpoint may only be the caller's own enterprise's")
     return Owner(credit_code=named)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from services.alerts.api.alerts import Reader
+from services.alerts.api.roles import Reader
 from services.alerts.delivery.event_stream import PAGE, EventStream
 from services.alerts.store.events import StreamEvent, events_after, last_stream_no
+from services.alerts.store.sql_types import StoredDocument
 from shared.access import Caller
 from shared.database import Database
 from shared.domain.errors import Invalid
@@ -28,15 +30,23 @@ MOST_DIGITS = 100  # of a Last-Event-ID; Python reads no number of more than 430
 class Events(BaseModel):
     """`next`: ask with `after=` this number."""
 
-    items: list[dict[str, Any]]
+    items: list[StoredDocument]
     next: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is there without waiting, and up to which number everything was looked through."""
+
+    events: list[StreamEvent]
+    reached: int
 
 
 def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
     router = APIRouter(tags=[TAG])
 
     @router.get("/events", summary="预警事件，可长轮询 / Events of alerts, by long poll")
-    async def events(
+    async def list_events(
         caller: Reader,
         request: Request,
         after: Annotated[int, Query(ge=0, lt=2**62, description="stream number of the last event known")] = 0,
@@ -44,15 +54,15 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
     ) -> Events:
         event_stream.end_with(request.app.state.stopping)
-        found, reached = await asyncio.to_thread(_page, database, caller, after, limit)
-        if not found and wait:
-            async with aclosing(event_stream.listen(caller, reached, idle_s=wait)) as listening:
-                found = await anext(listening, [])
-        found = found[:limit]
-        # a page without events names no later number: it would tell of events that the caller may not see
-        return Events(
-            items=[dict(decode_object(one.value)) for one in found], next=found[-1].stream_no if found else after
-        )
+        found = await asyncio.to_thread(_found, database, caller, after, limit)
+        events = found.events
+        if not events and wait:
+            async with aclosing(event_stream.listen(caller, found.reached, idle_s=wait)) as listening:
+                events = await anext(listening, [])
+        events = events[:limit]
+        # a page without events names no later number: it would show that there are events which the caller may not see
+        items = [dict(decode_object(one.value)) for one in events]
+        return Events(items=items, next=events[-1].stream_no if events else after)
 
     @router.get(
         "/stream",
@@ -76,10 +86,10 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
     return router
 
 
-def _page(database: Database, caller: Caller, after: int, limit: int) -> tuple[list[StreamEvent], int]:
+def _found(database: Database, caller: Caller, after: int, limit: int) -> Found:
     with database.read() as session:
         last = last_stream_no(session)
-        return events_after(session, after, limit=limit, caller=caller, until=last), max(after, last)
+        return Found(events_after(session, after, limit=limit, caller=caller, until=last), max(after, last))
 
 
 async def _start(database: Database, after: int | None, last_event_id: str | None) -> int:

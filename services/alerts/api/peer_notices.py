@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter
 
-from services.alerts.api.alerts import Reader, page, read_place
+from services.alerts.api.pages import page_of, read_position
+from services.alerts.api.requests import Cursor, DivisionPath, Limit
+from services.alerts.api.responses import DivisionOut, DivisionSummary
+from services.alerts.api.roles import ByOfficer, Reader
 from services.alerts.domain.peer import Outcome
-from services.alerts.store.peer_notices import NoticeStore
+from services.alerts.store.paging import Position
+from services.alerts.store.peer_notices import Notice, NoticeStore
+from services.alerts.store.sql_types import StoredDocument
 from services.alerts.store.statistics import counts
-from shared.access import Caller, Role, Subject, must_see
+from shared.access import Subject, must_see
 from shared.database import Database
 from shared.domain.region import full_name, prefix, region
-from shared.runtime.auth import allow
 from shared.runtime.web import Page
 
 TAG = "同行提醒 / Peer notices"
 COUNTS_TAG = "区域 / Divisions"
-Officer = Annotated[Caller, allow(Role.OFFICER)]
-Limit = Annotated[int, Query(ge=1, le=500)]
-Cursor = Annotated[str | None, Query(max_length=300)]
 
 
 def peer_routes(database: Database) -> APIRouter:
@@ -28,36 +29,40 @@ def peer_routes(database: Database) -> APIRouter:
     router, store = APIRouter(), NoticeStore()
 
     @router.get("/peer-notices", tags=[TAG], summary="同行提醒，最新在前 / Peer notices, newest first")
-    def list_notices(caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Page[dict[str, Any]]:
+    def list_notices(caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Page[StoredDocument]:
         with database.read() as session:
-            rows = store.page(session, caller, Outcome.NOTICE, before=read_place(cursor), limit=limit + 1)
-        return page([(row.slot, row.id, row.document) for row in rows], limit)
+            notices = store.page(session, caller, Outcome.NOTICE, behind=read_position(cursor), limit=limit + 1)
+        return page_of(notices, limit, position=_position, item=lambda notice: notice.document)
 
     @router.get(
         "/peer-notices/drafts", tags=[TAG], summary="未发出的提醒草稿及原因 / Drafts that were not sent, and why"
     )
-    def list_drafts(caller: Officer, limit: Limit = 50, cursor: Cursor = None) -> Page[dict[str, Any]]:
+    def list_drafts(caller: ByOfficer, limit: Limit = 50, cursor: Cursor = None) -> Page[StoredDocument]:
         with database.read() as session:
-            rows = store.page(session, caller, Outcome.DRAFT, before=read_place(cursor), limit=limit + 1)
-        return page([(row.slot, row.id, _draft(row)) for row in rows], limit)
+            drafts = store.page(session, caller, Outcome.DRAFT, behind=read_position(cursor), limit=limit + 1)
+        return page_of(drafts, limit, position=_position, item=_draft)
 
     @router.get("/peer-notices/{notice_id}", tags=[TAG], summary="一条同行提醒 / One peer notice")
-    def get_notice(caller: Reader, notice_id: str) -> dict[str, Any]:
+    def get_notice(caller: Reader, notice_id: str) -> StoredDocument:
         with database.read() as session:
             return store.document(session, notice_id, caller)
 
     @router.get("/regions/{code}/summary", tags=[COUNTS_TAG], summary="区域预警统计 / Counts of a division's alerts")
-    def summary(caller: Officer, code: Annotated[str, Path(pattern=r"^[0-9]{2}([0-9]{2}){0,2}$")]) -> dict[str, Any]:
+    def summary(caller: ByOfficer, code: DivisionPath) -> DivisionSummary:
         inside, whole = prefix(code), code.ljust(6, "0")
         must_see(caller, "division", Subject(None, inside))
         region(whole, "code")
         with database.read() as session:
             found = counts(session, caller, inside)
-        return {"region": {"code": whole, "name": full_name(whole)}, **found}
+        return DivisionSummary(region=DivisionOut(code=whole, name=full_name(whole)), **asdict(found))
 
     return router
 
 
-def _draft(row: Any) -> dict[str, Any]:
+def _position(notice: Notice) -> Position:
+    return Position(notice.slot, notice.id)
+
+
+def _draft(notice: Notice) -> StoredDocument:
     """What an officer needs in order to judge it."""
-    return {**row.document, "reason": row.reason, "affected": row.affected, "crowd": row.crowd}
+    return {**notice.document, "reason": notice.reason, "affected": notice.affected, "crowd": notice.crowd}

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 import structlog
 
@@ -22,6 +23,14 @@ log = structlog.get_logger(__name__)
 REMEMBERED = 2000  # events that late listeners find without a query
 POLL_S = 0.25
 PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Events of a caller, and up to which number everything was looked through for it."""
+
+    reached: int
+    events: list[StreamEvent]
 
 
 class EventStream:
@@ -74,35 +83,36 @@ class EventStream:
         quiet_until = asyncio.get_running_loop().time() + idle_s
         while not self.stopped:
             arrival = self._waiter()
-            position, events = await self._since(caller, position)
+            read = await self._since(caller, position)
+            position = read.reached
             left = quiet_until - asyncio.get_running_loop().time()
-            if events or left <= 0:
-                yield events
+            if read.events or left <= 0:
+                yield read.events
                 quiet_until = asyncio.get_running_loop().time() + idle_s
             else:
                 await _within(arrival, left)
 
-    async def _since(self, caller: Caller, position: int) -> tuple[int, list[StreamEvent]]:
+    async def _since(self, caller: Caller, position: int) -> Read:
         """What there is behind `position`, from memory when it reaches back so far, and how far that goes."""
         if self._seen_to is not None and position >= self._seen_from:
             mine = [e for e in self._recent if e.stream_no > position and may_see(caller, e)]
-            return max(position, self._seen_to), mine
+            return Read(max(position, self._seen_to), mine)
         return await asyncio.to_thread(self._read, caller, position)
 
-    def _read(self, caller: Caller, position: int) -> tuple[int, list[StreamEvent]]:
+    def _read(self, caller: Caller, position: int) -> Read:
         with self._database.read() as session:
             last = last_stream_no(session)
             found = events_after(session, position, limit=PAGE, caller=caller, until=last)
         reached = found[-1].stream_no if len(found) == PAGE else max(position, last)
-        return reached, found
+        return Read(reached, found)
 
     async def _poll(self) -> None:
         """Query for new events, until nobody listens."""
         while self._listeners and not self.stopped:
             try:
                 first, events = self._seen_to is None, await asyncio.to_thread(self._new_events)
-            except Unreachable as away:
-                log.warning("the event stream waits for the database", reason=away.detail)
+            except Unreachable as unavailable:
+                log.warning("the event stream waits for the database", reason=unavailable.detail)
                 first, events = False, []
             self._remember(events)
             if events or first:  # what came before the first query is found in rows

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from services.alerts.domain.catalogue import Audience, Level, Row, Stage
 from shared.domain.errors import Conflict
@@ -43,14 +42,23 @@ class Move(StrEnum):
 ENTERPRISE_MOVES = frozenset({Move.ACKNOWLEDGE, Move.ANSWER, Move.OBJECTION})
 UNVERIFIED = (Status.OPEN, Status.ACKNOWLEDGED, Status.ANSWERED)
 ENDED = (Status.CLOSED, Status.WITHDRAWN)
-# move → (from, to); to None: the status stays
-MOVES: Mapping[Move, tuple[tuple[Status, ...], Status | None]] = {
-    Move.ACKNOWLEDGE: ((Status.OPEN,), Status.ACKNOWLEDGED),
-    Move.ANSWER: ((Status.ACKNOWLEDGED,), Status.ANSWERED),
-    Move.OBJECTION: (UNVERIFIED, None),
-    Move.VERIFY: ((Status.ANSWERED,), Status.VERIFIED),
-    Move.CLOSE: ((Status.VERIFIED,), Status.CLOSED),
-    Move.WITHDRAW: (UNVERIFIED, Status.WITHDRAWN),
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRule:
+    """From which statuses a move is possible, and to which it leads; `to` None: the status stays."""
+
+    start: tuple[Status, ...]
+    to: Status | None
+
+
+MOVES: Mapping[Move, MoveRule] = {
+    Move.ACKNOWLEDGE: MoveRule((Status.OPEN,), Status.ACKNOWLEDGED),
+    Move.ANSWER: MoveRule((Status.ACKNOWLEDGED,), Status.ANSWERED),
+    Move.OBJECTION: MoveRule(UNVERIFIED, None),
+    Move.VERIFY: MoveRule((Status.ANSWERED,), Status.VERIFIED),
+    Move.CLOSE: MoveRule((Status.VERIFIED,), Status.CLOSED),
+    Move.WITHDRAW: MoveRule(UNVERIFIED, Status.WITHDRAWN),
 }
 
 
@@ -64,7 +72,7 @@ class Change(StrEnum):
     CLEARED = "cleared"
     REOPENED = "reopened"
     MERGED = "merged"
-    CONTRADICTED = "contradicted"  # verified or closed, and a re-decision says it was none
+    CONTRADICTED = "contradicted"  # verified or closed, and a re-decision finds that it was not a violation
     DELIVERED = "delivered"  # first proven delivery: clocks run
     ACKNOWLEDGED = "acknowledged"
     ANSWERED = "answered"
@@ -97,6 +105,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """The alert after a step, and the step for its history."""
+
+    alert: Alert
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """`number`: the n-th alert of its risk. `announced_*`: the highest that was pushed, None while nothing was."""
 
@@ -123,8 +139,8 @@ class Alert:
         return self.announced_level is not None
 
     @property
-    def owed(self) -> bool:
-        """Whether someone owes an answer: not for a mere warning beforehand."""
+    def answer_required(self) -> bool:
+        """Whether an answer is required: not for a mere warning beforehand."""
         return self.stage is not Stage.BEFORE
 
     def allowed(self) -> tuple[Move, ...]:
@@ -132,25 +148,33 @@ class Alert:
         return tuple(move for move in Move if self._may(move))
 
     def _may(self, move: Move) -> bool:
-        if move is Move.CLOSE and not self.owed:
-            return self.status not in ENDED  # nothing is owed, nothing needs to be verified
-        return self.status in MOVES[move][0]
+        if move is Move.CLOSE and not self.answer_required:
+            return self.status not in ENDED  # without an answer nothing needs to be verified
+        return self.status in MOVES[move].start
 
-    def moved(self, move: Move, *, at: datetime, who: str, text: str) -> tuple[Alert, Step]:
+    def moved(self, move: Move, *, at: datetime, who: str, text: str) -> Transition:
         """After a person's move; raises Conflict when the state forbids it."""
         if not self._may(move):
             allowed = ", ".join(self.allowed()) or "nothing"
             raise Conflict(
                 f"the alert is {self.status}: {move} is not possible, allowed is {allowed}", code="alert-state"
             )
-        status = MOVES[move][1] or self.status
+        status = MOVES[move].to or self.status
         return self._next(_BY_MOVE[move], at=at, who=who, text=text, status=status)
 
-    def taken(self, risk: Risk, row: Row) -> tuple[Alert, Step]:
+    def taken(self, risk: Risk, row: Row) -> Transition:
         """After a newer revision of its risk."""
         change = self._change(risk, row)
         withdrawn = change in (Change.WITHDRAWN, Change.MERGED) and self.status in UNVERIFIED
-        now = replace(self, **_of_row(row), risk=risk)
+        now = replace(
+            self,
+            risk=risk,
+            stage=row.stage,
+            level=row.level,
+            rule=row.rule,
+            audience=row.audience,
+            hidden_from_enterprise=row.hidden_from_enterprise,
+        )
         status = Status.WITHDRAWN if withdrawn else self.status
         return now._next(change, at=risk.changed_at, who=SYSTEM, text=risk.why.get("zh", ""), status=status)
 
@@ -168,49 +192,43 @@ class Alert:
             return Change.CHANGED
         return Change.RAISED if theirs > ours else Change.LOWERED
 
-    def delivered(self, audience: Audience, *, at: datetime, due: datetime) -> tuple[Alert, Step]:
+    def delivered(self, audience: Audience, *, at: datetime, due: datetime) -> Transition:
         """The first proven delivery to the enterprise or the authority: its clock runs from now.
 
         No revision of its own: that a push arrived is no news for those it went to; the next event carries `due`.
         """
         theirs = audience is Audience.ENTERPRISE
         now = replace(self, due_enterprise=due) if theirs else replace(self, due_authority=due)
-        return now, Step(Change.DELIVERED, at, SYSTEM, audience.value, self.status, self.revision)
+        return Transition(now, Step(Change.DELIVERED, at, SYSTEM, audience.value, self.status, self.revision))
 
     def announced_now(self) -> Alert:
-        """The same alert, its stage and level told."""
+        """The same alert, its stage and level announced."""
         stage = max(self.stage, self.announced_stage or self.stage, key=lambda s: s.rank)
         level = max(self.level, self.announced_level or self.level, key=lambda one: one.rank)
         return replace(self, announced_stage=stage, announced_level=level)
 
-    def _next(self, change: Change, *, at: datetime, who: str, text: str, status: Status) -> tuple[Alert, Step]:
+    def _next(self, change: Change, *, at: datetime, who: str, text: str, status: Status) -> Transition:
         after = replace(self, revision=self.revision + 1, status=status, change=change, changed_at=at)
-        return after, Step(change, at, who, text, status, after.revision)
+        return Transition(after, Step(change, at, who, text, status, after.revision))
 
 
-def opened_by(risk: Risk, row: Row, *, number: int = 1, previous: str | None = None) -> tuple[Alert, Step]:
+def opened_by(risk: Risk, row: Row, *, number: int = 1, previous: str | None = None) -> Transition:
     """The `number`-th alert of a risk; its id is the same whenever the log is read again."""
-    none = risk.state in (RiskState.WITHDRAWN, RiskState.MERGED)
-    status = Status.WITHDRAWN if none else Status.OPEN
+    taken_back = risk.state in (RiskState.WITHDRAWN, RiskState.MERGED)
+    status = Status.WITHDRAWN if taken_back else Status.OPEN
     alert = Alert(
         id=derived_id("alr", risk.id, str(number)),
         number=number,
         revision=1,
         status=status,
+        stage=row.stage,
+        level=row.level,
+        rule=row.rule,
+        audience=row.audience,
+        hidden_from_enterprise=row.hidden_from_enterprise,
         risk=risk,
         change=Change.OPENED,
         changed_at=risk.changed_at,
         previous=previous,
-        **_of_row(row),
     )
-    return alert, Step(Change.OPENED, risk.changed_at, SYSTEM, risk.why.get("zh", ""), status, 1)
-
-
-def _of_row(row: Row) -> dict[str, Any]:
-    return {
-        "stage": row.stage,
-        "level": row.level,
-        "rule": row.rule,
-        "audience": row.audience,
-        "hidden_from_enterprise": row.hidden_from_enterprise,
-    }
+    return Transition(alert, Step(Change.OPENED, risk.changed_at, SYSTEM, risk.why.get("zh", ""), status, 1))

@@ -24,7 +24,7 @@ class Owner:
 
 
 def audience_of(owner: Owner) -> Audience | None:
-    """As whom an owner is told; None for a prefix that no audience has."""
+    """As whom an owner is notified; None for a prefix that no audience has."""
     if owner.credit_code is not None:
         return Audience.ENTERPRISE
     if owner.operators:
@@ -33,7 +33,7 @@ def audience_of(owner: Owner) -> Audience | None:
 
 
 def owners(audience: Iterable[Audience], *, credit_code: str | None, region: str) -> tuple[Owner, ...]:
-    """Whose endpoints are told of an alert of this enterprise and division."""
+    """Whose endpoints are notified of an alert of this enterprise and division."""
     found: list[Owner] = []
     for one in audience:
         if one is Audience.ENTERPRISE and credit_code:

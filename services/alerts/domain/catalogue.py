@@ -40,14 +40,14 @@ class Level(StrEnum):
 
 
 class Audience(StrEnum):
-    """Who is told unasked."""
+    """Who is notified without a subscription."""
 
     ENTERPRISE = "enterprise"
     COUNTY = "county"
     CITY = "city"
     PROVINCE = "province"
     OPERATORS = "operators"
-    DESK = "desk"  # the permit desk: nobody unasked, whoever of the division subscribed to the kind
+    DESK = "desk"  # the permit desk: only those officers of the division who subscribed to the kind
 
 
 OFFICERS = (Audience.COUNTY, Audience.CITY, Audience.PROVINCE)
@@ -87,19 +87,27 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """Rows by condition that replace an entry's in a division. `region`: its prefix."""
+
+    region: str
+    rows: Mapping[str, Row]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One version of one kind: rows by condition, and what a division changes in them (longest prefix last)."""
+    """One version of one kind: rows by condition, and what divisions change in them (longest prefix last)."""
 
     kind: str
     version: int
     effective_from: date
     rows: Mapping[str, Row]
-    overrides: tuple[tuple[str, Mapping[str, Row]], ...] = ()
+    overrides: tuple[Override, ...] = ()
 
     def row(self, condition: str, region: str) -> Row | None:
-        for prefix, rows in reversed(self.overrides):
-            if region.startswith(prefix) and condition in rows:
-                return rows[condition]
+        for override in reversed(self.overrides):
+            if region.startswith(override.region) and condition in override.rows:
+                return override.rows[condition]
         return self.rows.get(condition)
 
 

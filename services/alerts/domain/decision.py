@@ -19,19 +19,19 @@ class Reason(StrEnum):
     FIRST = "first"
     LEVEL_RAISED = "level_raised"
     STAGE_RAISED = "stage_raised"
-    NEXT_STEP = "next_step"  # of a kind whose steps are all told: a permit has fewer days left
-    REOPENED = "reopened"  # after an all-clear it is there again
+    NEXT_STEP = "next_step"  # of a kind whose steps are all announced: a permit has fewer days left
+    REOPENED = "reopened"  # it recurred after an all-clear
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
-    CONTRADICTED = "contradicted"  # officers learn that what they verified was none
+    CONTRADICTED = "contradicted"  # officers learn that what they verified was not a violation
     MERGED = "merged"  # it lives on in another alert
     HISTORICAL = "historical"  # over 72 h old when first seen: one digest, never a push of its own
     MUTED = "muted"
-    BY_CATALOGUE = "by_catalogue"  # the row asks for a digest, or for silence
+    BY_CATALOGUE = "by_catalogue"  # the row asks for a digest, or for no push
     UNCHANGED = "unchanged"
 
 
-ALL_CLEAR = frozenset({Reason.CLEARED, Reason.WITHDRAWN})  # goes to whoever was told
+ALL_CLEAR = frozenset({Reason.CLEARED, Reason.WITHDRAWN})  # goes to whoever was notified
 ANNOUNCING = frozenset({Reason.FIRST, Reason.LEVEL_RAISED, Reason.STAGE_RAISED, Reason.NEXT_STEP, Reason.REOPENED})
 STOPPED_BY_ACKNOWLEDGING = frozenset({Reason.FIRST, Reason.REOPENED})  # a raise and an all-clear still go out
 
@@ -64,8 +64,8 @@ def _announce(before: Alert | None, alert: Alert, row: Row) -> Decision:
         reason = Reason.NEXT_STEP
     if reason is Reason.UNCHANGED:
         return Decision(Push.NONE, reason)
-    if reason is Reason.FIRST and alert.risk.state is RiskState.CLEARED and not alert.owed:
-        return Decision(Push.NONE, Reason.CLEARED)  # over before anyone was warned, and nothing is owed
+    if reason is Reason.FIRST and alert.risk.state is RiskState.CLEARED and not alert.answer_required:
+        return Decision(Push.NONE, Reason.CLEARED)  # over before anyone was warned, and no answer is required
     if row.push is Push.NONE:
         return Decision(Push.NONE, Reason.BY_CATALOGUE)
     if alert.risk.historical:

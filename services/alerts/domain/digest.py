@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
 
 from shared.domain.clock import DAY, SHANGHAI, aware, rfc3339
 from shared.domain.events import DIGEST, Event
 from shared.domain.identity import derived_id
+from shared.domain.json import JsonObject
 
 AT = time(8, 30)
 SETTLED = timedelta(seconds=60)
@@ -31,8 +31,9 @@ class Cadence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a recipient has waiting: the first and the last moment at which an alert was added."""
+    """What an endpoint has waiting: the first and the last moment at which an alert was added."""
 
+    endpoint_id: str
     cadence: Cadence
     first: datetime
     last: datetime
@@ -65,13 +66,21 @@ def last_moment(cadence: Cadence, now: datetime) -> datetime:
     return aware(moment)
 
 
-def event(recipient: str, cadence: Cadence, span: Span, alerts: Sequence[tuple[str, Mapping[str, str]]]) -> Event:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One alert of a digest. `headline`: its words by language, as they read now."""
+
+    alert_id: str
+    headline: Mapping[str, str]
+
+
+def event(recipient: str, cadence: Cadence, span: Span, lines: Sequence[Line]) -> Event:
     """The CloudEvent; its id is the same when it is made again for the same recipient and span."""
     digest_id = derived_id("dgs", recipient, cadence.value, span.end.isoformat())
-    data: dict[str, Any] = {
+    data: JsonObject = {
         "reason": cadence.value,
         "from": rfc3339(span.start),
         "to": rfc3339(span.end.replace(microsecond=0) if cadence is Cadence.HISTORICAL else span.end),
-        "alerts": [{"id": alert_id, "headline": dict(headline)} for alert_id, headline in alerts],
+        "alerts": [{"id": line.alert_id, "headline": dict(line.headline)} for line in lines],
     }
     return Event(DIGEST, "/alerts", digest_id, 1, span.end, data)

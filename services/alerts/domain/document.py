@@ -6,13 +6,13 @@ Pure: an alert and its row in, JSON-ready dicts out. Numbers that decide are str
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from services.alerts.domain import wording
 from services.alerts.domain.alert import ENDED, ENTERPRISE_MOVES, Alert, Change
 from services.alerts.domain.catalogue import Row
 from shared.domain.clock import rfc3339
 from shared.domain.events import ALERT_CHANGED, ALERT_CLOSED, ALERT_ISSUED, Event
+from shared.domain.json import JsonObject
 from shared.domain.pollutant import pollutant
 from shared.domain.risk import Risk, RiskState, Window
 
@@ -20,7 +20,7 @@ SOURCE = "/alerts"
 ALERTS_PATH = "/alerts/v1/alerts"
 
 
-def document(alert: Alert, row: Row, *, public_url: str = "") -> dict[str, Any]:
+def document(alert: Alert, row: Row, *, public_url: str = "") -> JsonObject:
     """The whole state of the alert."""
     risk = alert.risk
     return {
@@ -81,8 +81,8 @@ def actions(alert: Alert, public_url: str) -> list[dict[str, str]]:
     ]
 
 
-def event(alert: Alert, data: dict[str, Any]) -> Event:
-    """The CloudEvent that says this revision."""
+def event(alert: Alert, data: JsonObject) -> Event:
+    """The CloudEvent that carries this revision."""
     return Event(_type(alert), SOURCE, alert.id, alert.revision, alert.changed_at, data)
 
 
@@ -105,7 +105,7 @@ def _factor(risk: Risk) -> dict[str, str] | None:
     return {"code": risk.factor, "zh": known.zh, "en": known.en}
 
 
-def _window(window: Window) -> dict[str, Any]:
+def _window(window: Window) -> JsonObject:
     hours = int((window.end - window.start).total_seconds() // 3600)
     return {"from": rfc3339(window.start), "to": rfc3339(window.end), "averaging": window.averaging, "hours": hours}
 

@@ -1,6 +1,6 @@
 """The words of a peer notice and the CloudEvent that carries it: the same bytes for everyone of the class.
 
-Pure. It names industry, area and family, says "recently", how to check oneself, and the article. It has no subject, and
+Pure. It names industry, area and family, states "recently", how to check oneself, and the article. It has no subject, and
 nothing of any source: no name, value, window, reference, level or count.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from services.alerts.domain.law import cited
 from services.alerts.domain.peer import Topic
 from shared.domain.clock import rfc3339, shanghai_day
 from shared.domain.events import PEER_NOTICE_ISSUED
 from shared.domain.industry import industries
+from shared.domain.json import JsonObject
 from shared.domain.pollutant import family_named
 from shared.domain.region import full_name
 
@@ -59,7 +59,7 @@ INSTRUCTIONS: Mapping[str, Mapping[str, str]] = {
 NO_FAMILY = {"zh": "", "en": "all factors"}
 
 
-def document(notice_id: str, topic: Topic, area: str, slot: datetime) -> dict[str, Any]:
+def document(notice_id: str, topic: Topic, area: str, slot: datetime) -> JsonObject:
     """What recipients see."""
     words = {lang: _names(topic, area, lang) for lang in ("zh", "en")}
     family = family_named(topic.family)
@@ -88,7 +88,7 @@ def document(notice_id: str, topic: Topic, area: str, slot: datetime) -> dict[st
     }
 
 
-def cloud_event(data: Mapping[str, Any]) -> dict[str, Any]:
+def cloud_event(data: JsonObject) -> JsonObject:
     """The CloudEvent: its id is the notice's own random one, its time the slot; it has no subject."""
     return {
         "specversion": "1.0",

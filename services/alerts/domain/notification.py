@@ -1,19 +1,18 @@
-"""What a push has to say: facts and words, the document of a CloudEvent. The channel turns it into bytes."""
+"""What a push carries: facts and words, the document of a CloudEvent. The channel turns it into bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from shared.domain.events import Event
+from shared.domain.json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
     """`document`: JSON-ready, its fields in the order in which they are shown."""
 
-    document: Mapping[str, Any]
+    document: JsonObject
 
     @property
     def id(self) -> str:

@@ -32,7 +32,7 @@ LEAST_RATE = 0.02  # of the class in a week
 UNUSUAL = 0.01
 ONE_A_TOPIC = timedelta(days=7)
 AREA_DIGITS = (6, 4, 2)
-CLASS_CHARACTERS, GROUP_CHARACTERS = 5, 4  # section letter and digits: D4411, D441
+CLASS_CHARACTERS, GROUP_CHARACTERS = 5, 4  # section and digits: D4411, D441
 
 
 class Outcome(StrEnum):
@@ -117,12 +117,12 @@ def family_of(risk: Risk) -> str:
 
 
 def slot_after(at: datetime) -> datetime:
-    """The next whole field hour: when what was seen at `at` is decided and, if so, told."""
+    """The next whole field hour: when what was seen at `at` is decided and, if so, published."""
     return hour_start(at) + HOUR
 
 
 def group_of(industry: str) -> str | None:
-    """The 3-digit group of an industry code with its letter; None when it is coarser."""
+    """The 3-digit group of an industry code with its section; None when it is coarser."""
     return industry[:GROUP_CHARACTERS] if len(industry) >= GROUP_CHARACTERS else None
 
 
@@ -141,12 +141,14 @@ def decide(
     `affected`, `exposed`: those of kind and family, at least of the whole group and province.
     """
     best = Decision(Outcome.NOTHING, Reason.NO_CLASS)
-    for industry, area in _places(topic.industry, region):
-        found = _weigh(Topic(industry, topic.kind, topic.family), area, affected, exposed, now)
+    for one in _classes(topic.industry, region):
+        found = _weigh(Topic(one.industry, topic.kind, topic.family), one.area, affected, exposed, now)
         if found.reason is Reason.UNIVERSAL:
-            return _taken() if _told_before(found, notices, now) else found
+            return _taken() if _announced_before(found, notices, now) else found
         best = min(best, found, key=lambda one: _ORDER[one.reason])
-    if best.outcome is Outcome.DRAFT and (_told_before(best, notices, now) or _told_before(best, drafts, now)):
+    if best.outcome is Outcome.DRAFT and (
+        _announced_before(best, notices, now) or _announced_before(best, drafts, now)
+    ):
         return _taken()
     return best
 
@@ -154,13 +156,21 @@ def decide(
 _ORDER = {reason: n for n, reason in enumerate(Reason)}
 
 
-def _places(industry: str, region: str) -> Iterator[tuple[str, str]]:
-    """Class, then group; each in county, city, province, as far as the codes say."""
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A class or group of industry in an area (division prefix)."""
+
+    industry: str
+    area: str
+
+
+def _classes(industry: str, region: str) -> Iterator[Class]:
+    """Class, then group; each in county, city, province, as far as the codes go."""
     inside = prefix(region)
     for characters in (CLASS_CHARACTERS, GROUP_CHARACTERS):
         for digits in AREA_DIGITS:
             if len(industry) >= characters and len(inside) >= digits:
-                yield industry[:characters], inside[:digits]
+                yield Class(industry[:characters], inside[:digits])
 
 
 def _weigh(
@@ -226,8 +236,8 @@ def _sum(hits: int, of: int, rate: float) -> float:
     return total
 
 
-def _told_before(decision: Decision, former: Collection[Former], now: datetime) -> bool:
-    """Whether someone would hear of the topic twice in 7 days: two notices whose classes and areas lie in one another
+def _announced_before(decision: Decision, former: Collection[Former], now: datetime) -> bool:
+    """Whether someone would be notified of the topic twice in 7 days: two notices whose classes and areas lie in one another
     would also let a reader subtract one crowd from the other."""
     topic, area = decision.topic, decision.area
     assert topic is not None and area is not None

@@ -27,8 +27,15 @@ class Quiet:
             return self.start <= local < self.end
         return local >= self.start or local < self.end
 
-    def document(self) -> dict[str, str]:
-        return {"from": f"{self.start:%H:%M}", "to": f"{self.end:%H:%M}"}
+    @property
+    def start_text(self) -> str:
+        """`22:00`."""
+        return f"{self.start:%H:%M}"
+
+    @property
+    def end_text(self) -> str:
+        """`07:00`."""
+        return f"{self.end:%H:%M}"
 
 
 def read_quiet(start: str, end: str) -> Quiet:

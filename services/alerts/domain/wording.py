@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from services.alerts.domain.alert import Alert, Change
 from services.alerts.domain.catalogue import Row
@@ -127,6 +126,6 @@ def values(risk: Risk, row: Row, lang: str) -> dict[str, str | None]:
     }
 
 
-def _share(multiple: Any) -> str | None:
+def _share(multiple: str | None) -> str | None:
     """Per cent of the limit, from multiple = decided / limit - 1."""
     return shown((Decimal(multiple) + 1) * 100, 1) if multiple else None

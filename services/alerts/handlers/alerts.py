@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlmodel import Session
 
 from services.alerts.domain import grouping, peer
-from services.alerts.domain.alert import ENDED, Alert, Move, Status, Step, opened_by
+from services.alerts.domain.alert import ENDED, Alert, Move, Status, Transition, opened_by
 from services.alerts.domain.catalogue import OFFICERS, Audience, Catalogue, Push, Row
 from services.alerts.domain.decision import (
     ANNOUNCING,
@@ -64,24 +64,24 @@ class AlertService:
             return None
         row = self._row(risk)
         if before is None or grouping.opens_follow_up(before, risk, row):
-            alert, step = self._opened(risk, row, before, latest)
+            after = self._opened(risk, row, before, latest)
             before = None
         else:
-            alert, step = before.taken(risk, row)
-        self._keep_fact(session, alert)
-        return self._save(session, alert, step, row, decide(before, alert, row))
+            after = before.taken(risk, row)
+        self._keep_fact(session, after.alert)
+        return self._save(session, after, row, decide(before, after.alert, row))
 
     def move(self, session: Session, alert_id: str, move: Move, *, who: str, text: str) -> Alert:
         """A person's move; raises NotFound, Conflict. Withdrawing notifies whoever was notified."""
         before = self._store.load(session, alert_id)
         row = self._row(before.risk)
-        alert, step = before.moved(move, at=self._clock.field_now(), who=who, text=text)
+        after = before.moved(move, at=self._clock.field_now(), who=who, text=text)
         if move is Move.ACKNOWLEDGE:
             self._pushes.acknowledged(session, alert_id)
         if move is not Move.WITHDRAW:
-            return self._save(session, alert, step, row, None)
-        self._peer_facts.take_back(session, alert.risk.id)
-        return self._save(session, alert, step, row, decide(before, alert, row))
+            return self._save(session, after, row, None)
+        self._peer_facts.take_back(session, before.risk.id)
+        return self._save(session, after, row, decide(before, after.alert, row))
 
     def delivered(self, session: Session, alert_id: str, audience: Audience) -> None:
         """A push was proven delivered: the first one to the enterprise or an authority starts its clock."""
@@ -93,27 +93,29 @@ class AlertService:
         if hours is None or running is not None or alert.status in ENDED:
             return
         now = self._clock.field_now()
-        alert, step = alert.delivered(audience, at=now, due=now + timedelta(hours=hours))
-        self._store.save(session, alert, document(alert, row, public_url=self._public_url), new=False)
-        self._store.append(session, alert, step, None)
+        after = alert.delivered(audience, at=now, due=now + timedelta(hours=hours))
+        data = document(after.alert, row, public_url=self._public_url)
+        self._store.save(session, after.alert, data, new=False)
+        self._store.append(session, after.alert, after.step, None)
 
     def _row(self, risk: Risk) -> Row:
         """The row of the catalogue on the day of the fact."""
         day = shanghai_day(risk.window.start if risk.window else risk.opened_at)
         return self._catalogue.row(risk.kind, risk.condition, region=risk.region, day=day)
 
-    def _opened(self, risk: Risk, row: Row, ended: Alert | None, latest: Mapping[str, Alert]) -> tuple[Alert, Step]:
+    def _opened(self, risk: Risk, row: Row, ended: Alert | None, latest: Mapping[str, Alert]) -> Transition:
         former = ended or (latest.get(risk.previous) if risk.previous else None)
         self._metrics.alerts_issued.labels(row.kind, row.level.value).inc()
         return opened_by(risk, row, number=ended.number + 1 if ended else 1, previous=former.id if former else None)
 
-    def _save(self, session: Session, alert: Alert, step: Step, row: Row, decision: Decision | None) -> Alert:
+    def _save(self, session: Session, after: Transition, row: Row, decision: Decision | None) -> Alert:
+        alert = after.alert
         if decision is not None and decision.push is Push.NOW and decision.reason in ANNOUNCING:
             alert = alert.announced_now()
         data = document(alert, row, public_url=self._public_url)
         event = alert_event(alert, data)
         self._store.save(session, alert, data, new=alert.revision == 1)
-        self._store.append(session, alert, step, decision)
+        self._store.append(session, alert, after.step, decision)
         self._store.publish(session, alert, event, wall_now=self._clock.wall_now())
         if decision is not None:
             self._metrics.push_decisions.labels(decision.reason.value).inc()

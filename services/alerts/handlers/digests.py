@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from services.alerts.domain.digest import Cadence, Span, due, event
+from services.alerts.domain.digest import Cadence, Span, Waiting, due, event
 from services.alerts.domain.notification import notification_of
 from services.alerts.handlers.pushes import PushService
 from services.alerts.handlers.routing import Routing
@@ -35,18 +35,18 @@ class Digests:
         """Make what is due by now."""
         with self.database.read() as session:
             waiting = self.store.waiting(session)
-        for endpoint_id, one in waiting:
-            span = due(one, now)
-            while span is not None and self._made(endpoint_id, one.cadence, span) == MOST:
+        for digest in waiting:
+            span = due(digest, now)
+            while span is not None and self._made(digest, span) == MOST:
                 pass  # a long one goes in several
 
-    def _made(self, endpoint_id: str, cadence: Cadence, span: Span) -> int:
+    def _made(self, digest: Waiting, span: Span) -> int:
         """Make one digest; how many alerts it has."""
         with self.database.transaction() as session:
-            items = self.store.take(session, endpoint_id, cadence, span)
-            recipients = self.endpoints.active(session, [endpoint_id])
+            items = self.store.take(session, digest.endpoint_id, digest.cadence, span)
+            recipients = self.endpoints.active(session, [digest.endpoint_id])
             if items and recipients:
-                self._push(session, recipients[0], cadence, span, items)
+                self._push(session, recipients[0], digest.cadence, span, items)
                 return len(items)
             return 0
 
@@ -54,7 +54,7 @@ class Digests:
         self, session: Session, recipient: Recipient, cadence: Cadence, span: Span, items: Sequence[Item]
     ) -> None:
         first = f"{recipient.id}:{items[0].row_id}"
-        digest = event(first, cadence, span, [(one.alert_id, one.headline) for one in items])
+        digest = event(first, cadence, span, [item.line for item in items])
         self.store.sent(session, items, digest.subject)
         push = NewPush(
             id=derived_id("psh", digest.subject, recipient.id),

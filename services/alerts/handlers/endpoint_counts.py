@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import case, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
 from services.alerts.store.tables import ENDPOINT, ENDPOINT_COUNT, OUTBOX
@@ -20,6 +17,7 @@ from shared.domain.clock import Clock
 from shared.domain.events import ALERTS, ENDPOINT_COUNT_CHANGED, Event
 from shared.domain.json import JsonObject
 from shared.eventlog.outbox import Outbox
+from shared.sql import insert_new
 
 _OUTBOX = Outbox(OUTBOX)
 _ACTIVE = func.coalesce(func.sum(case((ENDPOINT.c.state == "active", 1), else_=0)), 0)
@@ -58,8 +56,7 @@ def _stale(session: Session, codes: Sequence[str]) -> Sequence[str]:
 def _counted(session: Session, code: str, now: datetime) -> Event | None:
     """Count again under the enterprise's lock: what another has changed meanwhile is committed by then."""
     connection, mine = session.connection(), ENDPOINT_COUNT.c.credit_code == code
-    new: Any = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
-    connection.execute(new(ENDPOINT_COUNT).values(credit_code=code, endpoints=0, revision=0).on_conflict_do_nothing())
+    insert_new(session, ENDPOINT_COUNT, [{"credit_code": code, "endpoints": 0, "revision": 0}])
     last = connection.execute(select(ENDPOINT_COUNT).where(mine).with_for_update()).one()
     endpoints = int(connection.execute(select(_ACTIVE).where(ENDPOINT.c.credit_code == code)).scalar_one())
     if endpoints == last.endpoints:

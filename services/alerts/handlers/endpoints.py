@@ -12,7 +12,7 @@ from services.alerts.domain.contact import ContactPoint
 from services.alerts.domain.notification import notification_of
 from services.alerts.handlers.endpoint_counts import EndpointCounts
 from services.alerts.handlers.pushes import PushService
-from services.alerts.store.endpoints import EndpointStore, owner_of_row
+from services.alerts.store.endpoints import EndpointStore
 from services.alerts.store.pushes import NewPush
 from services.alerts.store.subscriptions import SubscriptionStore
 from shared.access import Caller
@@ -42,29 +42,29 @@ class EndpointService:
 
     def delete(self, session: Session, endpoint_id: str, caller: Caller) -> None:
         """It is gone for its owner: nothing more goes there, its deliveries stay readable."""
-        owner = self.store.load(session, endpoint_id, caller).credit_code
+        owner = self.store.load(session, endpoint_id, caller).owner
         self.store.delete(session, endpoint_id, caller, wall_now=self.clock.wall_now())
         self.pushes.endpoint_deleted(session, endpoint_id)
         self.subscriptions.delete_of_endpoint(session, endpoint_id)
-        self.counts.publish(session, [owner])
+        self.counts.publish(session, [owner.credit_code])
 
     def disable(self, session: Session, endpoint_id: str, caller: Caller, *, text: str) -> datetime:
         """Pushes wait from now on, which is returned; raises Conflict when it is disabled."""
         now = self.clock.wall_now()
         before = self.store.disable(session, endpoint_id, caller, text=text, wall_now=now)
-        self.counts.publish(session, [before.credit_code])
+        self.counts.publish(session, [before.owner.credit_code])
         return now
 
     def enable(self, session: Session, endpoint_id: str, caller: Caller) -> None:
         """What waited for it goes out; raises Conflict when it is active."""
-        owner = self.store.load(session, endpoint_id, caller).credit_code
+        owner = self.store.load(session, endpoint_id, caller).owner
         self.store.enable(session, endpoint_id, caller, wall_now=self.clock.wall_now())
         self.pushes.wake_sender(session)
-        self.counts.publish(session, [owner])
+        self.counts.publish(session, [owner.credit_code])
 
     def test(self, session: Session, endpoint_id: str, caller: Caller) -> str:
         """Push a test event the very way that alerts take; the push's id."""
-        audience = audience_of(owner_of_row(self.store.load(session, endpoint_id, caller)))
+        audience = audience_of(self.store.load(session, endpoint_id, caller).owner)
         push_id, now = new_id("psh"), self.clock.wall_now()
         test = Event(TEST, "/alerts", push_id, 1, now, {"endpoint": endpoint_id, "headline": TEST_WORDS})
         push = NewPush(push_id, endpoint_id, audience or "test", "test", test.id, notification_of(test))

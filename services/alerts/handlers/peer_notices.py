@@ -92,8 +92,7 @@ class PeerNotices:
         notice_id = self.notice_id()
         data = document(notice_id, topic, area, slot)
         notification = Notification(cloud_event(data))
-        body = encode(notification.document)
-        self.notices.add(session, notice_id, decision, slot, document=data, body=body)
+        self.notices.add(session, notice_id, decision, slot, data)
         if decision.outcome is Outcome.NOTICE:
             self._send(session, notice_id, area, notification)
         return Former(topic, area, slot)

@@ -17,7 +17,7 @@ from services.alerts.domain.decision import ALL_CLEAR, Reason
 from services.alerts.domain.digest import Cadence
 from services.alerts.domain.quiet import held_until
 from services.alerts.domain.subscription import Facts, Subscription
-from services.alerts.store.digests import DigestStore
+from services.alerts.store.digests import DigestEndpoint, DigestStore
 from services.alerts.store.endpoints import EndpointStore, Recipient
 from services.alerts.store.pushes import PushStore
 from services.alerts.store.subscriptions import SubscriptionStore
@@ -54,17 +54,18 @@ class Routing:
 
     def collect(self, session: Session, alert: Alert, *, historical: bool) -> None:
         """The alert goes out in digests only."""
-        subscribed = self.subscriptions.asking(session, facts(alert))
+        subscribed = self.subscriptions.matching(session, facts(alert))
         always = Cadence.HISTORICAL if historical else None
-        to = [(one.id, always or Cadence.DAILY) for one in self._audience(session, alert)]
-        to += [(one.endpoint, always or Cadence(one.digest or Cadence.DAILY)) for one in subscribed]
+        to = [DigestEndpoint(one.id, always or Cadence.DAILY) for one in self._audience(session, alert)]
+        to += [DigestEndpoint(one.endpoint, always or Cadence(one.digest or Cadence.DAILY)) for one in subscribed]
         self._collect(session, alert, to)
 
     def _announcement(self, session: Session, alert: Alert) -> list[Route]:
         """News of an alert: the audience at once, subscriptions as each wishes."""
         audience = self._audience(session, alert)
-        subscribed = self.subscriptions.asking(session, facts(alert))
-        self._collect(session, alert, ((one.endpoint, Cadence(one.digest)) for one in subscribed if one.digest))
+        subscribed = self.subscriptions.matching(session, facts(alert))
+        digests = [DigestEndpoint(one.endpoint, Cadence(one.digest)) for one in subscribed if one.digest]
+        self._collect(session, alert, digests)
         at_once = [one for one in subscribed if not one.digest]
         others = sorted({one.endpoint for one in at_once} - {one.id for one in audience})
         routes = [Route(to) for to in audience]
@@ -95,14 +96,14 @@ class Routing:
         """Until when quiet hours hold what is for no single alert."""
         return self._held(self.subscriptions.of_endpoint(session, endpoint_id), endpoint_id, None)
 
-    def _held(self, asking: Iterable[Subscription], endpoint_id: str, level: Level | None) -> datetime | None:
+    def _held(self, subscribed: Iterable[Subscription], endpoint_id: str, level: Level | None) -> datetime | None:
         """The earliest end of the quiet hours of the endpoint's subscriptions; None when one of them has none now."""
         now = self.clock.wall_now()
-        ends = [held_until(one.quiet, now, level) for one in asking if one.endpoint == endpoint_id]
+        ends = [held_until(one.quiet, now, level) for one in subscribed if one.endpoint == endpoint_id]
         known = [end for end in ends if end is not None]
         return min(known) if known and len(known) == len(ends) else None
 
-    def _collect(self, session: Session, alert: Alert, to: Iterable[tuple[str, Cadence]]) -> None:
+    def _collect(self, session: Session, alert: Alert, to: Iterable[DigestEndpoint]) -> None:
         self.digests.collect(session, alert.id, to, now=self.clock.field_now())
 
 

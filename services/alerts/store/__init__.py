@@ -1,1 +1,1 @@
-"""Rows of alerts: what became of risks, who is to be told, and every attempt to tell them."""
+"""Rows of alerts: what became of risks, who is to be notified, and every attempt to deliver a push."""

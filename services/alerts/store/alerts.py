@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.alert import Alert, Change, Status, Step
 from services.alerts.domain.catalogue import Audience, Level, Stage
 from services.alerts.domain.decision import Decision
+from services.alerts.store.paging import Position, older_than
+from services.alerts.store.sql_types import SqlRow, StoredDocument
 from services.alerts.store.tables import ALERT, HISTORY, OUTBOX
 from shared.access import Caller, Columns, visible
 from shared.database import outbox_written
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS, Event
+from shared.domain.json import JsonObject
 from shared.domain.risk import Risk
 from shared.eventlog.codec import encode_event
+from shared.sql import chunks
 
-IN_ONE_QUERY = 400  # bound parameters
-# built once: a statement with its values inside is taken apart anew for every row
+# built once: a statement with its values inside is compiled anew for every row
 _NEW_ALERT, _NEW_STEP, _NEW_EVENT = insert(ALERT), insert(HISTORY), insert(OUTBOX)
 _OLD_ALERT = update(ALERT).where(ALERT.c.id == bindparam("which"))
 
@@ -31,7 +33,30 @@ SEEN = Columns(ALERT.c.credit_code, ALERT.c.region, ALERT.c.kind, ALERT.c.hidden
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ListedAlert:
+    """An alert in a list."""
+
+    opened_at: datetime
+    id: str
+    document: StoredDocument
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """What happened to an alert. `push` and `reason`: what was decided about it, None when nothing was."""
+
+    revision: int
+    at: datetime
+    what: str
+    who: str
+    text: str
+    status: str
+    push: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
     """Filters of the list; None: any."""
 
     status: str | None = None
@@ -61,9 +86,9 @@ class AlertStore:
     def latest_of(self, session: Session, risk_ids: Sequence[str]) -> dict[str, Alert]:
         """The last alert of each risk, locked for change."""
         found: dict[str, Alert] = {}
-        for start in range(0, len(risk_ids), IN_ONE_QUERY):
-            some = select(ALERT).where(ALERT.c.risk_id.in_(risk_ids[start : start + IN_ONE_QUERY]))
-            for row in session.connection().execute(some.order_by(ALERT.c.number).with_for_update()):
+        for some in chunks(risk_ids):
+            query = select(ALERT).where(ALERT.c.risk_id.in_(some)).order_by(ALERT.c.number)
+            for row in session.connection().execute(query.with_for_update()):
                 found[row.risk_id] = _alert(row)
         return found
 
@@ -74,7 +99,7 @@ class AlertStore:
             raise NotFound("no such alert")
         return _alert(row)
 
-    def save(self, session: Session, alert: Alert, document: Mapping[str, Any], *, new: bool) -> None:
+    def save(self, session: Session, alert: Alert, document: JsonObject, *, new: bool) -> None:
         values = {**_values(alert), "document": document}
         if new:
             session.connection().execute(_NEW_ALERT, values)
@@ -117,32 +142,32 @@ class AlertStore:
         )
         outbox_written(session)
 
-    def document(self, session: Session, alert_id: str, caller: Caller) -> dict[str, Any]:
+    def document(self, session: Session, alert_id: str, caller: Caller) -> StoredDocument:
         """The alert as its callers see it; raises NotFound outside the caller's scope."""
-        asked = select(ALERT.c.document).where(ALERT.c.id == alert_id, visible(caller, SEEN))
-        found = session.connection().execute(asked).scalar()
+        query = select(ALERT.c.document).where(ALERT.c.id == alert_id, visible(caller, SEEN))
+        found = session.connection().execute(query).scalar()
         if found is None:
             raise NotFound("no such alert")
         return dict(found)
 
-    def history(self, session: Session, alert_id: str) -> list[Row[Any]]:
-        asked = select(HISTORY).where(HISTORY.c.alert_id == alert_id).order_by(HISTORY.c.revision, HISTORY.c.id)
-        return list(session.connection().execute(asked))
+    def history(self, session: Session, alert_id: str) -> list[HistoryEntry]:
+        """What happened to the alert, in order."""
+        h = HISTORY.c
+        query = select(h.revision, h.at, h.what, h.who, h.text, h.status, h.push, h.reason)
+        query = query.where(h.alert_id == alert_id).order_by(h.revision, h.id)
+        return [HistoryEntry(*row) for row in session.connection().execute(query)]
 
     def page(
-        self, session: Session, caller: Caller, wanted: Wanted, *, before: tuple[datetime, str] | None, limit: int
-    ) -> list[Row[Any]]:
-        """Newest first: (opened_at, id, document), standing behind `before`."""
-        asked = select(ALERT.c.opened_at, ALERT.c.id, ALERT.c.document)
-        asked = asked.where(visible(caller, SEEN), *wanted.clauses())
-        if before is not None:
-            at, last = before
-            asked = asked.where(or_(ALERT.c.opened_at < at, and_(ALERT.c.opened_at == at, ALERT.c.id < last)))
-        asked = asked.order_by(ALERT.c.opened_at.desc(), ALERT.c.id.desc()).limit(limit)
-        return list(session.connection().execute(asked))
+        self, session: Session, caller: Caller, filter: AlertFilter, *, behind: Position | None, limit: int
+    ) -> list[ListedAlert]:
+        """Newest first, those behind the position."""
+        a = ALERT.c
+        query = select(a.opened_at, a.id, a.document).where(visible(caller, SEEN), *filter.clauses())
+        query = query.where(older_than(behind, a.opened_at, a.id)).order_by(a.opened_at.desc(), a.id.desc())
+        return [ListedAlert(*row) for row in session.connection().execute(query.limit(limit))]
 
 
-def _values(alert: Alert) -> dict[str, Any]:
+def _values(alert: Alert) -> Mapping[str, object]:
     risk = alert.risk
     return {
         "id": alert.id,
@@ -174,7 +199,7 @@ def _values(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _alert(row: Row[Any]) -> Alert:
+def _alert(row: SqlRow) -> Alert:
     return Alert(
         id=row.id,
         number=row.number,

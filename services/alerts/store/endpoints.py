@@ -8,15 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.audience import Owner, audience_of
 from services.alerts.domain.contact import ContactPoint
+from services.alerts.store.paging import Position, newer_than
 from services.alerts.store.peer_tables import ENTERPRISE
 from services.alerts.store.pushes import owned
+from services.alerts.store.sql_types import SqlRow
 from services.alerts.store.tables import ENDPOINT, ENDPOINT_HISTORY
 from shared.access import Caller, Columns, Role, Subject, sees, visible
 from shared.domain.errors import Conflict, Forbidden, NotFound
@@ -65,6 +66,33 @@ class Step(StrEnum):
     ENABLED = "enabled"
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointStep:
+    """One entry of an endpoint's history. `what`: a `Step`; `text`: why."""
+
+    at: datetime
+    what: str
+    who: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint as its row holds it; the secrets are sealed."""
+
+    id: str
+    kind: str
+    address: str
+    owner: Owner
+    state: str
+    state_reason: str | None
+    state_at: datetime
+    sealed: SealedSecrets
+    created_at: datetime
+    failing_since: datetime | None
+    last_success_at: datetime | None
+
+
 def new_secret() -> str:
     """Standard Webhooks: `whsec_` and 32 random bytes in base64."""
     return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
@@ -96,60 +124,54 @@ class EndpointStore:
         )
         return endpoint_id
 
-    def load(self, session: Session, endpoint_id: str, caller: Caller) -> Row[Any]:
+    def load(self, session: Session, endpoint_id: str, caller: Caller) -> Endpoint:
         """The endpoint, locked for change; raises NotFound outside the caller's scope."""
         return self._load(session, endpoint_id, owned(caller))
 
-    def _load(self, session: Session, endpoint_id: str, condition: ColumnElement[bool]) -> Row[Any]:
-        asked = select(ENDPOINT).where(
+    def _load(self, session: Session, endpoint_id: str, condition: ColumnElement[bool]) -> Endpoint:
+        query = select(ENDPOINT).where(
             ENDPOINT.c.id == endpoint_id, ENDPOINT.c.state != EndpointState.DELETED.value, condition
         )
-        row = session.connection().execute(asked.with_for_update()).one_or_none()
+        row = session.connection().execute(query.with_for_update()).one_or_none()
         if row is None:
             raise NotFound("no such endpoint")
-        return row
+        return _endpoint(row)
 
-    def page(
-        self, session: Session, caller: Caller, *, after: tuple[datetime, str] | None, limit: int
-    ) -> list[Row[Any]]:
-        """In order of creation, standing behind `after`."""
-        asked = select(ENDPOINT).where(ENDPOINT.c.state != EndpointState.DELETED.value, owned(caller))
-        if after is not None:
-            at, last = after
-            asked = asked.where(
-                or_(ENDPOINT.c.created_at > at, and_(ENDPOINT.c.created_at == at, ENDPOINT.c.id > last))
-            )
-        asked = asked.order_by(ENDPOINT.c.created_at, ENDPOINT.c.id).limit(limit)
-        return list(session.connection().execute(asked))
+    def page(self, session: Session, caller: Caller, *, behind: Position | None, limit: int) -> list[Endpoint]:
+        """In order of creation, those behind the position."""
+        e = ENDPOINT.c
+        query = select(ENDPOINT).where(e.state != EndpointState.DELETED.value, owned(caller))
+        query = query.where(newer_than(behind, e.created_at, e.id)).order_by(e.created_at, e.id)
+        return [_endpoint(row) for row in session.connection().execute(query.limit(limit))]
 
     def rotate(self, session: Session, endpoint_id: str, caller: Caller, *, wall_now: datetime) -> str:
         """A new secret; the old one signs beside it for 24 h.
 
         Raises: NotFound outside the caller's scope; Forbidden for anybody but the owner."""
-        row, secret = self.load(session, endpoint_id, caller), new_secret()
-        if not is_owner(caller, owner_of_row(row)):
+        before, secret = self.load(session, endpoint_id, caller), new_secret()
+        if not is_owner(caller, before.owner):
             raise Forbidden("only its owner may renew an endpoint's secret", code="not-the-owner")
         self._set(
             session,
             endpoint_id,
             sealed_secret=self._sealer.seal(secret, PURPOSE),
-            sealed_previous=row.sealed_secret,
+            sealed_previous=before.sealed.current,
             previous_until=wall_now + OVERLAP,
         )
         self._record(session, endpoint_id, Step.ROTATED, caller, "", wall_now)
         return secret
 
-    def disable(self, session: Session, endpoint_id: str, caller: Caller, *, text: str, wall_now: datetime) -> Row[Any]:
+    def disable(self, session: Session, endpoint_id: str, caller: Caller, *, text: str, wall_now: datetime) -> Endpoint:
         """Pushes wait from now on; `text`: why. Returns the endpoint as it was.
 
         Raises: NotFound for an endpoint that the caller does not supervise; Conflict when it is disabled."""
-        row = self._load(session, endpoint_id, supervised(caller))
-        if row.state != EndpointState.ACTIVE.value:
+        before = self._load(session, endpoint_id, supervised(caller))
+        if before.state != EndpointState.ACTIVE.value:
             raise Conflict("the endpoint is disabled", code="endpoint-not-active")
         reason = f"by_{caller.role.value}"
         self._set(session, endpoint_id, state=EndpointState.DISABLED.value, state_reason=reason, state_at=wall_now)
         self._record(session, endpoint_id, Step.DISABLED, caller, text, wall_now)
-        return row
+        return before
 
     def enable(self, session: Session, endpoint_id: str, caller: Caller, *, wall_now: datetime) -> None:
         """What waited for it goes out; raises Conflict when it is active."""
@@ -166,12 +188,12 @@ class EndpointStore:
         )
         self._record(session, endpoint_id, Step.ENABLED, caller, "", wall_now)
 
-    def history(self, session: Session, endpoint_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
-        """What people did to each of the endpoints, in order."""
-        found: dict[str, list[Row[Any]]] = {}
+    def history(self, session: Session, endpoint_ids: Sequence[str]) -> dict[str, list[EndpointStep]]:
+        """What people did to each of the endpoints, in order; each of the ids is a key."""
+        found: dict[str, list[EndpointStep]] = {one: [] for one in endpoint_ids}
         query = select(ENDPOINT_HISTORY).where(ENDPOINT_HISTORY.c.endpoint_id.in_(endpoint_ids))
         for row in session.connection().execute(query.order_by(ENDPOINT_HISTORY.c.id)):
-            found.setdefault(row.endpoint_id, []).append(row)
+            found[row.endpoint_id].append(EndpointStep(row.at, row.what, row.who, row.text))
         return found
 
     def delete(self, session: Session, endpoint_id: str, caller: Caller, *, wall_now: datetime) -> None:
@@ -197,19 +219,19 @@ class EndpointStore:
 
     def count(self, session: Session) -> dict[str, int]:
         """How many endpoints are in each state."""
-        asked = select(ENDPOINT.c.state, func.count()).group_by(ENDPOINT.c.state)
-        return {row[0]: row[1] for row in session.connection().execute(asked)}
+        query = select(ENDPOINT.c.state, func.count()).group_by(ENDPOINT.c.state)
+        return {row[0]: row[1] for row in session.connection().execute(query)}
 
-    def _recipients(self, session: Session, which: Any) -> list[Recipient]:
-        asked = select(ENDPOINT).where(which, ENDPOINT.c.state == EndpointState.ACTIVE.value).order_by(ENDPOINT.c.id)
+    def _recipients(self, session: Session, which: ColumnElement[bool]) -> list[Recipient]:
+        query = select(ENDPOINT).where(which, ENDPOINT.c.state == EndpointState.ACTIVE.value).order_by(ENDPOINT.c.id)
         found = []
-        for row in session.connection().execute(asked):
-            audience = audience_of(owner_of_row(row))
+        for row in session.connection().execute(query):
+            audience = audience_of(_owner(row))
             if audience is not None:
                 found.append(Recipient(row.id, audience.value))
         return found
 
-    def _set(self, session: Session, endpoint_id: str, **values: Any) -> None:
+    def _set(self, session: Session, endpoint_id: str, **values: object) -> None:
         session.connection().execute(update(ENDPOINT).where(ENDPOINT.c.id == endpoint_id).values(**values))
 
     def _record(
@@ -220,14 +242,29 @@ class EndpointStore:
         session.connection().execute(insert(ENDPOINT_HISTORY).values(entry))
 
 
-def sealed_secrets(row: Row[Any]) -> SealedSecrets:
+def sealed_secrets(row: SqlRow) -> SealedSecrets:
     """Of an endpoint's row."""
     return SealedSecrets(row.sealed_secret, row.sealed_previous, row.previous_until)
 
 
-def owner_of_row(row: Row[Any]) -> Owner:
-    """Whose the endpoint is."""
+def _owner(row: SqlRow) -> Owner:
     return Owner(row.credit_code, row.region, row.operators)
+
+
+def _endpoint(row: SqlRow) -> Endpoint:
+    return Endpoint(
+        id=row.id,
+        kind=row.kind,
+        address=row.address,
+        owner=_owner(row),
+        state=row.state,
+        state_reason=row.state_reason,
+        state_at=row.state_at,
+        sealed=sealed_secrets(row),
+        created_at=row.created_at,
+        failing_since=row.failing_since,
+        last_success_at=row.last_success_at,
+    )
 
 
 def is_owner(caller: Caller, owner: Owner) -> bool:
@@ -246,31 +283,9 @@ def supervised(caller: Caller) -> ColumnElement[bool]:
     return or_(owned(caller), ENDPOINT.c.credit_code.in_(select(ENTERPRISE.c.credit_code).where(inside)))
 
 
-def _owned_by(owner: Owner) -> Any:
+def _owned_by(owner: Owner) -> ColumnElement[bool]:
     if owner.credit_code is not None:
         return ENDPOINT.c.credit_code == owner.credit_code
     if owner.operators:
         return ENDPOINT.c.operators.is_(True)
     return ENDPOINT.c.region == owner.region
-
-
-def endpoint(row: Row[Any], history: Sequence[Row[Any]]) -> dict[str, Any]:
-    """An endpoint as its owner sees it; never a secret."""
-    owner: dict[str, Any] = {"operators": True}
-    if row.credit_code is not None:
-        owner = {"credit_code": row.credit_code}
-    elif row.region is not None:
-        owner = {"region": row.region}
-    return {
-        "id": row.id,
-        "url": row.address,
-        "owner": owner,
-        "state": row.state,
-        "state_reason": row.state_reason,
-        "state_at": row.state_at,
-        "secret_set": bool(row.sealed_secret),
-        "created_at": row.created_at,
-        "failing_since": row.failing_since,
-        "last_success_at": row.last_success_at,
-        "history": [{"at": step.at, "what": step.what, "who": step.who, "why": step.text} for step in history],
-    }

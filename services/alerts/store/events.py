@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session
@@ -44,7 +43,7 @@ def events_after(
         query = query.where(OUTBOX.c.stream_no <= until)
     if caller is not None:
         query = query.where(_visible(caller))
-    rows: Sequence[Any] = session.connection().execute(query.order_by(OUTBOX.c.stream_no).limit(limit)).all()
+    rows = session.connection().execute(query.order_by(OUTBOX.c.stream_no).limit(limit)).all()
     to = _recipients(session, [row.notice_id for row in rows if row.notice_id])
     return [
         StreamEvent(
@@ -60,7 +59,7 @@ def may_see(caller: Caller, event: StreamEvent) -> bool:
 
 
 def _visible(caller: Caller) -> ColumnElement[bool]:
-    mine = OUTBOX.c.notice_id.in_(received(caller.credit_codes))
+    mine = OUTBOX.c.notice_id.in_(received(caller))
     return visible(caller, Columns(OUTBOX.c.credit_code, OUTBOX.c.region, OUTBOX.c.kind, received=mine))
 
 

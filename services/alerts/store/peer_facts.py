@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.peer import GROUP_CHARACTERS, SEEN, Affected, Exposed, family_of, slot_after
 from services.alerts.store.peer_tables import ENTERPRISE, FACT, PERMIT
+from services.alerts.store.sql_types import StoredDocument
 from shared.domain.json import read_objects, read_text
 from shared.domain.pollutant import families_measured
 from shared.domain.risk import Risk
 from shared.register import Enterprise, Permit, PermitVersion
+from shared.sql import insert_new, upsert
 
 PROVINCE_DIGITS = 2
 
@@ -62,8 +61,8 @@ class PeerStore:
             "counted": True,
             "judged": False,
         }
-        new = _upsert(session)(FACT).values(row)
-        session.connection().execute(new.on_conflict_do_update(index_elements=["risk_id"], set_={"counted": True}))
+        insert_new(session, FACT, [row])
+        session.connection().execute(update(FACT).where(FACT.c.risk_id == risk.id).values(counted=True))
 
     def take_back(self, session: Session, risk_id: str) -> None:
         """It turned out not to be one."""
@@ -72,34 +71,32 @@ class PeerStore:
     def waiting(self, session: Session, now: datetime) -> list[Field]:
         """Where there are facts to be judged by now."""
         columns = (FACT.c.province, FACT.c.industry_group, FACT.c.kind, FACT.c.family)
-        asked = select(*columns).where(FACT.c.judged.is_(False), FACT.c.slot <= now).distinct().order_by(*columns)
-        return [Field(*row) for row in session.connection().execute(asked)]
+        query = select(*columns).where(FACT.c.judged.is_(False), FACT.c.slot <= now).distinct().order_by(*columns)
+        return [Field(*row) for row in session.connection().execute(query)]
 
     def judge(self, session: Session, field: Field, now: datetime) -> list[Place]:
         """Mark the new facts as judged; where they are. A second judge waits for the first and finds none."""
-        new = (*_of(FACT, field), FACT.c.judged.is_(False), FACT.c.slot <= now)
-        asked = select(FACT.c.industry, FACT.c.region, FACT.c.counted).where(*new).with_for_update()
-        found = {Place(row.industry, row.region) for row in session.connection().execute(asked) if row.counted}
-        session.connection().execute(update(FACT).where(*new).values(judged=True))
+        new = and_(_of(field), FACT.c.judged.is_(False), FACT.c.slot <= now)
+        query = select(FACT.c.industry, FACT.c.region, FACT.c.counted).where(new).with_for_update()
+        found = {Place(row.industry, row.region) for row in session.connection().execute(query) if row.counted}
+        session.connection().execute(update(FACT).where(new).values(judged=True))
         return sorted(found, key=lambda place: (place.industry, place.region))
 
     def affected(self, session: Session, field: Field, slot: datetime) -> list[Affected]:
         """Those seen before the slot, as far back as it matters."""
-        asked = select(FACT).where(
-            *_of(FACT, field), FACT.c.counted.is_(True), FACT.c.at > slot - SEEN, FACT.c.seen_at < slot
-        )
-        rows = session.connection().execute(asked)
+        query = select(FACT).where(_of(field), FACT.c.counted.is_(True), FACT.c.at > slot - SEEN, FACT.c.seen_at < slot)
+        rows = session.connection().execute(query)
         return [Affected(row.credit_code, row.industry, row.region, row.at, row.party) for row in rows]
 
     def exposed(self, session: Session, field: Field, day: date) -> list[Exposed]:
         """Enterprises of the group in the province with a permit, valid on the day, that has the family."""
-        asked = (
+        query = (
             select(*ENTERPRISE.c, PERMIT.c.versions)
             .join(PERMIT, PERMIT.c.credit_code == ENTERPRISE.c.credit_code)
             .where(ENTERPRISE.c.province == field.province, ENTERPRISE.c.industry_group == field.industry_group)
         )
         found: dict[str, Exposed] = {}
-        for row in session.connection().execute(asked):
+        for row in session.connection().execute(query):
             if row.credit_code not in found and _has(row.versions, field.family, day):
                 found[row.credit_code] = Exposed(row.credit_code, row.industry, row.region, row.party)
         return [found[code] for code in sorted(found)]
@@ -115,8 +112,7 @@ class PeerStore:
             "province": region[:PROVINCE_DIGITS],
             "party": (known.group or "").strip() or None,
         }
-        new = _upsert(session)(ENTERPRISE).values(row)
-        session.connection().execute(new.on_conflict_do_update(index_elements=["credit_code"], set_=row))
+        upsert(session, ENTERPRISE, [row])
 
     def keep_permit(self, session: Session, permit: Permit) -> None:
         session.connection().execute(delete(PERMIT).where(PERMIT.c.number == permit.number))
@@ -126,20 +122,16 @@ class PeerStore:
         )
 
 
-def _of(table: Any, field: Field) -> tuple[Any, ...]:
-    return (
-        table.c.province == field.province,
-        table.c.industry_group == field.industry_group,
-        table.c.kind == field.kind,
-        table.c.family == field.family,
+def _of(field: Field) -> ColumnElement[bool]:
+    return and_(
+        FACT.c.province == field.province,
+        FACT.c.industry_group == field.industry_group,
+        FACT.c.kind == field.kind,
+        FACT.c.family == field.family,
     )
 
 
-def _upsert(session: Session) -> Any:
-    return sqlite_insert if session.connection().dialect.name == "sqlite" else postgres_insert
-
-
-def _version(version: PermitVersion) -> dict[str, Any]:
+def _version(version: PermitVersion) -> StoredDocument:
     return {
         "from": version.effective_from.isoformat(),
         "valid_to": version.valid_to.isoformat(),
@@ -154,7 +146,7 @@ def _factors(version: PermitVersion) -> set[str]:
     return limited | amounts
 
 
-def _has(versions: Sequence[dict[str, Any]], family: str, day: date) -> bool:
+def _has(versions: Sequence[StoredDocument], family: str, day: date) -> bool:
     """Whether the version that governs on the day is valid and has the family; days compare as ISO text."""
     today = day.isoformat()
     governing = [one for one in versions if one["from"] <= today]

@@ -1,21 +1,35 @@
-"""Peer notices and drafts as rows, with their recipients; and the event that says a notice, the same for all of them."""
+"""Peer notices and drafts as rows, with their recipients; and the event of a notice, the same for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, insert, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, insert, or_, select
 from sqlmodel import Session
 
 from services.alerts.domain.peer import ONE_A_TOPIC, Decision, Former, Outcome, Topic
+from services.alerts.store.paging import Position, older_than
 from services.alerts.store.peer_tables import NOTICE, RECIPIENT
+from services.alerts.store.sql_types import StoredDocument
 from services.alerts.store.tables import ENDPOINT, OUTBOX
-from shared.access import Caller, Columns, Role, divisions_above, visible
+from shared.access import Caller, Columns, Role, divisions_above, of_own_enterprises, visible
 from shared.database import outbox_written
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS
+from shared.domain.json import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice or a draft. `reason`, `affected` (credit codes) and `crowd` are a draft's and for officers alone."""
+
+    slot: datetime
+    id: str
+    document: StoredDocument
+    reason: str
+    affected: list[str]
+    crowd: int
 
 
 class NoticeStore:
@@ -24,10 +38,10 @@ class NoticeStore:
     def former(self, session: Session, kind: str, family: str, now: datetime) -> dict[Outcome, list[Former]]:
         """Notices and drafts of this kind and family that may still take a topic."""
         found: dict[Outcome, list[Former]] = {Outcome.NOTICE: [], Outcome.DRAFT: []}
-        asked = select(NOTICE.c.outcome, NOTICE.c.industry, NOTICE.c.area, NOTICE.c.slot).where(
+        query = select(NOTICE.c.outcome, NOTICE.c.industry, NOTICE.c.area, NOTICE.c.slot).where(
             NOTICE.c.kind == kind, NOTICE.c.family == family, NOTICE.c.slot > now - ONE_A_TOPIC
         )
-        for row in session.connection().execute(asked):
+        for row in session.connection().execute(query):
             found[Outcome(row.outcome)].append(Former(Topic(row.industry, kind, family), row.area, row.slot))
         return found
 
@@ -37,9 +51,7 @@ class NoticeStore:
         notice_id: str,
         decision: Decision,
         slot: datetime,
-        *,
-        document: Mapping[str, Any],
-        body: bytes,
+        document: JsonObject,
     ) -> None:
         """A notice with its recipients, or a draft with what an officer has to see."""
         topic, draft = decision.topic, decision.outcome is Outcome.DRAFT
@@ -54,7 +66,6 @@ class NoticeStore:
             "area": decision.area,
             "slot": slot,
             "document": dict(document),
-            "body": body,
             "affected": list(decision.affected) if draft else [],
             "crowd": decision.crowd if draft else 0,
         }
@@ -82,41 +93,41 @@ class NoticeStore:
     def endpoints(self, session: Session, notice_id: str) -> list[str]:
         """Active endpoints of the recipients."""
         owners = select(RECIPIENT.c.credit_code).where(RECIPIENT.c.notice_id == notice_id)
-        asked = select(ENDPOINT.c.id).where(ENDPOINT.c.credit_code.in_(owners), ENDPOINT.c.state == "active")
-        return list(session.connection().execute(asked.order_by(ENDPOINT.c.id)).scalars())
+        query = select(ENDPOINT.c.id).where(ENDPOINT.c.credit_code.in_(owners), ENDPOINT.c.state == "active")
+        return list(session.connection().execute(query.order_by(ENDPOINT.c.id)).scalars())
 
     def page(
-        self, session: Session, caller: Caller, outcome: Outcome, *, before: tuple[datetime, str] | None, limit: int
-    ) -> list[Row[Any]]:
-        """Newest first, standing behind `before`."""
-        asked = select(NOTICE).where(NOTICE.c.outcome == outcome.value, _visible(caller, outcome))
-        if before is not None:
-            at, last = before
-            asked = asked.where(or_(NOTICE.c.slot < at, and_(NOTICE.c.slot == at, NOTICE.c.id < last)))
-        asked = asked.order_by(NOTICE.c.slot.desc(), NOTICE.c.id.desc()).limit(limit)
-        return list(session.connection().execute(asked))
+        self, session: Session, caller: Caller, outcome: Outcome, *, behind: Position | None, limit: int
+    ) -> list[Notice]:
+        """Newest first, those behind the position."""
+        n = NOTICE.c
+        query = select(n.slot, n.id, n.document, n.reason, n.affected, n.crowd)
+        query = query.where(n.outcome == outcome.value, _visible(caller, outcome), older_than(behind, n.slot, n.id))
+        rows = session.connection().execute(query.order_by(n.slot.desc(), n.id.desc()).limit(limit))
+        return [Notice(*row) for row in rows]
 
-    def document(self, session: Session, notice_id: str, caller: Caller) -> dict[str, Any]:
+    def document(self, session: Session, notice_id: str, caller: Caller) -> StoredDocument:
         """A notice as its recipients see it; raises NotFound outside the caller's scope."""
-        asked = select(NOTICE.c.document).where(
+        query = select(NOTICE.c.document).where(
             NOTICE.c.id == notice_id,
             NOTICE.c.outcome == Outcome.NOTICE.value,
             _visible(caller, Outcome.NOTICE),
         )
-        found = session.connection().execute(asked).scalar()
+        found = session.connection().execute(query).scalar()
         if found is None:
             raise NotFound("no such notice")
         return dict(found)
 
 
-def received(codes: Sequence[str]) -> Any:
-    """Ids of the notices that went to these enterprises."""
-    return select(RECIPIENT.c.notice_id).where(RECIPIENT.c.credit_code.in_(codes))
+def received(caller: Caller) -> ScalarSelect[str]:
+    """Ids of the notices that went to the caller's enterprises."""
+    mine = of_own_enterprises(caller, RECIPIENT.c.credit_code)
+    return select(RECIPIENT.c.notice_id).where(mine).scalar_subquery()
 
 
 def _visible(caller: Caller, outcome: Outcome) -> ColumnElement[bool]:
     """A notice: its recipients, and officers whose division meets its area. A draft: officers whose division holds it."""
-    mine = NOTICE.c.id.in_(received(caller.credit_codes)) if outcome is Outcome.NOTICE else None
+    mine = NOTICE.c.id.in_(received(caller)) if outcome is Outcome.NOTICE else None
     inside = visible(caller, Columns(None, NOTICE.c.area, received=mine))
     if caller.role is Role.OFFICER and outcome is Outcome.NOTICE:
         return or_(inside, NOTICE.c.area.in_(divisions_above(caller)))

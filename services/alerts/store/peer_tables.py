@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import JSON, Index, LargeBinary
+from sqlalchemy import JSON, Index
 from sqlmodel import Field
 
+from services.alerts.store.sql_types import StoredDocument
 from services.alerts.store.tables import AlertsTable
 from shared.database import UtcDateTime
 
@@ -55,12 +55,11 @@ class PeerPermitRow(AlertsTable, table=True):
     __tablename__ = "peer_permit"
     number: str = Field(primary_key=True)
     credit_code: str = Field(index=True)
-    versions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    versions: list[StoredDocument] = Field(default_factory=list, sa_type=JSON)
 
 
 class NoticeRow(AlertsTable, table=True):
-    """A notice or a draft. `body`: the CloudEvent's bytes, the same for everyone. A notice's row names no source; a
-    draft's `affected` and `crowd` are for officers."""
+    """A notice or a draft. A notice's row names no source; a draft's `affected` and `crowd` are for officers."""
 
     __tablename__ = "peer_notice"
     __table_args__ = (
@@ -75,8 +74,7 @@ class NoticeRow(AlertsTable, table=True):
     family: str
     area: str
     slot: datetime = Field(sa_type=UtcDateTime)
-    document: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    body: bytes = Field(sa_type=LargeBinary)
+    document: StoredDocument = Field(default_factory=dict, sa_type=JSON)
     affected: list[str] = Field(default_factory=list, sa_type=JSON)
     crowd: int = 0
 

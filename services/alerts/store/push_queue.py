@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.contact import ContactPoint
@@ -19,9 +18,19 @@ from services.alerts.domain.notification import Notification
 from services.alerts.domain.retry import Schedule
 from services.alerts.store.endpoints import SealedSecrets, sealed_secrets
 from services.alerts.store.pushes import PENDING, PushState
+from services.alerts.store.sql_types import SqlRow
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
 
 FORGET = timedelta(hours=240)  # a failure older than this does not count towards disabling
+_FREE_AT = func.coalesce(PUSH.c.lease_until, PUSH.c.due_at)  # when it is due, or the end of another's lease
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A due push that may be claimed."""
+
+    push_id: str
+    endpoint_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +81,9 @@ class PushQueue:
 
     def next_due(self, session: Session) -> datetime | None:
         """When the next push is due or the next lease runs out; None when nothing waits."""
-        waiting = _when()
-        asked = select(func.min(waiting)).join(ENDPOINT, ENDPOINT.c.id == PUSH.c.endpoint_id)
+        query = select(func.min(_FREE_AT)).join(ENDPOINT, ENDPOINT.c.id == PUSH.c.endpoint_id)
         found: datetime | None = (
-            session.connection().execute(asked.where(PUSH.c.state.in_(PENDING), ENDPOINT.c.state == "active")).scalar()
+            session.connection().execute(query.where(PUSH.c.state.in_(PENDING), ENDPOINT.c.state == "active")).scalar()
         )
         return found
 
@@ -85,19 +93,17 @@ class PushQueue:
         """Up to `limit` due pushes, at most `a_lane` an endpoint less those `held` already."""
         if limit <= 0:
             return []
-        ids = self._candidates(
-            session, now, limit=limit, full=[e for e, n in held.items() if n >= a_lane], a_lane=a_lane
-        )
-        chosen, room = [], dict(held)
-        for push_id, endpoint_id in ids:
-            room[endpoint_id] = room.get(endpoint_id, 0) + 1
-            if room[endpoint_id] <= a_lane:
-                chosen.append(push_id)
+        full = [endpoint_id for endpoint_id, count in held.items() if count >= a_lane]
+        chosen, in_lane = [], dict(held)
+        for one in self._candidates(session, now, limit=limit, full=full, a_lane=a_lane):
+            in_lane[one.endpoint_id] = in_lane.get(one.endpoint_id, 0) + 1
+            if in_lane[one.endpoint_id] <= a_lane:
+                chosen.append(one.push_id)
         return self._take(session, chosen, now) if chosen else []
 
     def _candidates(
         self, session: Session, now: datetime, *, limit: int, full: Sequence[str], a_lane: int
-    ) -> list[tuple[str, str]]:
+    ) -> list[Candidate]:
         place = func.row_number().over(partition_by=PUSH.c.endpoint_id, order_by=(PUSH.c.due_at, PUSH.c.id))
         due = (
             select(PUSH.c.id, PUSH.c.endpoint_id, PUSH.c.due_at, place.label("place"))
@@ -105,8 +111,8 @@ class PushQueue:
             .where(_due(now), ENDPOINT.c.state == "active", PUSH.c.endpoint_id.not_in(full))
             .subquery()
         )
-        asked = select(due.c.id, due.c.endpoint_id).where(due.c.place <= a_lane).order_by(due.c.due_at, due.c.id)
-        return [(row.id, row.endpoint_id) for row in session.connection().execute(asked.limit(limit))]
+        query = select(due.c.id, due.c.endpoint_id).where(due.c.place <= a_lane).order_by(due.c.due_at, due.c.id)
+        return [Candidate(row.id, row.endpoint_id) for row in session.connection().execute(query.limit(limit))]
 
     def _take(self, session: Session, ids: Sequence[str], now: datetime) -> list[Claimed]:
         connection, until = session.connection(), now + self._lease
@@ -170,31 +176,26 @@ class PushQueue:
         row = connection.execute(select(ENDPOINT).where(mine).with_for_update()).one()
         remembered = row.last_failure_at is not None and now - row.last_failure_at <= FORGET
         since = row.failing_since if remembered and row.failing_since else now
-        values: dict[str, Any] = {"failing_since": since, "last_failure_at": now}
+        values: dict[str, object] = {"failing_since": since, "last_failure_at": now}
         reason = result.disable or ("only_failures" if now - since >= self._fail_for else None)
         if reason and row.state == "active":
             values |= {"state": "disabled", "state_reason": reason, "state_at": now}
         connection.execute(update(ENDPOINT).where(mine).values(**values))
 
 
-def _when() -> Any:
-    """When a push may next be taken: its due time, or the end of another's lease."""
-    return func.coalesce(PUSH.c.lease_until, PUSH.c.due_at)
-
-
-def _due(now: datetime) -> Any:
+def _due(now: datetime) -> ColumnElement[bool]:
     return or_(
         and_(PUSH.c.state == PushState.DUE.value, PUSH.c.due_at <= now),
         and_(PUSH.c.state == PushState.SENDING.value, PUSH.c.lease_until < now),
     )
 
 
-def _ours(push: Claimed) -> Any:
+def _ours(push: Claimed) -> ColumnElement[bool]:
     return and_(PUSH.c.id == push.id, PUSH.c.fence == push.fence, PUSH.c.state == PushState.SENDING.value)
 
 
-def _after(result: Result) -> dict[str, Any]:
-    values: dict[str, Any] = {"attempts": PUSH.c.attempts + 1, "lease_until": None}
+def _after(result: Result) -> dict[str, object]:
+    values: dict[str, object] = {"attempts": PUSH.c.attempts + 1, "lease_until": None}
     if result.delivered:
         return {**values, "state": PushState.DELIVERED.value, "state_reason": None, "delivered_at": result.ended_at}
     if result.next_attempt_at is None:
@@ -209,7 +210,7 @@ def _after(result: Result) -> dict[str, Any]:
     }
 
 
-def _claimed(push: Any, endpoint: Any, until: datetime) -> Claimed:
+def _claimed(push: SqlRow, endpoint: SqlRow, until: datetime) -> Claimed:
     return Claimed(
         id=push.id,
         endpoint_id=push.endpoint_id,

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import ColumnElement, func, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.notification import Notification
 from services.alerts.domain.retry import Schedule
+from services.alerts.store.paging import Position, older_than
+from services.alerts.store.sql_types import SqlRow
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
 from shared.access import Caller, Columns, visible
 from shared.domain.errors import Conflict, NotFound
+from shared.sql import insert_new
 
 
 class PushState(StrEnum):
@@ -28,8 +28,12 @@ class PushState(StrEnum):
     CANCELLED = "cancelled"
 
 
-ROWS = 500  # in one statement: bound parameters have a limit
 PENDING = (PushState.DUE.value, PushState.SENDING.value)
+_DELIVERIES = select(
+    *(column for column in PUSH.c if column.name != "notification"),
+    ENDPOINT.c.address,
+    ENDPOINT.c.state.label("endpoint_state"),
+).join(ENDPOINT, ENDPOINT.c.id == PUSH.c.endpoint_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +79,43 @@ class PushProof:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a push. `snippet`: the beginning of the receiver's answer, as far as it may be shown."""
+
+    number: int
+    at: datetime
+    outcome: str
+    reason: str
+    status: int | None
+    latency_ms: int
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushRecord:
+    """A push with the endpoint that it is for."""
+
+    id: str
+    endpoint_id: str
+    address: str
+    endpoint_state: str
+    alert_id: str | None
+    event_id: str
+    reason: str
+    state: str
+    state_reason: str | None
+    created_at: datetime
+    due_at: datetime
+    lease_until: datetime | None
+    delivered_at: datetime | None
+
+
 class PushStore:
     """Every method works inside the caller's session."""
 
     def add(self, session: Session, pushes: Sequence[NewPush], *, schedule: Schedule, wall_now: datetime) -> None:
         """New pushes; one that is there already stays as it is."""
-        if not pushes:
-            return
-        connection = session.connection()
-        new = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
         rows = [
             {
                 "id": one.id,
@@ -104,16 +136,15 @@ class PushStore:
             }
             for one in pushes
         ]
-        for start in range(0, len(rows), ROWS):
-            connection.execute(new(PUSH).values(rows[start : start + ROWS]).on_conflict_do_nothing())
+        insert_new(session, PUSH, rows)
 
     def recipients(self, session: Session, alert_id: str) -> list[str]:
         """Endpoints that a push of this alert was made for."""
-        asked = select(PUSH.c.endpoint_id).where(PUSH.c.alert_id == alert_id).distinct()
-        return list(session.connection().execute(asked).scalars())
+        query = select(PUSH.c.endpoint_id).where(PUSH.c.alert_id == alert_id).distinct()
+        return list(session.connection().execute(query).scalars())
 
     def cancel(self, session: Session, reason: str, *, alert_id: str, audience: str, reasons: Iterable[str]) -> int:
-        """Stop what is not yet on its way; a push in a sender's hands is not called back."""
+        """Stop what is not yet on its way; a push that a sender has leased is not called back."""
         stopped = session.connection().execute(
             update(PUSH)
             .where(
@@ -135,11 +166,11 @@ class PushStore:
 
     def replay(self, session: Session, push_id: str, caller: Caller, *, wall_now: datetime) -> None:
         """The same webhook-id once more, now, its schedule from the beginning; raises NotFound, Conflict."""
-        row = self._visible(session, push_id, caller)
-        if row.state == PushState.SENDING.value and row.lease_until > wall_now:
+        push = self.load(session, push_id, caller)
+        if push.state == PushState.SENDING.value and push.lease_until is not None and push.lease_until > wall_now:
             raise Conflict("the delivery is being sent right now", code="delivery-sending")
-        if row.endpoint_state != "active":
-            raise Conflict(f"its endpoint is {row.endpoint_state}: enable it first", code="endpoint-not-active")
+        if push.endpoint_state != "active":
+            raise Conflict(f"its endpoint is {push.endpoint_state}: enable it first", code="endpoint-not-active")
         session.connection().execute(
             update(PUSH)
             .where(PUSH.c.id == push_id)
@@ -153,9 +184,13 @@ class PushStore:
             )
         )
 
-    def document(self, session: Session, push_id: str, caller: Caller) -> dict[str, Any]:
-        row = self._visible(session, push_id, caller)
-        return delivery(row, self.attempts(session, [push_id]).get(push_id, []))
+    def load(self, session: Session, push_id: str, caller: Caller) -> PushRecord:
+        """The push; raises NotFound outside the caller's scope."""
+        query = _DELIVERIES.where(PUSH.c.id == push_id, owned(caller))
+        row = session.connection().execute(query).one_or_none()
+        if row is None:
+            raise NotFound("no such delivery")
+        return _push(row)
 
     def page(
         self,
@@ -163,51 +198,39 @@ class PushStore:
         caller: Caller,
         filter: PushFilter,
         *,
-        before: tuple[datetime, str] | None,
+        behind: Position | None,
         limit: int,
-    ) -> list[Row[Any]]:
-        """Newest first, standing behind `before`."""
-        asked = self._asked().where(owned(caller), *filter.clauses())
-        if before is not None:
-            at, last = before
-            asked = asked.where(or_(PUSH.c.created_at < at, and_(PUSH.c.created_at == at, PUSH.c.id < last)))
-        asked = asked.order_by(PUSH.c.created_at.desc(), PUSH.c.id.desc()).limit(limit)
-        return list(session.connection().execute(asked))
+    ) -> list[PushRecord]:
+        """Newest first, those behind the position."""
+        p = PUSH.c
+        query = _DELIVERIES.where(owned(caller), *filter.clauses(), older_than(behind, p.created_at, p.id))
+        query = query.order_by(p.created_at.desc(), p.id.desc()).limit(limit)
+        return [_push(row) for row in session.connection().execute(query)]
 
-    def attempts(self, session: Session, push_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
-        """Attempts by push, in order."""
-        found: dict[str, list[Row[Any]]] = {}
-        asked = select(ATTEMPT).where(ATTEMPT.c.push_id.in_(push_ids)).order_by(ATTEMPT.c.id)
-        for row in session.connection().execute(asked):
-            found.setdefault(row.push_id, []).append(row)
+    def attempts(self, session: Session, push_ids: Sequence[str]) -> dict[str, list[Attempt]]:
+        """Attempts of each push, in order; each of the ids is a key."""
+        found: dict[str, list[Attempt]] = {one: [] for one in push_ids}
+        a = ATTEMPT.c
+        query = select(a.push_id, a.number, a.at, a.outcome, a.reason, a.status, a.latency_ms, a.snippet)
+        for push_id, *values in session.connection().execute(query.where(a.push_id.in_(push_ids)).order_by(a.id)):
+            found[push_id].append(Attempt(*values))
         return found
 
     def proof(self, session: Session, alert_id: str) -> list[PushProof]:
         """Whether those concerned were notified, in the order of the pushes."""
-        asked = select(PUSH.c.audience, PUSH.c.state, PUSH.c.reason, PUSH.c.delivered_at, PUSH.c.attempts)
-        asked = asked.where(PUSH.c.alert_id == alert_id).order_by(PUSH.c.created_at, PUSH.c.id)
-        return [PushProof(*row) for row in session.connection().execute(asked)]
+        query = select(PUSH.c.audience, PUSH.c.state, PUSH.c.reason, PUSH.c.delivered_at, PUSH.c.attempts)
+        query = query.where(PUSH.c.alert_id == alert_id).order_by(PUSH.c.created_at, PUSH.c.id)
+        return [PushProof(*row) for row in session.connection().execute(query)]
 
     def overdue_since(self, session: Session) -> datetime | None:
         """When the oldest push of an active endpoint that still waits became due."""
-        asked = (
+        query = (
             select(func.min(PUSH.c.due_at))
             .join(ENDPOINT, ENDPOINT.c.id == PUSH.c.endpoint_id)
             .where(PUSH.c.state.in_(PENDING), ENDPOINT.c.state == "active")
         )
-        found: datetime | None = session.connection().execute(asked).scalar()
+        found: datetime | None = session.connection().execute(query).scalar()
         return found
-
-    def _visible(self, session: Session, push_id: str, caller: Caller) -> Row[Any]:
-        row = session.connection().execute(self._asked().where(PUSH.c.id == push_id, owned(caller))).one_or_none()
-        if row is None:
-            raise NotFound("no such delivery")
-        return row
-
-    def _asked(self) -> Any:
-        named = (ENDPOINT.c.address, ENDPOINT.c.state.label("endpoint_state"))
-        columns = [column for column in PUSH.c if column.name != "notification"]
-        return select(*columns, *named).join(ENDPOINT, ENDPOINT.c.id == PUSH.c.endpoint_id)
 
 
 def owned(caller: Caller) -> ColumnElement[bool]:
@@ -215,30 +238,19 @@ def owned(caller: Caller) -> ColumnElement[bool]:
     return visible(caller, Columns(ENDPOINT.c.credit_code, ENDPOINT.c.region, state_only=True))
 
 
-def delivery(row: Row[Any], attempts: Sequence[Row[Any]]) -> dict[str, Any]:
-    """A delivery as its owner sees it."""
-    return {
-        "id": row.id,
-        "endpoint": row.endpoint_id,
-        "url": row.address,
-        "alert": row.alert_id,
-        "event": row.event_id,
-        "reason": row.reason,
-        "state": row.state,
-        "state_reason": row.state_reason,
-        "created_at": row.created_at,
-        "due_at": row.due_at if row.state in PENDING else None,
-        "delivered_at": row.delivered_at,
-        "attempts": [
-            {
-                "number": one.number,
-                "at": one.at,
-                "outcome": one.outcome,
-                "reason": one.reason,
-                "status": one.status,
-                "latency_ms": one.latency_ms,
-                "response": one.snippet,
-            }
-            for one in attempts
-        ],
-    }
+def _push(row: SqlRow) -> PushRecord:
+    return PushRecord(
+        id=row.id,
+        endpoint_id=row.endpoint_id,
+        address=row.address,
+        endpoint_state=row.endpoint_state,
+        alert_id=row.alert_id,
+        event_id=row.event_id,
+        reason=row.reason,
+        state=row.state,
+        state_reason=row.state_reason,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        lease_until=row.lease_until,
+        delivered_at=row.delivered_at,
+    )

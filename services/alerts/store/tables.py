@@ -4,11 +4,11 @@ one into the other."""
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, Index, MetaData, Table, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from services.alerts.store.sql_types import StoredDocument
 from shared.database import UtcDateTime, WideInteger
 from shared.eventlog.outbox import LeaseColumns, OutboxColumns
 from shared.eventlog.progress import ProgressColumns
@@ -73,8 +73,8 @@ class AlertRow(AlertsTable, table=True):
     due_enterprise: datetime | None = Field(default=None, sa_type=UtcDateTime)
     due_authority: datetime | None = Field(default=None, sa_type=UtcDateTime)
     audience: list[str] = Field(default_factory=list, sa_type=JSON)
-    risk: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    document: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    risk: StoredDocument = Field(default_factory=dict, sa_type=JSON)
+    document: StoredDocument = Field(default_factory=dict, sa_type=JSON)
 
 
 class HistoryRow(AlertsTable, table=True):
@@ -147,7 +147,7 @@ class PushRow(AlertsTable, table=True):
     audience: str
     reason: str
     event_id: str
-    notification: dict[str, Any] = Field(sa_type=JSON)
+    notification: StoredDocument = Field(sa_type=JSON)
     schedule_s: list[float] = Field(default_factory=list, sa_type=JSON)
     step: int = 0
     attempts: int = 0
@@ -191,7 +191,7 @@ class SubscriptionRow(AlertsTable, table=True):
     name: str
     region: str = Field(index=True)
     scopes: list[str] = Field(default_factory=list, sa_type=JSON)
-    filter: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    filter: StoredDocument = Field(default_factory=dict, sa_type=JSON)
     endpoint_id: str = Field(index=True)
     digest: str | None = None
     quiet_from: str | None = None

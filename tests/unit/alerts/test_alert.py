@@ -27,19 +27,19 @@ def row(condition: str = "first", kind: str = "emission.exceeded") -> Row:
 
 def moved(alert: Alert, *moves: Move) -> Alert:
     for move in moves:
-        alert, _ = alert.moved(move, at=T0, who="enterprise:a", text="…")
+        alert = alert.moved(move, at=T0, who="enterprise:a", text="…").alert
     return alert
 
 
 def test_an_alert_goes_from_open_to_closed_step_by_step() -> None:
-    alert, _ = opened_by(a_risk(), row())
+    alert = opened_by(a_risk(), row()).alert
     states = [moved(alert, *PATH[:n]).status for n in range(5)]
     assert states == ["open", "acknowledged", "answered", "verified", "closed"]
     assert moved(alert, *PATH).revision == 5
 
 
 def test_an_illegal_move_names_the_state_and_what_is_allowed() -> None:
-    alert, _ = opened_by(a_risk(), row())
+    alert = opened_by(a_risk(), row()).alert
     with pytest.raises(
         Conflict, match="the alert is open: verify is not possible, allowed is acknowledge, objection, withdraw"
     ):
@@ -48,37 +48,47 @@ def test_an_illegal_move_names_the_state_and_what_is_allowed() -> None:
 
 @pytest.mark.parametrize("done", [0, 1, 2])
 def test_an_unverified_alert_can_be_withdrawn(done: int) -> None:
-    alert = moved(opened_by(a_risk(), row())[0], *PATH[:done], Move.WITHDRAW)
+    alert = moved(opened_by(a_risk(), row()).alert, *PATH[:done], Move.WITHDRAW)
     assert alert.status is Status.WITHDRAWN and alert.allowed() == ()
 
 
 def test_an_objection_is_written_down_and_changes_no_state() -> None:
-    alert, step = opened_by(a_risk(), row())[0].moved(Move.OBJECTION, at=T0, who="enterprise:a", text="检修")
-    assert (alert.status, step.what, step.text, step.who) == (Status.OPEN, Change.OBJECTED, "检修", "enterprise:a")
+    after = opened_by(a_risk(), row()).alert.moved(Move.OBJECTION, at=T0, who="enterprise:a", text="检修")
+    step = after.step
+    assert (after.alert.status, step.what, step.text, step.who) == (
+        Status.OPEN,
+        Change.OBJECTED,
+        "检修",
+        "enterprise:a",
+    )
 
 
 def test_a_warning_beforehand_is_closed_without_an_answer() -> None:
-    alert, _ = opened_by(a_risk(kind="emission.nearing", condition="near_80"), row("near_80", "emission.nearing"))
+    alert = opened_by(a_risk(kind="emission.nearing", condition="near_80"), row("near_80", "emission.nearing")).alert
     assert moved(alert, Move.CLOSE).status is Status.CLOSED
 
 
 def test_being_cleared_and_being_acknowledged_are_orthogonal() -> None:
-    alert = moved(opened_by(a_risk(), row())[0], Move.ACKNOWLEDGE)
-    alert, step = alert.taken(cleared(a_risk(), 2), row())
-    assert (alert.status, step.what, alert.risk.state) == (Status.ACKNOWLEDGED, Change.CLEARED, RiskState.CLEARED)
+    alert = moved(opened_by(a_risk(), row()).alert, Move.ACKNOWLEDGE)
+    after = alert.taken(cleared(a_risk(), 2), row())
+    assert (after.alert.status, after.step.what, after.alert.risk.state) == (
+        Status.ACKNOWLEDGED,
+        Change.CLEARED,
+        RiskState.CLEARED,
+    )
     assert moved(alert, Move.ANSWER).status is Status.ANSWERED
 
 
 @pytest.mark.parametrize("done", [3, 4], ids=["verified", "closed"])
 def test_a_verified_or_closed_alert_is_contradicted_not_withdrawn(done: int) -> None:
-    alert = moved(opened_by(a_risk(), row())[0], *PATH[:done])
-    after, step = alert.taken(a_risk(revision=2, state=RiskState.WITHDRAWN), row())
-    assert (after.status, step.what) == (alert.status, Change.CONTRADICTED)
+    alert = moved(opened_by(a_risk(), row()).alert, *PATH[:done])
+    after = alert.taken(a_risk(revision=2, state=RiskState.WITHDRAWN), row())
+    assert (after.alert.status, after.step.what) == (alert.status, Change.CONTRADICTED)
 
 
 def test_the_id_is_the_same_whenever_the_risk_is_read_again() -> None:
-    assert opened_by(a_risk(), row())[0].id == opened_by(a_risk(revision=7), row("grave"))[0].id
-    assert opened_by(a_risk(), row())[0].id != opened_by(a_risk(), row(), number=2)[0].id
+    assert opened_by(a_risk(), row()).alert.id == opened_by(a_risk(revision=7), row("grave")).alert.id
+    assert opened_by(a_risk(), row()).alert.id != opened_by(a_risk(), row(), number=2).alert.id
 
 
 class Life(RuleBasedStateMachine):
@@ -87,8 +97,9 @@ class Life(RuleBasedStateMachine):
     @initialize(condition=st.sampled_from(["first", "lasting", "grave", "repeated"]))
     def opened(self, condition: str) -> None:
         self.risk = a_risk(condition=condition)
-        self.alert, step = opened_by(self.risk, row(condition))
-        self.history: list[Step] = [step]
+        opened = opened_by(self.risk, row(condition))
+        self.alert = opened.alert
+        self.history: list[Step] = [opened.step]
         self.before = self.alert
 
     @rule(move=st.sampled_from(list(Move)))
@@ -96,13 +107,14 @@ class Life(RuleBasedStateMachine):
         self.before = self.alert
         allowed = self.alert.allowed()
         try:
-            self.alert, step = self.alert.moved(move, at=T0, who="somebody", text="why")
+            after = self.alert.moved(move, at=T0, who="somebody", text="why")
         except Conflict as refused:
             assert move not in allowed
             assert self.alert.status in refused.detail
         else:
             assert move in allowed
-            self.history.append(step)
+            self.alert = after.alert
+            self.history.append(after.step)
 
     @rule(
         condition=st.sampled_from(["first", "lasting", "grave", "repeated"]),
@@ -113,8 +125,9 @@ class Life(RuleBasedStateMachine):
         self.before = self.alert
         at = self.risk.changed_at + timedelta(hours=later)
         self.risk = replace(self.risk, revision=self.risk.revision + 1, condition=condition, state=state, changed_at=at)
-        self.alert, step = self.alert.taken(self.risk, row(condition))
-        self.history.append(step)
+        after = self.alert.taken(self.risk, row(condition))
+        self.alert = after.alert
+        self.history.append(after.step)
 
     @invariant()
     def revisions_count_the_history(self) -> None:

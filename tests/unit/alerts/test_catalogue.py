@@ -110,6 +110,15 @@ def test_the_day_of_the_fact_and_the_division_decide_which_row_governs() -> None
         ({"answer_hours": -1}, "kinds[0].conditions.first.answer_hours"),
         ({"effective_from": "soon"}, "kinds[0].effective_from"),
         ({"overrides": [{"region": "15", "conditions": {"second": {}}}]}, "kinds[0].overrides.15.second"),
+        (
+            {"overrides": [{"region": "15", "conditions": {"first": {"headline": {"zh": "别", "en": "other"}}}}]},
+            "kinds[0].overrides.15.first.headline",
+        ),
+        ({"overrides": [{"conditions": {}}]}, "kinds[0].overrides[0].region"),
+        ({"each_step": "yes"}, "kinds[0].conditions.first.each_step"),
+        ({"useful_hours": True}, "kinds[0].conditions.first.useful_hours"),
+        ({"push": "later"}, "kinds[0].conditions.first.push"),
+        ({"law": "emission.over_permit"}, "kinds[0].conditions.first.law"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -27,18 +27,18 @@ def row_of(risk: Risk) -> Row:
 def played(*risks: Risk, row: Row | None = None, moves: tuple[Move, ...] = ()) -> tuple[Alert | None, Alert, Decision]:
     """The last step of what the risks (with moves after the first) bring about: before, after, decision."""
     before: Alert | None = None
-    alert, _ = opened_by(risks[0], row or row_of(risks[0]))
+    alert = opened_by(risks[0], row or row_of(risks[0])).alert
     decision = decide(None, alert, row or row_of(risks[0]))
     for number, risk in enumerate(risks):
         if number:
             before = alert
-            alert, _ = alert.taken(risk, row or row_of(risk))
+            alert = alert.taken(risk, row or row_of(risk)).alert
             decision = decide(before, alert, row or row_of(risk))
         if decision.push is Push.NOW and decision.reason not in (Reason.CLEARED, Reason.WITHDRAWN):
             alert = alert.announced_now()
         if number == 0:
             for move in moves:
-                alert, _ = alert.moved(move, at=T0, who="x", text="")
+                alert = alert.moved(move, at=T0, who="x", text="").alert
     return before, alert, decision
 
 
@@ -100,14 +100,14 @@ def test_an_ended_alert_says_nothing_more() -> None:
 
 
 def test_only_a_newer_revision_is_news() -> None:
-    alert, _ = opened_by(a_risk(revision=3), row_of(FIRST))
+    alert = opened_by(a_risk(revision=3), row_of(FIRST)).alert
     assert [is_news(alert, a_risk(revision=n)) for n in (2, 3, 4)] == [False, False, True]
     assert is_news(None, FIRST)
 
 
 def test_after_an_end_only_facts_that_nobody_judged_open_a_follow_up() -> None:
-    open_, _ = opened_by(FIRST, row_of(FIRST))
-    ended, _ = open_.moved(Move.WITHDRAW, at=T0, who="officer:o", text="检修")
+    open_ = opened_by(FIRST, row_of(FIRST)).alert
+    ended = open_.moved(Move.WITHDRAW, at=T0, who="officer:o", text="检修").alert
     more, graver = longer(FIRST, 2, "first", hours=2), replace(FIRST, revision=2, condition="grave")
     assert opens_follow_up(ended, more, row_of(more))
     assert opens_follow_up(ended, graver, row_of(graver))

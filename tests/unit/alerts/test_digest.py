@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerts.domain.digest import Cadence, Span, Waiting, due, event, last_moment
+from services.alerts.domain.digest import Cadence, Line, Span, Waiting, due, event, last_moment
 from shared.domain.clock import SHANGHAI
 
 
@@ -17,7 +17,7 @@ def at(text: str) -> datetime:
 
 
 def waiting(cadence: Cadence, first: str, last: str | None = None) -> Waiting:
-    return Waiting(cadence, at(first), at(last or first))
+    return Waiting("end_1", cadence, at(first), at(last or first))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_last_moment_is_never_in_the_future_nor_a_whole_period_ago(seconds: 
 
 def test_a_digest_names_its_reason_span_and_alerts() -> None:
     span = Span(at("2026-11-20 08:30"), at("2026-11-21 08:30"))
-    published = event("sub_1", Cadence.DAILY, span, [("alr_1", {"zh": "一", "en": "one"})])
+    published = event("sub_1", Cadence.DAILY, span, [Line("alr_1", {"zh": "一", "en": "one"})])
     assert published.type == "yujing.digest.v1"
     assert published.data == {
         "reason": "daily",

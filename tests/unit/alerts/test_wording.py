@@ -19,7 +19,7 @@ CATALOGUE = load_catalogue()
 
 def alert_of(risk: Risk) -> tuple[Alert, Row]:
     row = CATALOGUE.row(risk.kind, risk.condition, region=risk.region, day=date(2026, 11, 20))
-    return opened_by(risk, row)[0], row
+    return opened_by(risk, row).alert, row
 
 
 def test_the_headline_says_who_where_what_and_how_much() -> None:
@@ -47,8 +47,8 @@ def test_other_kinds_speak_of_their_own_facts() -> None:
 
 def test_an_all_clear_and_a_withdrawal_say_so_first() -> None:
     alert, row = alert_of(a_risk())
-    assert wording.headline(alert.taken(cleared(a_risk(), 2), row)[0], row)["zh"].startswith("【已解除】呼和浩特")
-    withdrawn, _ = alert.moved(Move.WITHDRAW, at=T0, who="officer:o", text="误报")
+    assert wording.headline(alert.taken(cleared(a_risk(), 2), row).alert, row)["zh"].startswith("【已解除】呼和浩特")
+    withdrawn = alert.moved(Move.WITHDRAW, at=T0, who="officer:o", text="误报").alert
     assert wording.headline(withdrawn, row)["en"].startswith("[Withdrawn] ")
 
 
@@ -90,8 +90,8 @@ def test_the_document_has_every_field_that_callers_rely_on() -> None:
 
 def test_the_event_says_issued_changed_or_closed() -> None:
     alert, row = alert_of(a_risk())
-    ended, _ = alert.moved(Move.WITHDRAW, at=T0, who="officer:o", text="误报")
-    acknowledged, _ = alert.moved(Move.ACKNOWLEDGE, at=T0, who="enterprise:e", text="")
+    ended = alert.moved(Move.WITHDRAW, at=T0, who="officer:o", text="误报").alert
+    acknowledged = alert.moved(Move.ACKNOWLEDGE, at=T0, who="enterprise:e", text="").alert
     kinds = [event(one, document(one, row)).type for one in (alert, acknowledged, ended)]
     assert kinds == ["yujing.alert.issued.v1", "yujing.alert.changed.v1", "yujing.alert.closed.v1"]
     assert event(ended, {}).id == f"{alert.id}:2"

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Column, MetaData, String, Table
 
-from shared.access import Caller, Columns, Role, Subject, must_see, sees, visible
+from shared.access import (
+    Caller,
+    Columns,
+    Role,
+    Subject,
+    acts_for,
+    must_see,
+    of_own_enterprises,
+    own_division,
+    own_enterprise,
+    sees,
+    visible,
+)
 from shared.domain.errors import NotFound
 
 MINE, OTHER = "91150102MA0N0AAA1B", "91150102MA0N0BBB2C"
@@ -57,3 +69,13 @@ def test_what_is_not_seen_is_not_there() -> None:
 def test_rows_that_show_only_state_are_seen_by_operators() -> None:
     state = Columns(ROW.c.credit_code, ROW.c.region, state_only=True)
     assert str(visible(OPS, state)) == "true" and str(visible(OPS, Columns(ROW.c.credit_code, ROW.c.region))) == "false"
+
+
+def test_for_whom_a_caller_acts() -> None:
+    several = Caller(Role.ENTERPRISE, "s", credit_codes=(MINE, OTHER))
+    assert [own_enterprise(one) for one in (ENTERPRISE, several, OFFICER)] == [MINE, None, None]
+    assert acts_for(several, OTHER) and not acts_for(ENTERPRISE, OTHER) and not acts_for(ADMIN, MINE)
+    assert [own_division(one) for one in (OFFICER, Caller(Role.OFFICER, "n", region=""), ADMIN)] == ["1501", None, None]
+    for caller in (ENTERPRISE, several, OFFICER):
+        found = str(of_own_enterprises(caller, ROW.c.credit_code).compile(compile_kwargs={"literal_binds": True}))
+        assert [code in found for code in (MINE, OTHER)] == [acts_for(caller, code) for code in (MINE, OTHER)]

@@ -1,0 +1,106 @@
+"""What callers send."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.alerts.domain.alert import Status
+from services.alerts.domain.catalogue import Level, Stage
+from shared.domain.clock import aware
+from shared.runtime.web import MOST_CURSOR
+
+WORDS = AliasChoices("text", "note")
+MANY = 200  # entries in one list of a filter
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str | None, Query(max_length=MOST_CURSOR)]
+DivisionPath = Annotated[str, Path(pattern=r"^[0-9]{2}([0-9]{2}){0,2}$")]
+Division = Annotated[str, Field(pattern=r"^[0-9]{2}([0-9]{2}){0,2}$")]
+
+
+class Note(BaseModel):
+    """Words that go into the history."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str = Field(default="", max_length=4000, validation_alias=WORDS, description="说明 / what was found or done")
+
+
+class Statement(BaseModel):
+    """Words that must be there."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str = Field(min_length=1, max_length=4000, validation_alias=WORDS, description="说明 / what was done, or why")
+
+
+class AlertQuery(BaseModel):
+    status: Status | None = None
+    kind: str | None = Field(default=None, max_length=64)
+    level: Level | None = None
+    stage: Stage | None = None
+    credit_code: str | None = Field(default=None, max_length=18)
+    region: str | None = Field(default=None, pattern=r"^\d{2,6}$", description="区划代码前缀 / division prefix")
+    outlet: str | None = Field(default=None, max_length=32)
+    factor: str | None = Field(default=None, max_length=16)
+    since: Annotated[AwareDatetime, AfterValidator(aware)] | None = Field(
+        default=None, description="opened at or after"
+    )
+    limit: int = Field(default=50, ge=1, le=500)
+    cursor: str | None = Field(default=None, max_length=MOST_CURSOR)
+
+
+class OwnerIn(BaseModel):
+    """Exactly one of them."""
+
+    model_config = ConfigDict(extra="forbid")
+    credit_code: str | None = Field(default=None, max_length=18)
+    region: Division | None = None
+    operators: bool = False
+
+
+class EndpointIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    url: str = Field(min_length=1, max_length=2048)
+    owner: OwnerIn | None = Field(default=None, description="admin only, or to choose one of several credit codes")
+
+
+class FilterIn(BaseModel):
+    """An empty list: any. Without `stages`: during and after."""
+
+    model_config = ConfigDict(extra="forbid")
+    regions: list[Division] = Field(default=[], max_length=MANY, description="区划代码前缀 / division prefixes")
+    industries: list[Annotated[str, Field(pattern=r"^[A-T][0-9]{0,4}$")]] = Field(
+        default=[], max_length=MANY, description="行业代码前缀 / industry prefixes"
+    )
+    kinds: list[Annotated[str, Field(pattern=r"^[a-z_.*]{1,64}$")]] = Field(
+        default=[], max_length=MANY, description="预警种类，可用 * / kinds, with *"
+    )
+    enterprises: list[Annotated[str, Field(max_length=18)]] = Field(default=[], max_length=MANY)
+    stages: list[Stage] = Field(default=[], max_length=3, description="留空不含事前 / empty: not the stage `before`")
+    min_level: Level | None = None
+
+
+class QuietIn(BaseModel):
+    """Shanghai time; may pass midnight. Red is never held."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    start: str = Field(alias="from", pattern=r"^[0-9]{2}:[0-9]{2}$")
+    end: str = Field(alias="to", pattern=r"^[0-9]{2}:[0-9]{2}$")
+
+
+class ViaIn(BaseModel):
+    """An endpoint of officers, whatever its channel."""
+
+    model_config = ConfigDict(extra="forbid")
+    endpoint: str = Field(min_length=1, max_length=64, description="推送端点 / id of an endpoint, `end_…`")
+
+
+class SubscriptionIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(min_length=1, max_length=100)
+    filter: FilterIn = Field(default_factory=FilterIn)
+    via: ViaIn
+    digest: Literal["daily", "weekly"] | None = None
+    quiet: QuietIn | None = None
