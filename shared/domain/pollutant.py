@@ -1,4 +1,5 @@
-"""The factors of HJ 212-2017 Annex B: names, 2005 codes, default units, families. The unit in force belongs to the point.
+"""The factors of HJ 212-2017 Annex B: names, 2005 codes, default units, families, physical ranges. The unit in force belongs
+to the point.
 
 A family gathers factors that fail for the same reasons and are cleaned by the same treatment; peer notices name families only.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 
 from shared.domain.tables import rows
@@ -31,8 +33,18 @@ FLOWS = ("w00000", "a00000")
 
 
 @dataclass(frozen=True, slots=True)
+class PhysicalRange:
+    """What a factor can be at all, both ends included. `unit` None: in whatever unit it is sent; `source`: why these ends."""
+
+    lowest: Decimal
+    highest: Decimal
+    unit: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pollutant:
-    """`unit`: the default of the standard, None where it has none."""
+    """`unit`: the default of the standard, None where it has none. `physical`: None for a factor that no table knows."""
 
     code: str
     medium: str
@@ -40,6 +52,7 @@ class Pollutant:
     en: str
     code_2005: str
     unit: str | None
+    physical: PhysicalRange | None = None
 
 
 @cache
@@ -53,6 +66,9 @@ def pollutants() -> Mapping[str, Pollutant]:
             row["name_en"] or row["name_zh"],
             row["code_2005"],
             UNITS.get(row["unit_concentration_zh"]),
+            PhysicalRange(
+                Decimal(row["lowest"]), Decimal(row["highest"]), row["range_unit"] or None, row["range_source"]
+            ),
         )
         for row in rows("pollutants")
     }

@@ -33,6 +33,9 @@ class Metrics:
             "yujing_gateway_brakes", "Addresses and points slowed down for wrong passwords", ["scope"], registry=r
         )
         self.gateway_frames = Counter("yujing_gateway_frames", "Frames cut, by fault", ["fault"], registry=r)
+        self.windows_unfinished = Counter(
+            "yujing_windows_unfinished", "Windows reported before their end, kept until then", ["averaging"], registry=r
+        )
         self.stage_last = Gauge(
             "yujing_pipeline_last_event_timestamp_seconds", "When a stage last handled something", ["stage"], registry=r
         )

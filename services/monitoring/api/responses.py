@@ -11,10 +11,12 @@ from shared.domain.clock import rfc3339
 
 
 class VerdictOut(BaseModel):
-    """What became of the window; strings without trailing zeros, `decided` in the limit's unit."""
+    """What became of the window; strings without trailing zeros, `decided` in the limit's unit. `unfinished`: reported before
+    its end, decided then. `doubt`: a reported number that cannot be right and decides nothing."""
 
     status: Status
     reason: str | None
+    doubt: str | None
     value_kind: str | None
     decided: str | None
     limit: str
@@ -26,6 +28,7 @@ class VerdictOut(BaseModel):
         return VerdictOut(
             status=row.status,
             reason=row.reason,
+            doubt=row.doubt,
             value_kind=row.value_kind,
             decided=shown_value(row.decided, row.bound),
             limit=row.limit,

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from services.monitoring.api.requests import Cursor, From, Limit, To, span_of
 from services.monitoring.api.responses import VerdictOut, shown_time
 from services.monitoring.api.scope import point_seen
+from services.monitoring.domain.plausible import plausible_range
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.verdict_row import VerdictRow
 from services.monitoring.domain.windows import WindowKey
@@ -37,13 +38,15 @@ class Period(StrEnum):
 
 
 class ValueOut(BaseModel):
-    """A reported value as it stands; `converted` is the device's own Zs value, `unit` what the point sends."""
+    """A reported value as it stands; `converted` is the device's own Zs value, `unit` what the point sends; not `plausible`:
+    it cannot be a measurement."""
 
     factor: str
     period: Period
     at: str
     value: str | None
     converted: str | None
+    plausible: bool
     mark: str
     unit: str | None
     source: str
@@ -91,14 +94,17 @@ def add_series(router: APIRouter, database: Database) -> None:
 
 
 def _value(row: PeriodValue, units: Mapping[str, str], verdict: VerdictRow | None) -> ValueOut:
+    unit = units.get(row.factor) or pollutant(row.factor).unit
+    possible = plausible_range(row.factor, unit)
     return ValueOut(
         factor=row.factor,
         period=Period(row.period),
         at=shown_time(row.start_s),
         value=_text(row.micro),
         converted=_text(row.zs_micro),
+        plausible=all(possible.holds(one) for one in (row.micro, row.zs_micro) if one is not None),
         mark=row.mark,
-        unit=units.get(row.factor) or pollutant(row.factor).unit,
+        unit=unit,
         source=row.source,
         received_at=shown_time(row.received_at_s),
         extras=msgspec.json.decode(row.extras, type=dict[str, float]) if row.extras else None,

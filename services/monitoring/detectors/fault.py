@@ -1,4 +1,4 @@
-"""Instruments that report themselves broken: one risk a point and reason, naming the factors that suffer.
+"""Instruments that report themselves broken, or what cannot be right: one risk a point and reason, with its factors.
 
 The newest window that shows an instrument decides for its factor, whatever the order of arrival.
 """
@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from services.monitoring.detectors.risk_builder import Place, RiskDraft, is_recent
 from services.monitoring.domain import wording
 from services.monitoring.domain.changes import Changes, VerdictChange
-from services.monitoring.domain.fault import OXYGEN_MISSING, fault
+from services.monitoring.domain.fault import OF_OXYGEN, fault, fault_condition
 from services.monitoring.domain.risk_row import RiskRow, RiskSpan
+from services.monitoring.domain.verdict import Doubt, shown_value
 from services.monitoring.domain.verdict_row import VerdictRow
 from services.monitoring.domain.windows import DAY_S
 from services.monitoring.engine.history import OutletHistory
 from shared.domain.clock import Instant
 from shared.domain.pollutant import OXYGEN
+from shared.domain.quantity import from_micro, plain
 from shared.domain.risk import Cleared
 
 KIND = "data.fault"
@@ -76,10 +78,10 @@ def _draft(
     first = before.first_window_s if before is not None else min(row.start_s for row in rows)
     place = Place.of_window(newest, history.sites([newest.mn]).get(newest.mn))
     return RiskDraft.about(
-        replace(place, factor=OXYGEN if reason == OXYGEN_MISSING else factors[0]),
+        replace(place, factor=OXYGEN if reason in OF_OXYGEN else factors[0]),
         kind=KIND,
-        condition="fault",
-        why=wording.faulty(factors, reason),
+        condition=fault_condition(reason),
+        why=_why(factors, reason, newest),
         subject=subject,
         span=RiskSpan(first, first, newest.start_s),
         now=now,
@@ -89,12 +91,25 @@ def _draft(
     )
 
 
+def _why(factors: Sequence[str], reason: str, newest: VerdictRow) -> wording.Why:
+    """`newest`: the window whose numbers are named."""
+    if newest.doubt is None or newest.doubted is None:
+        return wording.faulty(factors, reason)
+    doubted = plain(from_micro(newest.doubted))
+    if newest.doubt is Doubt.CONVERTED_MISMATCH:
+        own = shown_value(newest.decided, newest.bound) or ""
+        return wording.mismatched(newest.factor, reported=doubted, own=own, unit=newest.unit)
+    if newest.doubt is Doubt.OXYGEN_IMPLAUSIBLE:
+        return wording.implausible(OXYGEN, value=doubted, unit="%")
+    return wording.implausible(newest.factor, value=doubted, unit=newest.unit)
+
+
 def _faults(newest: Mapping[str, VerdictRow], before: Mapping[str, RiskRow], now: Instant) -> dict[str, Affected]:
     """Reason → the factors that suffer: shown by a window of now, or known and not contradicted since."""
     known = {reason: _factors_of(row) for reason, row in before.items()}
     faults: dict[str, Affected] = {}
     for factor, row in newest.items():
-        reason = fault(row.mark, row.reason)
+        reason = fault(row)
         if reason and (is_recent(row, now) or factor in known.get(reason, ())):
             faults.setdefault(reason, {})[factor] = row
     for reason, factors in known.items():
@@ -114,4 +129,4 @@ def _may_open(change: VerdictChange, now: Instant) -> bool:
     after = change.after
     if after.historical:
         return False
-    return change.before is not None or (fault(after.mark, after.reason) is not None and is_recent(after, now))
+    return change.before is not None or (fault(after) is not None and is_recent(after, now))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from services.monitoring.domain.plausible import PlausibleRange, plausible_range
 from services.monitoring.domain.verdict import Bound
 from services.monitoring.domain.windows import DAY_S, day_start_s, shanghai_date
 from shared.domain.pollutant import pollutant
@@ -34,7 +35,7 @@ class ApplicableLimits:
     siblings: tuple[str, ...]  # all MNs of the outlet
     bounds: Mapping[LimitKey, Bound]
     basis: Mapping[LimitKey, str | None]
-    factors: frozenset[str]  # that have any limit
+    plausible: Mapping[str, PlausibleRange]  # of each factor that has any limit, in the unit that the point sends
 
     def of(self, averaging: str) -> Iterable[tuple[str, Bound]]:
         return ((key.factor, bound) for key, bound in self.bounds.items() if key.averaging == averaging)
@@ -89,17 +90,18 @@ class Site:
 
     def _binding(self, permit: Permit, outlet: Outlet) -> ApplicableLimits:
         strictest = strictest_limits(outlet.limits)
+        bounds = {key: self._bound(limit) for key, limit in strictest.items()}
         return ApplicableLimits(
             permit=permit.number,
             outlet=outlet.code,
             outlet_name=outlet.name,
             credit_code=permit.credit_code,
             siblings=tuple(sorted({self.point.mn, *outlet.points})),
-            bounds={key: self._bound(limit) for key, limit in strictest.items()},
+            bounds=bounds,
             basis={key: limit.basis for key, limit in strictest.items()},
-            factors=frozenset(key.factor for key in strictest),
+            plausible={key.factor: bound.plausible for key, bound in bounds.items()},
         )
 
     def _bound(self, limit: Limit) -> Bound:
         sent = self.point.units.get(limit.factor) or pollutant(limit.factor).unit or limit.unit
-        return Bound(limit.limit, limit.unit, sent, limit.reference_o2_pct)
+        return Bound(limit.limit, limit.unit, sent, limit.reference_o2_pct, plausible_range(limit.factor, sent))

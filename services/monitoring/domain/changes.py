@@ -36,9 +36,11 @@ class Elapsed:
 
 @dataclass(slots=True)
 class Changes:
-    """`running`: means so far of windows that are not closed yet; `waiting`: when a window is to be decided again."""
+    """`running`: means so far of windows that are not closed yet; `unfinished`: rows of such windows that were reported
+    already; `waiting`: when a window is to be decided again."""
 
     rows: list[VerdictChange] = field(default_factory=list)
+    unfinished: list[VerdictRow] = field(default_factory=list)
     discharges: set[Discharge] = field(default_factory=set)
     waiting: dict[DueKey, int] = field(default_factory=dict)
     running: list[VerdictRow] = field(default_factory=list)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 HOUR, DAY, RUNNING, RUNNING_DAY, REDO, UNKNOWN = "hour", "day", "running", "running-day", "redo", "unknown"
 
+UNFINISHED = {HOUR: "unfinished-hour", DAY: "unfinished-day"}  # averaging → kind: reported before its end
+
 
 class DueKey(NamedTuple):
     """A piece of work of a point. A tuple, because SQL compares rows with it and every packet makes one."""

@@ -83,7 +83,7 @@ class Run:
 
 def worst_of_each_window(decided: Iterable[Decided]) -> list[Decided]:
     """One row a window, in order: an excess beats a compliant value, which beats none."""
-    order = {Status.OVER: 2, Status.COMPLIANT: 1, Status.NONE: 0}
+    order = {Status.OVER: 2, Status.COMPLIANT: 1, Status.NONE: 0, Status.UNFINISHED: 0}
     worst: dict[int, Decided] = {}
     for row in decided:
         other = worst.get(row.start)
@@ -105,7 +105,7 @@ def runs(windows: Sequence[Decided], averaging: str, now_s: int | None = None) -
             current.clear()
 
     for window in windows:
-        if window.status is Status.NONE:
+        if not window.status.decides:
             continue
         if current and window.start - current[-1].start > UNKNOWN_AFTER * length:
             close(Cleared.UNKNOWN, current[-1].start + (UNKNOWN_AFTER + 1) * length)

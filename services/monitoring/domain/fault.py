@@ -1,4 +1,4 @@
-"""Whether a window shows an instrument that reports itself broken: oxygen missing that is needed, or marks D, B, T.
+"""Whether a window shows a broken instrument: oxygen missing that is needed, marks D, B, T, or a number that cannot be right.
 
 The newest window that shows the state of the instrument decides for its factor, whatever the order of arrival.
 """
@@ -7,27 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.monitoring.domain.verdict import NoVerdict, Status
+from services.monitoring.domain.verdict import Doubt, NoVerdict
 from services.monitoring.domain.verdict_row import VerdictRow
 from services.monitoring.domain.windows import LENGTH_S
 
 MARKS = ("D", "B", "T")  # 故障, 通讯异常, 超测定上限: HJ 212-2017 table 8
 OXYGEN_MISSING = NoVerdict.OXYGEN_MISSING.value
-FAULTS = (OXYGEN_MISSING, *MARKS)
+OF_OXYGEN = (OXYGEN_MISSING, Doubt.OXYGEN_IMPLAUSIBLE.value)
+FAULTS = (OXYGEN_MISSING, *MARKS, *(doubt.value for doubt in Doubt))
 
 
-def fault(mark: str, reason: NoVerdict | None) -> str | None:
-    """`oxygen_missing` or the mark; None when the window shows no fault (or is no longer limited)."""
-    if reason is NoVerdict.OXYGEN_MISSING:
+def fault(row: VerdictRow) -> str | None:
+    """A doubt, `oxygen_missing` or the mark; None when the window shows no fault (or is no longer limited)."""
+    if row.reason is NoVerdict.NO_LIMIT:
+        return None
+    if row.doubt is not None:
+        return row.doubt.value
+    if row.reason is NoVerdict.OXYGEN_MISSING:
         return OXYGEN_MISSING
-    return mark if mark in MARKS and reason is not NoVerdict.NO_LIMIT else None
+    return row.mark if row.mark in MARKS else None
+
+
+def fault_condition(fault_name: str) -> str:
+    """The row of the catalogue: a number that cannot be right, a conversion that is not one, or any other fault."""
+    if fault_name in (Doubt.IMPLAUSIBLE, Doubt.OXYGEN_IMPLAUSIBLE):
+        return "implausible"
+    return "converted_mismatch" if fault_name == Doubt.CONVERTED_MISMATCH else "fault"
 
 
 def shows_instrument(row: VerdictRow) -> bool:
     """Whether the window shows the state of the instrument: a verdict, a fault, or that nothing is limited any more."""
-    if row.status is not Status.NONE or row.reason is NoVerdict.NO_LIMIT:
+    if row.status.decides or row.reason is NoVerdict.NO_LIMIT:
         return True
-    return fault(row.mark, row.reason) is not None
+    return fault(row) is not None
 
 
 def newest_of_each_factor(rows: Iterable[VerdictRow]) -> dict[str, dict[str, VerdictRow]]:

@@ -13,6 +13,8 @@ from itertools import pairwise
 from math import gcd
 from typing import NamedTuple
 
+from services.monitoring.domain.plausible import PlausibleRange
+
 MINUTES_OF_AN_HOUR = 45
 HOURS_OF_A_DAY = 20
 MINUTES_OF_A_RUNNING_HOUR = 10  # fewer make no mean worth an alert
@@ -33,6 +35,14 @@ class Mean:
 
     micro: Fraction
     count: int
+
+
+def measured_of(samples: Iterable[Sample], plausible: PlausibleRange) -> list[Sample]:
+    """The samples, without the value of those that cannot be a measurement: such a minute is there, and not valid."""
+    return [
+        sample if sample.micro is None or plausible.holds(sample.micro) else Sample(sample.at_s, None, False)
+        for sample in samples
+    ]
 
 
 def own_hour(minutes: Sequence[Sample], instants: Iterable[Sample] = ()) -> Mean | None:

@@ -3,21 +3,26 @@
 A limit with a reference oxygen is met by the reported Zs mean, else by the reported mean converted with the oxygen of the
 same window; a limit without one by the reported mean. Without a reported mean 60 min after the end the own mean decides.
 Compared at 1e-6 of the limit's unit; equality is no excess.
+
+What cannot be a measurement decides nothing, neither as value nor as oxygen. A reported Zs mean that is not what the
+reported mean and a valid oxygen make (by more than 5 % and 0.1 of the limit's unit) gives way to our own conversion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from services.monitoring.domain.conversion import LEAK_MICRO, convert
+from services.monitoring.domain.conversion import LEAK_MICRO, convert, is_same_conversion, may_be_converted
+from services.monitoring.domain.plausible import ANYTHING, OXYGEN_RANGE, PlausibleRange
 from services.monitoring.domain.reading import NORMAL
 from services.monitoring.domain.validity import HOURS_OF_A_DAY, Mean, mean
 from shared.domain.quantity import decimals, from_micro, micro, plain, scale, shown
 
+MOST_MICRO = (1 << 63) - 1  # an int64
 GRACE_S = 3_600  # a reported mean may take this long after the window's end
 
 
@@ -25,6 +30,12 @@ class Status(StrEnum):
     OVER = "over"
     COMPLIANT = "compliant"
     NONE = "none"
+    UNFINISHED = "unfinished"  # reported, but the window has not ended
+
+    @property
+    def decides(self) -> bool:
+        """Whether it is a verdict."""
+        return self in (Status.OVER, Status.COMPLIANT)
 
 
 class ValueKind(StrEnum):
@@ -43,6 +54,15 @@ class NoVerdict(StrEnum):
     OXYGEN_MISSING = "oxygen_missing"
     OXYGEN_HIGH = "oxygen_high"
     UNIT_MISMATCH = "unit_mismatch"
+    IMPLAUSIBLE = "implausible"
+
+
+class Doubt(StrEnum):
+    """A reported number that the verdict does not rest on, because it cannot be right."""
+
+    IMPLAUSIBLE = "implausible"
+    OXYGEN_IMPLAUSIBLE = "oxygen_implausible"
+    CONVERTED_MISMATCH = "converted_mismatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +81,13 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A limit as it meets a point's values: `device_unit` is what the point sends."""
+    """A limit as it meets a point's values: `device_unit` is what the point sends, `plausible` what of it may be measured."""
 
     limit: Decimal
     unit: str
     device_unit: str
     reference_o2_pct: Decimal | None = None
+    plausible: PlausibleRange = ANYTHING
 
     @property
     def scale(self) -> Fraction | None:
@@ -76,7 +97,8 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`decided` and `measured` in 1e-6 of the limit's unit; `reason` only without a verdict."""
+    """`decided` and `measured` in 1e-6 of the limit's unit; `reason` only without a verdict. `doubted`: the number that
+    `doubt` is about, in 1e-6 of the limit's unit, of oxygen in 1e-6 %."""
 
     status: Status
     reason: NoVerdict | None = None
@@ -84,6 +106,8 @@ class Verdict:
     measured: int | None = None
     value_kind: ValueKind | None = None
     mark: str = ""
+    doubt: Doubt | None = None
+    doubted: int | None = None
 
     @property
     def waiting(self) -> bool:
@@ -98,6 +122,16 @@ class OwnMeans:
     oxygen: Mean | None = None
 
 
+def usable_oxygen(oxygen: Value | None) -> bool:
+    """Whether a conversion may rest on it: its mark is normal and it can be a measurement."""
+    return oxygen is not None and oxygen.normal and oxygen.micro is not None and OXYGEN_RANGE.holds(oxygen.micro)
+
+
+def oxygen_of_outlet(own: Value | None, others: Iterable[Value | None]) -> Value | None:
+    """The first of the other points' oxygen that can be used; without one the point's own, which says what is wrong."""
+    return next((oxygen for oxygen in others if usable_oxygen(oxygen)), own)
+
+
 def decide(bound: Bound, reported: Value | None, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
     """`own` None: the window's time of grace still runs, so that what is missing may yet come."""
     scaled = bound.scale
@@ -105,14 +139,15 @@ def decide(bound: Bound, reported: Value | None, oxygen: Value | None, own: OwnM
         return Verdict(Status.NONE, NoVerdict.UNIT_MISMATCH)
     if reported is not None and not reported.normal:
         return Verdict(Status.NONE, NoVerdict.INVALID_MARK, mark=reported.mark)
+    if reported is not None and reported.micro is not None and not bound.plausible.holds(reported.micro):
+        return _implausible(Doubt.IMPLAUSIBLE, reported.micro * scaled)
     if bound.reference_o2_pct is None:
         return _plain(bound, scaled, reported, own)
     if reported is not None and reported.zs_micro is not None:
-        measured = None if reported.micro is None else reported.micro * scaled
-        return _compared(bound, reported.zs_micro * scaled, measured, ValueKind.REPORTED_CONVERTED)
+        return _reported_converted(bound, scaled, reported, oxygen, own)
     if reported is not None and reported.micro is not None:
         return _converted(bound, reported.micro * scaled, oxygen, own)
-    return _own_converted(bound, scaled, own)
+    return _own_converted(bound, scaled, oxygen, own)
 
 
 def _plain(bound: Bound, scaled: Fraction, reported: Value | None, own: OwnMeans | None) -> Verdict:
@@ -125,22 +160,64 @@ def _plain(bound: Bound, scaled: Fraction, reported: Value | None, own: OwnMeans
     return _compared(bound, measured, measured, ValueKind.OWN)
 
 
+def _reported_converted(
+    bound: Bound, scaled: Fraction, reported: Value, oxygen: Value | None, own: OwnMeans | None
+) -> Verdict:
+    """By the device's own Zs mean, as far as the values beside it do not contradict it."""
+    assert reported.zs_micro is not None and bound.reference_o2_pct is not None
+    zs = reported.zs_micro * scaled
+    measured = None if reported.micro is None else reported.micro * scaled
+    if measured is not None and usable_oxygen(oxygen):
+        converted = _converted(bound, measured, oxygen, own)
+        if converted.decided is not None and not is_same_conversion(zs, Fraction(converted.decided)):
+            return replace(converted, doubt=Doubt.CONVERTED_MISMATCH, doubted=_micro(zs))
+    possible = measured is None or may_be_converted(zs, measured, bound.reference_o2_pct)
+    if not (possible and bound.plausible.holds(reported.zs_micro)):
+        waits = measured is not None and own is None and oxygen is None
+        return _missing(None, NoVerdict.WAITING, measured) if waits else _implausible(Doubt.IMPLAUSIBLE, zs, measured)
+    verdict = _compared(bound, zs, measured, ValueKind.REPORTED_CONVERTED)
+    if oxygen is None or not _is_doubtful(oxygen):
+        return verdict
+    return replace(verdict, doubt=Doubt.OXYGEN_IMPLAUSIBLE, doubted=oxygen.micro)
+
+
 def _converted(bound: Bound, measured: Fraction, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
     if oxygen is None or (oxygen.normal and oxygen.micro is None):
         return _missing(own, NoVerdict.OXYGEN_MISSING, measured)
     if not oxygen.normal:
         return Verdict(Status.NONE, NoVerdict.OXYGEN_MISSING, measured=_micro(measured), mark=oxygen.mark)
     assert oxygen.micro is not None
+    if not usable_oxygen(oxygen):
+        return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, Fraction(oxygen.micro), measured)
     return _at_reference(bound, measured, Fraction(oxygen.micro), ValueKind.CONVERTED)
 
 
-def _own_converted(bound: Bound, scaled: Fraction, own: OwnMeans | None) -> Verdict:
+def _own_converted(bound: Bound, scaled: Fraction, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
+    """By own means; without an own mean of the oxygen by a reported one."""
     if own is None or own.value is None:
         return _missing(own, NoVerdict.NO_DATA)
     measured = own.value.micro * scaled
-    if own.oxygen is None:
+    if own.oxygen is not None:
+        return _at_reference(bound, measured, own.oxygen.micro, ValueKind.OWN_CONVERTED)
+    if oxygen is None or oxygen.micro is None or not oxygen.normal:
         return _missing(own, NoVerdict.OXYGEN_MISSING, measured)
-    return _at_reference(bound, measured, own.oxygen.micro, ValueKind.OWN_CONVERTED)
+    if not usable_oxygen(oxygen):
+        return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, Fraction(oxygen.micro), measured)
+    return _at_reference(bound, measured, Fraction(oxygen.micro), ValueKind.OWN_CONVERTED)
+
+
+def _is_doubtful(oxygen: Value) -> bool:
+    return oxygen.normal and oxygen.micro is not None and not usable_oxygen(oxygen)
+
+
+def _implausible(doubt: Doubt, doubted: Fraction, measured: Fraction | None = None) -> Verdict:
+    return Verdict(
+        Status.NONE,
+        NoVerdict.IMPLAUSIBLE,
+        measured=None if measured is None else _micro(measured),
+        doubt=doubt,
+        doubted=_micro(doubted),
+    )
 
 
 def _at_reference(bound: Bound, measured: Fraction, oxygen: Fraction, kind: ValueKind) -> Verdict:
@@ -163,8 +240,8 @@ def _compared(bound: Bound, decided: Fraction, measured: Fraction | None, kind: 
 
 
 def _micro(value: Fraction) -> int:
-    """1e-6 units, half-even (`round` of a Fraction is)."""
-    return round(value)
+    """1e-6 units, half-even (`round` of a Fraction is), as far as a row can hold it."""
+    return max(-MOST_MICRO, min(MOST_MICRO, round(value)))
 
 
 def multiple(decided_micro: int, limit: Decimal) -> Fraction:

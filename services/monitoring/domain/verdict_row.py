@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.monitoring.domain.verdict import NoVerdict, Status, ValueKind
+from services.monitoring.domain.verdict import Doubt, NoVerdict, Status, ValueKind
 from services.monitoring.domain.windows import HOUR_S, WindowKey, end_s
 
 HISTORICAL_S = 72 * HOUR_S  # first seen so long after its end, a window is recorded, not warned of
@@ -32,7 +32,8 @@ class OutletKey:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """One verdict. `decided` and `measured` in 1e-6 of the limit's unit; `limit` as the permit writes it."""
+    """One verdict. `decided` and `measured` in 1e-6 of the limit's unit; `limit` as the permit writes it. `doubted`: the
+    reported number that `doubt` is about, in 1e-6 of the limit's unit, of oxygen in 1e-6 %."""
 
     mn: str
     averaging: str
@@ -52,6 +53,8 @@ class VerdictRow:
     mark: str
     first_seen_s: int
     decided_at_s: int
+    doubt: Doubt | None = None
+    doubted: int | None = None
 
     @property
     def window(self) -> WindowKey:

@@ -9,6 +9,7 @@ from shared.domain.clock import SHANGHAI
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 SHANGHAI_S = 8 * HOUR_S
+EARLY_S = 5 * MINUTE_S  # by which a device's clock may be ahead of ours
 LENGTH_S = {"instant": 0, "minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}
 
 
@@ -49,6 +50,11 @@ def start_s(at_s: int, period: str) -> int:
 
 def end_s(start: int, averaging: str) -> int:
     return start + LENGTH_S[averaging]
+
+
+def is_unfinished(start: int, averaging: str, now_s: int) -> bool:
+    """Whether the window has not ended yet; a device's clock may be early by five minutes."""
+    return now_s < end_s(start, averaging) - EARLY_S
 
 
 def shanghai_date(at_s: int) -> date:

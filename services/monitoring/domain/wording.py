@@ -100,5 +100,23 @@ def faulty(factors: Sequence[str], fault: str) -> Why:
     return {"zh": f"{zh}数据标记 {fault}", "en": f"{en}: marked {fault} by the device"}
 
 
+def implausible(factor: str, *, value: str, unit: str) -> Why:
+    """`value`: what was reported and cannot be a measurement."""
+    named = pollutant(factor)
+    return {
+        "zh": f"{named.zh}上报值 {value} {unit} 不可能是测量值,不参与判定",
+        "en": f"{named.en} {value} {unit} cannot be a measurement and decides nothing",
+    }
+
+
+def mismatched(factor: str, *, reported: str, own: str, unit: str) -> Why:
+    """`reported`: the device's converted mean; `own`: its mean converted by us, which decides."""
+    named = pollutant(factor)
+    return {
+        "zh": f"{named.zh}上报折算值 {reported} {unit} 与按实测值和氧含量折算的 {own} {unit} 不符,以后者判定",
+        "en": f"{named.en} converted by the device to {reported} {unit}, by its mean and oxygen {own} {unit}, which decides",
+    }
+
+
 def healed() -> Why:
     return {"zh": "数据恢复有效", "en": "valid data again"}

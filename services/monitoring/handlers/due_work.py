@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.changes import Changes, Elapsed
-from services.monitoring.domain.due_work import DAY, HOUR, REDO, RUNNING, RUNNING_DAY, UNKNOWN, DueKey
+from services.monitoring.domain.due_work import DAY, HOUR, REDO, RUNNING, RUNNING_DAY, UNFINISHED, UNKNOWN, DueKey
 from services.monitoring.domain.windows import DAY_S, HOUR_S, LENGTH_S, WindowKey, day_start_s, hour_start_s, seconds
 from services.monitoring.handlers.packets import PacketHandler
 from services.monitoring.handlers.quarantine import PutBack
@@ -36,6 +36,7 @@ from shared.sql import chunks
 AT_ONCE = 200  # due rows in one transaction
 MOST_PASSES = 5_000  # a tick ends some day even if work begets work
 BACK_AT_ONCE = 100
+AVERAGING_OF_UNFINISHED = {kind: averaging for averaging, kind in UNFINISHED.items()}
 
 
 class Jobs:
@@ -80,6 +81,8 @@ class Jobs:
         for mn, kind, start in keys:
             if kind in (HOUR, DAY):
                 windows.add(WindowKey(mn, kind, start))
+            elif kind in AVERAGING_OF_UNFINISHED:
+                windows.add(WindowKey(mn, AVERAGING_OF_UNFINISHED[kind], start))
             elif kind == REDO:
                 windows |= _redone(session, mn, start, now)
         decider = self._handler.decider

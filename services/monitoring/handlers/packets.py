@@ -99,6 +99,8 @@ class PacketHandler:
         drafts = [draft for detector in DETECTORS for draft in detector.detect(history, changes, now)]
         save_drafts(session, self._risks, drafts, now)
         self._publish_discharges(session, changes, now)
+        for window in {row.window for row in changes.unfinished}:
+            self._metrics.windows_unfinished.labels(window.averaging).inc()
 
     def _publish_discharges(self, session: Session, changes: Changes, now: Instant) -> None:
         holders = {PermitDay(one.permit, one.day): one.credit_code for one in changes.discharges}
@@ -161,7 +163,7 @@ def _collect(batch: _Batch, taken: tuple[Record, Packet, Accepted], site: Site, 
             more = encode(extras).decode() if extras else None
             values[key] = PeriodValue(*key, micro, zs, mark, source, ranked, received_s, more)
     limits = site.limits_at(start)
-    if limits is None or not limits.factors:
+    if limits is None or not limits.bounds:
         return
     if period in ("hour", "day"):
         batch.windows.add(WindowKey(mn, period, start))

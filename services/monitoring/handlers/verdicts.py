@@ -1,42 +1,56 @@
 """Windows of points are decided from the truth rows: load, decide, save; what changed goes on to the episodes.
 
-A first decision has no age limit; a re-decision reaches 35 days back. What is still missing waits on the due list.
+A window is decided after its end only; before, what was reported of it is `unfinished` and waits on the due list, as does
+what is still missing. A first decision has no age limit; a re-decision reaches 35 days back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
 from services.monitoring.domain.applicable_limits import ApplicableLimits, Site
-from services.monitoring.domain.changes import Changes, Discharge, VerdictChange
-from services.monitoring.domain.due_work import DAY, HOUR, RUNNING_DAY, DueKey
-from services.monitoring.domain.nearing import HOURS_OF_A_RUNNING_DAY
-from services.monitoring.domain.reading import NORMAL
-from services.monitoring.domain.validity import MINUTES_OF_A_RUNNING_HOUR, MINUTES_OF_AN_HOUR, Mean, Sample, own_hour
-from services.monitoring.domain.verdict import (
-    GRACE_S,
-    Bound,
-    NoVerdict,
-    OwnMeans,
-    Status,
-    Value,
-    Verdict,
-    decide,
-    own_day,
-)
+from services.monitoring.domain.changes import Changes, VerdictChange
+from services.monitoring.domain.due_work import DAY, RUNNING_DAY, UNFINISHED, DueKey
+from services.monitoring.domain.verdict import GRACE_S, Bound, NoVerdict, Status, Value, Verdict
 from services.monitoring.domain.verdict_row import VerdictRow
-from services.monitoring.domain.windows import DAY_S, HOUR_S, WindowKey, day_start_s, end_s, shanghai_date
+from services.monitoring.domain.windows import DAY_S, WindowKey, day_start_s, end_s, is_unfinished
+from services.monitoring.handlers.window_case import WindowCase
 from services.monitoring.store.due import mark_due
 from services.monitoring.store.register import Register
-from services.monitoring.store.values import samples_of_hour, values_of
+from services.monitoring.store.values import values_of
 from services.monitoring.store.verdicts import verdicts_of, write_verdicts
 from shared.domain.pollutant import OXYGEN
 
 REDECIDE_S = 35 * DAY_S
 RETRY_S = 60  # a missing part of an old packet may take this long
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """Windows with the limits that govern them, their reported values and their verdicts so far."""
+
+    limits: dict[WindowKey, ApplicableLimits]
+    values: dict[WindowKey, dict[str, Value]]
+    before: dict[WindowKey, dict[str, VerdictRow]]
+
+    def beside(self) -> set[WindowKey]:
+        """The same windows of the other points of an outlet whose oxygen came: it may be what they are converted with."""
+        return {
+            WindowKey(mn, window.averaging, window.start_s)
+            for window, governed in self.limits.items()
+            if len(governed.siblings) > 1 and OXYGEN in self.values.get(window, {})
+            for mn in governed.siblings
+        } - self.limits.keys()
+
+    def add(self, beside: _Loaded) -> None:
+        """Windows beside these that were reported or decided."""
+        known = {window for window in beside.limits if beside.values.get(window) or beside.before.get(window)}
+        self.limits.update((window, beside.limits[window]) for window in known)
+        self.values.update(beside.values)
+        self.before.update(beside.before)
 
 
 class Decider:
@@ -50,21 +64,42 @@ class Decider:
         changes = Changes()
         if not windows:
             return changes
-        sites = self.register.sites(session, {mn for mn, _, _ in windows})
-        values, before = values_of(session, windows), verdicts_of(session, windows)
-        for window in sorted(windows):
-            mn, averaging, start = window
-            governed = sites[mn].limits_at(start) if mn in sites else None
-            if governed is None:
+        loaded = self._load(session, windows)
+        loaded.add(self._load(session, loaded.beside()))
+        for window in sorted(loaded.limits):
+            _, averaging, start = window
+            case = WindowCase(session, window, loaded.limits[window], loaded.values.get(window, {}), now_s)
+            before = loaded.before.get(window, {})
+            if is_unfinished(start, averaging, now_s):
+                self._unfinished(case, before, changes)
                 continue
-            case = _Case(session, window, governed, values.get(window, {}), now_s)
             case.settle = settle and now_s >= end_s(start, averaging) + GRACE_S
-            self._window(case, before.get(window, {}), changes)
-        write_verdicts(session, [change.after for change in changes.rows])
+            self._window(case, before, changes)
+        write_verdicts(session, [*changes.unfinished, *(change.after for change in changes.rows)])
         mark_due(session, changes.waiting)
         return changes
 
-    def _window(self, case: _Case, before: Mapping[str, VerdictRow], changes: Changes) -> None:
+    def _load(self, session: Session, windows: Collection[WindowKey]) -> _Loaded:
+        """The governed ones among these windows, with their values and verdicts."""
+        if not windows:
+            return _Loaded({}, {}, {})
+        sites = self.register.sites(session, {mn for mn, _, _ in windows})
+        limits = {
+            window: governed
+            for window in windows
+            if window.mn in sites and (governed := sites[window.mn].limits_at(window.start_s)) is not None
+        }
+        return _Loaded(limits, values_of(session, windows), verdicts_of(session, windows))
+
+    def _unfinished(self, case: WindowCase, before: Mapping[str, VerdictRow], changes: Changes) -> None:
+        """What was reported of a window that has not ended: no verdict, and due at its end."""
+        mn, averaging, start = case.window
+        for factor, bound in case.limits.of(averaging):
+            if factor in case.values:
+                changes.waiting[DueKey(mn, UNFINISHED[averaging], start)] = end_s(start, averaging)
+                self._change(case, factor, bound, Verdict(Status.UNFINISHED), before.get(factor), changes)
+
+    def _window(self, case: WindowCase, before: Mapping[str, VerdictRow], changes: Changes) -> None:
         mn, averaging, start = case.window
         bounds = dict(case.limits.of(averaging))
         for factor, bound in bounds.items():
@@ -91,10 +126,14 @@ class Decider:
                     changes.waiting[DueKey(mn, RUNNING_DAY, day)] = case.now_s + RETRY_S
 
     def _change(
-        self, case: _Case, factor: str, bound: Bound, verdict: Verdict, old: VerdictRow | None, changes: Changes
+        self, case: WindowCase, factor: str, bound: Bound, verdict: Verdict, old: VerdictRow | None, changes: Changes
     ) -> None:
         row = case.row(factor, bound, verdict, old)
-        if old is None or replace(old, decided_at_s=row.decided_at_s) != row:
+        if old is not None and replace(old, decided_at_s=row.decided_at_s) == row:
+            return
+        if verdict.status is Status.UNFINISHED and not (old is not None and old.status.decides):
+            changes.unfinished.append(row)
+        else:
             _note(old, row, case, changes)
 
     def running(self, session: Session, site: Site, averaging: str, start: int, now_s: int) -> list[VerdictRow]:
@@ -102,130 +141,25 @@ class Decider:
         governed = site.limits_at(start)
         if governed is None:
             return []
-        case = _Case(session, WindowKey(site.point.mn, averaging, start), governed, {}, now_s)
+        case = WindowCase(session, WindowKey(site.point.mn, averaging, start), governed, {}, now_s)
         verdicts = [(factor, bound, case.so_far(factor, bound)) for factor, bound in governed.of(averaging)]
         return [
             case.row(factor, bound, verdict, None) for factor, bound, verdict in verdicts if verdict.decided is not None
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Samples:
-    """Minutes and instantaneous values of one hour, by factor."""
-
-    minutes: Mapping[str, Sequence[Sample]]
-    instants: Mapping[str, Sequence[Sample]]
-
-
-@dataclass(slots=True)
-class _Case:
-    """One window of a point, with what deciding it may have to load."""
-
-    session: Session
-    window: WindowKey
-    limits: ApplicableLimits
-    values: Mapping[str, Value]
-    now_s: int
-    settle: bool = False
-    _hours: dict[int, _Samples] = field(default_factory=dict)
-    _day: dict[WindowKey, dict[str, Value]] | None = None
-
-    def verdict(self, factor: str, bound: Bound) -> Verdict:
-        _, averaging, start = self.window
-        reported, oxygen = self.values.get(factor), self.values.get(OXYGEN)
-        first = decide(bound, reported, oxygen, None)
-        if not (first.waiting and self.settle):
-            return first
-        if averaging == "day":
-            if first.measured is None:
-                return own_day(bound, self._hour_verdicts(factor, bound))
-            return decide(bound, reported, oxygen, OwnMeans())
-        return decide(bound, reported, oxygen, self.own_hour(start, factor, MINUTES_OF_AN_HOUR))
-
-    def so_far(self, factor: str, bound: Bound) -> Verdict:
-        """The verdict on the running window's mean so far: of ten minutes of an hour, six deciding hours of a day."""
-        _, averaging, start = self.window
-        if averaging == "hour":
-            return decide(bound, None, None, self.own_hour(start, factor, MINUTES_OF_A_RUNNING_HOUR))
-        hours = min(24, max(0, self.now_s - start) // HOUR_S)
-        return own_day(bound, self._hour_verdicts(factor, bound, hours), HOURS_OF_A_RUNNING_DAY)
-
-    def own_hour(self, hour_s: int, factor: str, least: int) -> OwnMeans:
-        """Own means of one hour, those with enough minutes behind them."""
-        if hour_s not in self._hours:
-            mn = self.window.mn
-            self._hours[hour_s] = _Samples(
-                samples_of_hour(self.session, mn, hour_s, "minute"),
-                samples_of_hour(self.session, mn, hour_s, "instant"),
-            )
-        hour = self._hours[hour_s]
-
-        def enough(code: str) -> Mean | None:
-            mean = own_hour(hour.minutes.get(code, ()), hour.instants.get(code, ()))
-            return mean if mean and mean.count >= least else None
-
-        return OwnMeans(enough(factor), enough(OXYGEN))
-
-    def _hour_verdicts(self, factor: str, bound: Bound, hours: int = 24) -> list[Verdict]:
-        """The verdict on each of the day's first `hours` hours by the day's limit."""
-        mn, _, day = self.window
-        if self._day is None:
-            self._day = values_of(self.session, [WindowKey(mn, HOUR, day + n * HOUR_S) for n in range(24)])
-        found = []
-        for n in range(hours):
-            hour = day + n * HOUR_S
-            values = self._day.get(WindowKey(mn, HOUR, hour), {})
-            verdict = decide(bound, values.get(factor), values.get(OXYGEN), None)
-            if verdict.waiting:
-                own = self.own_hour(hour, factor, MINUTES_OF_AN_HOUR)
-                verdict = decide(bound, values.get(factor), values.get(OXYGEN), own)
-            found.append(verdict)
-        return found
-
-    def row(self, factor: str, bound: Bound, verdict: Verdict, old: VerdictRow | None) -> VerdictRow:
-        """The verdict as it is stored. `old`: the row that it replaces."""
-        return VerdictRow(
-            mn=self.window.mn,
-            averaging=self.window.averaging,
-            start_s=self.window.start_s,
-            factor=factor,
-            permit=self.limits.permit,
-            outlet=self.limits.outlet,
-            credit_code=self.limits.credit_code,
-            status=verdict.status,
-            reason=verdict.reason,
-            value_kind=verdict.value_kind,
-            decided=verdict.decided,
-            measured=verdict.measured,
-            limit=str(bound.limit),
-            unit=bound.unit,
-            reference_o2_pct=None if bound.reference_o2_pct is None else str(bound.reference_o2_pct),
-            mark=verdict.mark,
-            first_seen_s=old.first_seen_s if old is not None and old.status is not Status.NONE else self._seen(factor),
-            decided_at_s=self.now_s,
-        )
-
-    def discharges(self, changes: Changes) -> None:
-        day = shanghai_date(self.window.start_s).isoformat()
-        changes.discharges.add(Discharge(self.limits.permit, day, self.limits.credit_code))
-
-    def _seen(self, factor: str) -> int:
-        """When the window was first seen: as its reported value came in, else now."""
-        value = self.values.get(factor)
-        return value.received_at_s if value is not None else self.now_s
-
-
-def _note(old: VerdictRow | None, row: VerdictRow, case: _Case, changes: Changes) -> None:
+def _note(old: VerdictRow | None, row: VerdictRow, case: WindowCase, changes: Changes) -> None:
     """A first verdict always counts; another one only while the window is not older than 35 days."""
-    first = old is None or old.status is Status.NONE
+    first = old is None or not old.status.decides
     if first or row.end_s >= case.now_s - REDECIDE_S:
         changes.rows.append(VerdictChange(old, row))
 
 
-def _discharge(case: _Case, changes: Changes) -> None:
+def _discharge(case: WindowCase, changes: Changes) -> None:
     """A valid hour with emission of a limited factor shows that the permit's holder discharged that day."""
-    for factor in case.limits.factors:
+    for factor, plausible in case.limits.plausible.items():
         value = case.values.get(factor)
-        if value is not None and value.mark in NORMAL and (value.micro or value.zs_micro or 0) > 0:
+        shown = (value.micro or value.zs_micro or 0) if value is not None and value.normal else 0
+        if shown > 0 and plausible.holds(shown):
             case.discharges(changes)
             return

@@ -37,7 +37,7 @@ class ValueRow(MonitoringTable, table=True):
 
 
 class DecisionRow(MonitoringTable, table=True):
-    """The verdict on one window of one point. `decided`, `measured` in 1e-6 of the limit's unit."""
+    """The verdict on one window of one point. `decided`, `measured`, `doubted` in 1e-6 of the limit's unit."""
 
     __tablename__ = "decision"
     __table_args__ = (
@@ -63,6 +63,8 @@ class DecisionRow(MonitoringTable, table=True):
     mark: str
     first_seen_s: int = Field(sa_type=BigInteger)
     decided_at_s: int = Field(sa_type=BigInteger)
+    doubt: str | None = None
+    doubted: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class RiskRow(MonitoringTable, table=True):
@@ -107,8 +109,8 @@ class DueRow(MonitoringTable, table=True):
 class LastSeenRow(MonitoringTable, table=True):
     """When a point was last seen, by the field clock of whoever received it."""
 
-    __tablename__ = "last_heard"
-    __table_args__ = (Index("last_heard_at", "at_s"), NO_ROWID)
+    __tablename__ = "last_seen"
+    __table_args__ = (Index("last_seen_at", "at_s"), NO_ROWID)
     mn: str = Field(primary_key=True)
     at_s: int = Field(sa_type=BigInteger)
 

@@ -24,8 +24,8 @@ _TYPES = ["text", "bigint", "text", "bigint", "bigint", "text", "text", "text", 
 _ARRAYS = ", ".join(f"%s::{kind}[]" for kind in ("text", *_TYPES))
 _POSTGRES = f"INSERT INTO value ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) {_WINS}"
 _columns_of = attrgetter(*_COLUMNS.split(", "))
-_LAST_SEEN = """INSERT INTO last_heard (mn, at_s) {} ON CONFLICT (mn) DO UPDATE SET at_s = excluded.at_s
- WHERE excluded.at_s > last_heard.at_s"""
+_LAST_SEEN = """INSERT INTO last_seen (mn, at_s) {} ON CONFLICT (mn) DO UPDATE SET at_s = excluded.at_s
+ WHERE excluded.at_s > last_seen.at_s"""
 
 
 def write_values(session: Session, rows: Collection[PeriodValue]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, func, select, tuple_
 from sqlmodel import Session
 
 from services.monitoring.domain.fault import newest_of_each_factor
-from services.monitoring.domain.verdict import NoVerdict, Status, ValueKind
+from services.monitoring.domain.verdict import Doubt, NoVerdict, Status, ValueKind
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
 from services.monitoring.domain.windows import WindowKey
 from services.monitoring.store.tables import DECISION, DISCHARGE
@@ -50,6 +50,8 @@ def read_row(row: Row[object]) -> VerdictRow:
         mark=row.mark,
         first_seen_s=row.first_seen_s,
         decided_at_s=row.decided_at_s,
+        doubt=Doubt(row.doubt) if row.doubt else None,
+        doubted=row.doubted,
     )
 
 
@@ -60,6 +62,7 @@ def write_verdicts(session: Session, rows: Sequence[VerdictRow]) -> None:
 def _columns(row: VerdictRow) -> dict[str, object]:
     columns = dict(zip(FIELDS, _values(row), strict=True))
     columns["status"] = row.status.value
+    columns["doubt"] = row.doubt.value if row.doubt else None
     columns["reason"] = row.reason.value if row.reason else None
     columns["value_kind"] = row.value_kind.value if row.value_kind else None
     return columns

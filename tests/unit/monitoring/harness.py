@@ -32,7 +32,7 @@ from shared.runtime.secrets import Sealer
 CREDIT_CODE = "91150102MA0N0AAA1B"
 PERMIT_NUMBER = f"{CREDIT_CODE}001P"
 MN = "A110000_0001"
-SO2, NOX, O2 = "a21026", "a21002", "a19001"
+SO2, NOX, O2, COD = "a21026", "a21002", "a19001", "w01018"
 
 
 def at(text: str) -> datetime:

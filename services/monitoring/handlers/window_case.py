@@ -1,0 +1,174 @@
+"""One window of a point while it is decided: it loads what the rules of `domain/verdict` ask for, and makes the row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlmodel import Session
+
+from services.monitoring.domain.applicable_limits import ApplicableLimits
+from services.monitoring.domain.changes import Changes, Discharge
+from services.monitoring.domain.due_work import HOUR
+from services.monitoring.domain.nearing import HOURS_OF_A_RUNNING_DAY
+from services.monitoring.domain.plausible import OXYGEN_RANGE, PlausibleRange
+from services.monitoring.domain.validity import (
+    MINUTES_OF_A_RUNNING_HOUR,
+    MINUTES_OF_AN_HOUR,
+    Mean,
+    Sample,
+    measured_of,
+    own_hour,
+)
+from services.monitoring.domain.verdict import (
+    Bound,
+    OwnMeans,
+    Value,
+    Verdict,
+    decide,
+    own_day,
+    oxygen_of_outlet,
+    usable_oxygen,
+)
+from services.monitoring.domain.verdict_row import VerdictRow
+from services.monitoring.domain.windows import HOUR_S, WindowKey, shanghai_date
+from services.monitoring.store.values import samples_of_hour, values_of
+from shared.domain.pollutant import OXYGEN
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """Minutes and instantaneous values of one hour of a point, by factor."""
+
+    minutes: Mapping[str, Sequence[Sample]]
+    instants: Mapping[str, Sequence[Sample]]
+
+
+@dataclass(slots=True)
+class WindowCase:
+    """One window of a point, with what deciding it may have to load."""
+
+    session: Session
+    window: WindowKey
+    limits: ApplicableLimits
+    values: Mapping[str, Value]
+    now_s: int
+    settle: bool = False
+    _hours: dict[WindowKey, _Samples] = field(default_factory=dict)
+    _days: dict[str, Mapping[WindowKey, Mapping[str, Value]]] = field(default_factory=dict)
+    _beside: Mapping[WindowKey, Mapping[str, Value]] | None = None
+
+    def verdict(self, factor: str, bound: Bound) -> Verdict:
+        _, averaging, start = self.window
+        reported, oxygen = self.values.get(factor), self._oxygen(bound)
+        first = decide(bound, reported, oxygen, None)
+        if not (first.waiting and self.settle):
+            return first
+        if averaging == "day":
+            if first.measured is None:
+                return own_day(bound, self._hour_verdicts(factor, bound))
+            return decide(bound, reported, oxygen, OwnMeans())
+        return decide(bound, reported, oxygen, self.own_hour(start, factor, bound, MINUTES_OF_AN_HOUR))
+
+    def so_far(self, factor: str, bound: Bound) -> Verdict:
+        """The verdict on the running window's mean so far: of ten minutes of an hour, six deciding hours of a day."""
+        _, averaging, start = self.window
+        if averaging == "hour":
+            return decide(bound, None, None, self.own_hour(start, factor, bound, MINUTES_OF_A_RUNNING_HOUR))
+        hours = min(24, max(0, self.now_s - start) // HOUR_S)
+        return own_day(bound, self._hour_verdicts(factor, bound, hours), HOURS_OF_A_RUNNING_DAY)
+
+    def own_hour(self, hour_s: int, factor: str, bound: Bound, least: int) -> OwnMeans:
+        """Own means of one hour, those with enough minutes behind them; oxygen from a point of the outlet that has it."""
+        value = self._own_mean(self.window.mn, hour_s, factor, bound.plausible, least)
+        if bound.reference_o2_pct is None or value is None:
+            return OwnMeans(value)
+        means = (self._own_mean(mn, hour_s, OXYGEN, OXYGEN_RANGE, least) for mn in self._points())
+        return OwnMeans(value, next((mean for mean in means if mean is not None), None))
+
+    def _own_mean(self, mn: str, hour_s: int, factor: str, plausible: PlausibleRange, least: int) -> Mean | None:
+        key = WindowKey(mn, HOUR, hour_s)
+        if key not in self._hours:
+            self._hours[key] = _Samples(
+                samples_of_hour(self.session, mn, hour_s, "minute"),
+                samples_of_hour(self.session, mn, hour_s, "instant"),
+            )
+        hour = self._hours[key]
+        minutes, instants = hour.minutes.get(factor, ()), hour.instants.get(factor, ())
+        mean = own_hour(measured_of(minutes, plausible), measured_of(instants, plausible))
+        return mean if mean and mean.count >= least else None
+
+    def _points(self) -> list[str]:
+        """This point, then the others of its outlet."""
+        return [self.window.mn, *(mn for mn in self.limits.siblings if mn != self.window.mn)]
+
+    def _oxygen(self, bound: Bound) -> Value | None:
+        """The oxygen of the window: the point's own where it can be used, else that of another point of its outlet."""
+        own = self.values.get(OXYGEN)
+        if bound.reference_o2_pct is None or usable_oxygen(own) or len(self.limits.siblings) == 1:
+            return own
+        _, averaging, start = self.window
+        if self._beside is None:
+            others = [WindowKey(mn, averaging, start) for mn in self._points()[1:]]
+            self._beside = values_of(self.session, others)
+        return oxygen_of_outlet(own, [self._beside[key].get(OXYGEN) for key in sorted(self._beside)])
+
+    def _hour_verdicts(self, factor: str, bound: Bound, hours: int = 24) -> list[Verdict]:
+        """The verdict on each of the day's first `hours` hours by the day's limit."""
+        mn, _, day = self.window
+        found = []
+        for hour in range(day, day + hours * HOUR_S, HOUR_S):
+            value = self._hours_of(mn, day).get(WindowKey(mn, HOUR, hour), {}).get(factor)
+            oxygen = self._oxygen_of_hour(hour) if bound.reference_o2_pct is not None else None
+            verdict = decide(bound, value, oxygen, None)
+            if verdict.waiting:
+                verdict = decide(bound, value, oxygen, self.own_hour(hour, factor, bound, MINUTES_OF_AN_HOUR))
+            found.append(verdict)
+        return found
+
+    def _oxygen_of_hour(self, hour_s: int) -> Value | None:
+        """As `_oxygen`, of one hour of the day."""
+        day = self.window.start_s
+        of_points = (self._hours_of(mn, day).get(WindowKey(mn, HOUR, hour_s), {}).get(OXYGEN) for mn in self._points())
+        own = next(of_points)
+        return own if usable_oxygen(own) else oxygen_of_outlet(own, of_points)
+
+    def _hours_of(self, mn: str, day_s: int) -> Mapping[WindowKey, Mapping[str, Value]]:
+        """The reported hours of a point's day."""
+        if mn not in self._days:
+            self._days[mn] = values_of(self.session, [WindowKey(mn, HOUR, day_s + n * HOUR_S) for n in range(24)])
+        return self._days[mn]
+
+    def row(self, factor: str, bound: Bound, verdict: Verdict, old: VerdictRow | None) -> VerdictRow:
+        """The verdict as it is stored. `old`: the row that it replaces."""
+        return VerdictRow(
+            mn=self.window.mn,
+            averaging=self.window.averaging,
+            start_s=self.window.start_s,
+            factor=factor,
+            permit=self.limits.permit,
+            outlet=self.limits.outlet,
+            credit_code=self.limits.credit_code,
+            status=verdict.status,
+            reason=verdict.reason,
+            value_kind=verdict.value_kind,
+            decided=verdict.decided,
+            measured=verdict.measured,
+            limit=str(bound.limit),
+            unit=bound.unit,
+            reference_o2_pct=None if bound.reference_o2_pct is None else str(bound.reference_o2_pct),
+            mark=verdict.mark,
+            first_seen_s=old.first_seen_s if old is not None and old.status.decides else self._seen(factor),
+            decided_at_s=self.now_s,
+            doubt=verdict.doubt,
+            doubted=verdict.doubted,
+        )
+
+    def discharges(self, changes: Changes) -> None:
+        day = shanghai_date(self.window.start_s).isoformat()
+        changes.discharges.add(Discharge(self.limits.permit, day, self.limits.credit_code))
+
+    def _seen(self, factor: str) -> int:
+        """When the window was first seen: as its reported value came in, else now."""
+        value = self.values.get(factor)
+        return value.received_at_s if value is not None else self.now_s
