@@ -23,7 +23,7 @@ OFFICIAL = ("orange", "red")
 
 
 def checks(evidence: Evidence, stats: Stats, receiver: Receiver | None) -> list[Check]:
-    """The promises of the road that a frame travels, in its order."""
+    """What is promised of a frame, in the order of its way."""
     region, found, reached = evidence.region, evidence.found, evidence.reached
     made = [
         Check("报文已应答 packets acknowledged", stats.acknowledged > 0, f"{stats.acknowledged}"),

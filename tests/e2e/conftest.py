@@ -34,11 +34,11 @@ def distributed(kafka: KafkaServer, postgres: PostgresServer, tmp_path: Path) ->
         yield made
 
 
-@pytest.fixture(scope="module", params=["embedded", "distributed"])
+@pytest.fixture(scope="session", params=["embedded", "distributed"])
 def product(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Process | Distributed]:
-    """Both shapes behind one face; one of each for all tests of a module, which take enterprises of their own."""
+    """Both shapes behind one face; one of each for all tests of a session, which take enterprises of their own."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "embedded":
         with running(folder) as process:

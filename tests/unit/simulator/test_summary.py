@@ -80,7 +80,7 @@ def test_what_was_not_due_yet_is_neither_kept_nor_broken() -> None:
     [(Stats(), None), (Stats(sent=5, acknowledged=4), None), (None, a_receiver(verified=0))],
     ids=["nothing acknowledged", "one unanswered", "no webhook"],
 )
-def test_the_road_itself_is_promised(stats: Stats | None, receiver: Receiver | None) -> None:
+def test_the_way_of_a_frame_is_promised(stats: Stats | None, receiver: Receiver | None) -> None:
     broken = [c for c in judged(alerts_of_all_troubles(), stats=stats, receiver=receiver) if c.ok is False]
     assert len(broken) == 1
 
