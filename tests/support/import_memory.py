@@ -54,11 +54,12 @@ def main() -> None:
     failure = ""
     try:
         source = SourceFile.of(content)
-        rows = source.count()
+        scan = source.scan()
+        rows = scan.total
         if source.format is Format.JSON:
             refused = sum(document.content is None for document in source.documents())
         else:
-            refused = sum(row.entry is None for row in source.rows())
+            refused = sum(row.entry is None for row in source.rows(scan.duplicates))
     except Exception as error:
         failure = failure_of(error).reason
     print(json.dumps({"rows": rows, "refused": refused, "failure": failure, "peak_mb": _peak_mb() - before}))

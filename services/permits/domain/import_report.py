@@ -25,7 +25,9 @@ PLACES = 10  # of a traceback
 class Outcome(StrEnum):
     REFUSED = "refused"  # the row is not in
     MENDED = "mended"  # the row is in, with a value that was certain
-    LEFT_OUT = "left_out"  # the row is in, without this value
+    LEFT_OUT = "left_out"  # the row is in, without this value; or what is no row of data is not in
+    CHECK_CHARACTER = "check_character"  # the row is in, with a credit code whose check character is wrong
+    DUPLICATE = "duplicate"  # another row of the file has the same number; one of them is in
 
 
 @dataclass(frozen=True, slots=True)

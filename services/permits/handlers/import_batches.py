@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from sqlmodel import Session
 
 from services.permits.domain.import_report import Finding, Outcome, refusals
-from services.permits.handlers.official_list import REFUSED, Taken, take_list
+from services.permits.handlers.official_list import DUPLICATE, REFUSED, Taken, take_list
 from services.permits.handlers.publishing import Registrar
 from services.permits.importing.documents import Document
-from services.permits.importing.source import ReadRow
+from services.permits.importing.source import ReadRow, RowKind
 from services.permits.store.imports import NOT_STORABLE
 from shared.access import Caller
 from shared.domain.errors import DomainError, Invalid, Unreachable
@@ -26,7 +26,9 @@ def take_rows(
     """Rows of the official list; the findings in the order of their lines."""
     entries = [row.entry for row in rows if row.entry is not None]
     taken = take_list(registrar, session, caller, entries, dry_run=dry_run)
-    taken.counts[REFUSED] += len(rows) - len(entries)
+    taken.counts[REFUSED] += sum(row.kind is RowKind.REFUSED for row in rows)
+    if duplicates := sum(row.kind is RowKind.DUPLICATE for row in rows):
+        taken.counts[DUPLICATE] += duplicates
     taken.findings += [finding for row in rows for finding in row.findings]
     taken.findings.sort(key=lambda finding: finding.line)
     return taken

@@ -211,13 +211,14 @@ class _OpenFile:
     """An import's file that is being read, from the first row that is not yet taken in."""
 
     def __init__(self, source: SourceFile, entry: ImportEntry, stop: threading.Event) -> None:
-        self.total = source.count()
+        scan = source.scan()
+        self.total = scan.total
         is_json = source.format is Format.JSON
         self.is_one_batch = is_json and entry.dry_run  # later documents stand on earlier ones
         self._size = self.total if self.is_one_batch else DOCUMENT_BATCH if is_json else LIST_BATCH
         self._left = self.total - entry.position
         self._documents = source.documents(entry.position) if is_json else None
-        self._rows = iter(()) if is_json else source.rows(entry.position)
+        self._rows = iter(()) if is_json else source.rows(scan.duplicates, entry.position)
         self._stop = stop
 
     def next_batch(self) -> _Batch:

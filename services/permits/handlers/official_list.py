@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from sqlmodel import Session
 
@@ -28,7 +29,9 @@ from services.permits.store.official_list import ChangedPermit
 from shared.access import Caller, Subject, sees
 from shared.domain.errors import Invalid
 
+T = TypeVar("T")
 CREATED, CHANGED, UNCHANGED, REFUSED = "created", "changed", "unchanged", "refused"
+DUPLICATE = "duplicate"  # rows that another row of the file, of the same number, stands for
 
 
 @dataclass
@@ -43,6 +46,15 @@ class Taken:
         self.findings.append(Finding(line, name, value, reason, Outcome.REFUSED))
 
 
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """What is known of one enterprise, before a row is taken in."""
+
+    entry: Enterprise | None
+    named: Enterprise | None
+    first: str | None
+
+
 @dataclass
 class _Known:
     """What the register holds of a batch's enterprises and permits, and what has changed of it so far."""
@@ -53,6 +65,19 @@ class _Known:
     before: Mapping[str, PermitHistory]
     named: dict[str, Enterprise] = field(default_factory=dict)
     changed: dict[str, PermitHistory] = field(default_factory=dict)
+
+    def put_back(self, code: str, holder: _Holder) -> None:
+        """The enterprise is again as it was."""
+        _put_back(self.enterprises, code, holder.entry)
+        _put_back(self.named, code, holder.named)
+        _put_back(self.first, code, holder.first)
+
+
+def _put_back(known: dict[str, T], code: str, former: T | None) -> None:
+    if former is None:
+        known.pop(code, None)
+    else:
+        known[code] = former
 
 
 def take_list(
@@ -89,10 +114,13 @@ def _take(
     *,
     dry_run: bool,
 ) -> None:
+    code = entry.credit_code
+    former = _Holder(known.enterprises.get(code), known.named.get(code), known.first.get(code))
     try:
         holder_changed = _take_holder(registrar, caller, entry, known)
         change = _take_permit(registrar, session, caller, entry, known, dry_run=dry_run)
     except Invalid as wrong:
+        known.put_back(code, former)  # a row that is refused renames nobody
         taken.refuse(entry.line, wrong.field, str(wrong.value), f"expected: {wrong.rule}")
         return
     if change is Change.FIRST:

@@ -14,7 +14,7 @@ from shared.domain.errors import Invalid
 ENTRY = b"PK\x01\x02"  # begins each entry of the directory
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # ECMA-376 part 2; others inflate without a bound on a piece
 PIECE_BYTES = 64 * 1024
-RULE = "an XLSX workbook whose first sheet is the list"
+RULE = "an XLSX workbook with the list in a sheet"
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError, OverflowError)
 
 

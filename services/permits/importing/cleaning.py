@@ -1,8 +1,9 @@
-"""Mends what is certain in a listed value, and says every mend.
+"""Mends what is certain in a listed value, and reports every mend.
 
-Numbers, codes and days: full-width characters, zero-width spaces, letter O for zero, five spellings of a day. A credit
-code is mended only into one whose check character fits (GB 32100-2015 has neither letter O nor I). Names keep their
-spelling, the full-width brackets of Chinese names included; only what nobody can see is dropped.
+Numbers and codes: full-width characters, what nobody sees, marks around them, a capital O for zero. A credit code is mended
+only into one whose check character fits (GB 32100-2015 has neither O nor I); one that is right but for its check character
+is taken as it was issued, and marked. Names keep their spelling, the full-width brackets of Chinese names included; only
+what nobody can see is dropped. Days are `days`' affair.
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 
 from shared.domain import identity
 from shared.domain.errors import Invalid
 
 INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F, 0x180E))
 HALF_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x00A0: 0x20}
-DAY = re.compile(
-    r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|\.(\d{1,2})\.(\d{1,2})|(\d{2})(\d{2})|年(\d{1,2})月(\d{1,2})日)"
-)
-MIDNIGHT = re.compile(r"[T ]0{1,2}:00(:00(\.0+)?)?$")
-SPAN = re.compile(r"\s*(?:至|到|~|—+|–)\s*|\s+-+\s+")
 NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,12})?")
 SERIAL = slice(18, 21)  # three digits in a permit number
+LOOKS_ALIKE = str.maketrans("OI", "01")
+MARKS = ".,;:'`\"=。，、；：‘’“”·"  # around a code: full stops, and the quotes that make a spreadsheet keep it as text
+ROUNDED = re.compile(r"[0-9](?:\.[0-9]+)?[Ee]\+?[0-9]{1,2}")
+DIGITS_LOST = re.compile(r"[0-9]{15}000")  # a spreadsheet keeps fifteen digits of a number
+AS_TEXT = (
+    "all its characters: Excel 已将其转换为数字，请将该列设为文本格式后重新填写 / "
+    "Excel made a number of it: format the column as text and enter it again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,15 @@ class Cleaned:
 
     text: str
     mend: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A permit number or credit code as it will be kept. `check_ok`: whether its check character fits."""
+
+    text: str
+    mend: str | None
+    check_ok: bool
 
 
 def name(text: str) -> Cleaned:
@@ -49,48 +61,24 @@ def narrow(text: str) -> Cleaned:
     return Cleaned(kept, ", ".join(mends) or None)
 
 
-def permit_number(text: str, field: str = "number") -> Cleaned:
+def permit_number(text: str, field: str = "number") -> Code:
     """A permit number (HJ 608-2017); raises Invalid with what came when no certain mend makes it one."""
-    return _code(text, field, identity.permit_number, _number_guesses)
+    return _code(text, field, identity.parse_permit_number, _number_guesses)
 
 
-def credit_code(text: str, field: str = "credit_code") -> Cleaned:
+def credit_code(text: str, field: str = "credit_code") -> Code:
     """A unified social credit code, or the code of a unit without one; raises Invalid."""
-    return _code(text, field, _credit_code, _credit_guesses)
+    return _code(text, field, _parse_credit_code, _credit_guesses)
 
 
-def day(text: str, field: str) -> tuple[date, str | None]:
-    """A day in one of five spellings, and the mend; raises Invalid."""
-    narrowed = narrow(text)
-    plain = MIDNIGHT.sub("", narrowed.text)
-    zeros = re.sub("[Oo]", "0", plain)
-    found = DAY.fullmatch(zeros)
-    try:
-        parts = [int(part) for part in found.groups() if part] if found else []
-        read = date(*parts)
-    except (ValueError, TypeError) as wrong:
-        rule = "a day such as 2030-12-15, 2030/12/15, 2030.12.15, 20301215 or 2030年12月15日"
-        raise Invalid(f"{field} {text!r} is no day", field=field, value=text, rule=rule) from wrong
-    mends = [narrowed.mend] if narrowed.mend else []
-    mends += ["letter O read as zero"] if zeros != plain else []
-    mends += [f"read as {read}"] if read.isoformat() != zeros else []
-    return read, ", ".join(mends) or None
+def key_of(text: str) -> str:
+    """What all spellings of one permit number have in common; other numbers may have it in common too."""
+    return tight(narrow(text).text).upper().translate(LOOKS_ALIKE)
 
 
-def validity(text: str, field: str = "validity") -> tuple[date, date, str | None]:
-    """First and last day of `2025-12-16至2030-12-15`, and the mend; raises Invalid."""
-    narrowed = narrow(text)
-    parts = SPAN.split(narrowed.text)
-    if len(parts) != 2:
-        rule = "two days, e.g. 2025-12-16至2030-12-15"
-        raise Invalid(f"{field} {text!r} is no period", field=field, value=text, rule=rule)
-    try:
-        first, mend = day(parts[0], field)
-        last, other = day(parts[1], field)
-    except Invalid as wrong:
-        raise Invalid(wrong.detail, field=field, value=text, rule=wrong.rule) from wrong
-    mends = [mend for mend in (narrowed.mend, mend, other) if mend]
-    return first, last, ", ".join(mends) or None
+def tight(text: str) -> str:
+    """A code without the spaces in it and the marks around it."""
+    return re.sub(r"\s+", "", text).strip(MARKS)
 
 
 def degrees(text: str, field: str, limit: int) -> tuple[float | None, str | None]:
@@ -103,44 +91,63 @@ def degrees(text: str, field: str, limit: int) -> tuple[float | None, str | None
     return float(narrowed.text), narrowed.mend
 
 
-def _credit_code(text: str, field: str) -> str:
-    return text if identity.NO_CODE_UNIT.fullmatch(text) else identity.credit_code(text, field)
+def _parse_credit_code(text: str, field: str) -> identity.CreditCode:
+    if identity.NO_CODE_UNIT.fullmatch(text):
+        return identity.CreditCode(text, check_ok=True)
+    return identity.parse_credit_code(text, field)
 
 
-def _code(text: str, field: str, check: Callable[[str, str], str], guesses: Callable[[str], list[str]]) -> Cleaned:
-    """The text as it stands, or the one mend whose check character fits; raises Invalid that shows what came."""
+Parse = Callable[[str, str], identity.CreditCode | identity.PermitNumber]
+
+
+def _code(text: str, field: str, parse: Parse, guesses: Callable[[str], list[str]]) -> Code:
+    """The text as it stands, or the one mend whose check character fits, or as it was issued; raises Invalid."""
     narrowed = narrow(text)
-    if _fits(check, narrowed.text, field):
-        return narrowed
-    fitting = {guess: None for guess in guesses(narrowed.text) if _fits(check, guess, field)}
-    if len(fitting) != 1:
-        try:
-            check(narrowed.text, field)
-        except Invalid as wrong:
-            raise Invalid(wrong.detail, field=field, value=text, rule=wrong.rule) from wrong
-    (kept,) = fitting
+    bare = tight(narrowed.text)
+    if ROUNDED.fullmatch(bare):
+        raise Invalid(f"{field} {text!r} was made a number", field=field, value=text, rule=AS_TEXT)
     mends = [narrowed.mend] if narrowed.mend else []
-    return Cleaned(kept, ", ".join([*mends, f"read as {kept}, whose check character fits"]))
+    if _fits(parse, narrowed.text, field):
+        return Code(narrowed.text, narrowed.mend, check_ok=True)
+    fitting = {guess: None for guess in guesses(bare) if _fits(parse, guess, field)}
+    if len(fitting) == 1:
+        (kept,) = fitting
+        return Code(kept, ", ".join([*mends, f"read as {kept}, whose check character fits"]), check_ok=True)
+    return _as_issued(text, bare, field, parse, mends)
 
 
-def _fits(check: Callable[[str, str], str], text: str, field: str) -> bool:
+def _as_issued(text: str, bare: str, field: str, parse: Parse, mends: list[str]) -> Code:
+    """A code that is right but for its check character; raises Invalid for any other."""
+    code = bare if bare.startswith("H9") else bare.upper()
     try:
-        return check(text, field) == text
+        parsed = parse(code, field)
+    except Invalid as wrong:
+        value = wrong.value if wrong.rule == identity.NO_PERSON else text  # a person's number is shown in part only
+        raise Invalid(wrong.detail, field=field, value=value, rule=wrong.rule) from wrong
+    if DIGITS_LOST.fullmatch(parsed.text):
+        raise Invalid(f"{field} {text!r} has lost its last digits", field=field, value=text, rule=AS_TEXT)
+    mends += [f"read as {parsed.text}"] if parsed.text != narrow(text).text else []
+    return Code(parsed.text, ", ".join(mends) or None, parsed.check_ok)
+
+
+def _fits(parse: Parse, text: str, field: str) -> bool:
+    try:
+        return parse(text, field).check_ok
     except Invalid:
         return False
 
 
-def _credit_guesses(text: str) -> list[str]:
-    """Spaces inside left out, capitals, and the two letters that no credit code has read as the digits they look like."""
-    tight = re.sub(r"\s+", "", text).upper()
-    return [tight, tight.replace("O", "0"), tight.replace("I", "1"), tight.replace("O", "0").replace("I", "1")]
+def _credit_guesses(bare: str) -> list[str]:
+    """Upper case, and O and I, which no credit code has, read as the digits they look like."""
+    upper = bare.upper()
+    return [upper, upper.replace("O", "0"), upper.replace("I", "1"), upper.replace("O", "0").replace("I", "1")]
 
 
-def _number_guesses(text: str) -> list[str]:
-    """The same for the credit code in a permit number, and for its three digits; the last letter is left as it is."""
-    tight = re.sub(r"\s+", "", text).upper()
-    serial = tight[SERIAL].replace("O", "0")
-    guesses = [code + rest for code in _credit_guesses(tight[:18]) for rest in (tight[18:], serial + tight[21:])]
-    if text.startswith("H9"):  # the letter of a unit without credit code is a small one
-        guesses.append(tight[:18].lower().replace("h9", "H9", 1) + serial + tight[21:])
+def _number_guesses(bare: str) -> list[str]:
+    """The same for the credit code in a permit number, and for its three digits; the last sign is left as it is."""
+    upper = bare.upper()
+    serial = upper[SERIAL].replace("O", "0")
+    guesses = [code + rest for code in _credit_guesses(upper[:18]) for rest in (upper[18:], serial + upper[21:])]
+    if upper.startswith("H9"):  # the last sign of such a unit's code is in lower case
+        guesses.append(upper[:18].lower().replace("h9", "H9", 1) + serial + upper[21:])
     return list(dict.fromkeys(guesses))

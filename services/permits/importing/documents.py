@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TextIO
 
 from services.permits.importing.encoding import JSON_ENCODINGS, beginning, open_text
 from services.permits.importing.limits import DOCUMENT_CHARACTERS, DOCUMENT_DEPTH, DOCUMENTS, exceeded
+from shared.domain.json import JsonObject, JsonValue
 
 SPACE = re.compile(r"[\s,]*")
 TOO_LARGE = f"the document is too large: expected at most {DOCUMENT_CHARACTERS:,} characters"
@@ -22,7 +23,7 @@ class Document:
     """One document, or why there is none on that line."""
 
     line: int
-    content: Mapping[str, Any] | None
+    content: JsonObject | None
     wrong: str | None = None
 
 
@@ -75,20 +76,25 @@ def _document(number: int, line: str) -> Document:
         return Document(number, None, TOO_DEEP)
 
 
-def _checked(number: int, found: Any) -> Document:
+def _checked(number: int, found: JsonValue) -> Document:
     if not isinstance(found, dict):
         return Document(number, None, f"{type(found).__name__}: expected an object")
     return Document(number, None, TOO_DEEP) if _too_deep(found) else Document(number, found)
 
 
-def _too_deep(found: Any) -> bool:
+def _too_deep(found: JsonValue) -> bool:
     level = [found]
     for _ in range(DOCUMENT_DEPTH):
-        inside = (value for one in level for value in (one.values() if isinstance(one, dict) else one))
-        level = [value for value in inside if isinstance(value, dict | list)]
+        level = [inside for value in level for inside in _inside(value) if isinstance(inside, dict | list)]
         if not level:
             return False
     return True
+
+
+def _inside(value: JsonValue) -> Iterable[JsonValue]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 class _Window:

@@ -10,17 +10,36 @@ from typing import TextIO
 from shared.domain.errors import Invalid
 
 PIECE = 64 * 1024
-LIST_ENCODINGS = ("utf-8-sig", "gb18030")  # the second is what spreadsheets of this country save
 JSON_ENCODINGS = ("utf-8-sig",)
-NAMES = {"utf-8-sig": "UTF-8", "gb18030": "GB 18030"}
+LIST_ENCODINGS = ("utf-8-sig", "gb18030")  # the second is what spreadsheets of this country save as CSV
+WIDE_ENCODINGS = ("utf-16-le", "utf-16-be")  # the first is what they save as Unicode text
+NAMES = {"utf-8-sig": "UTF-8", "gb18030": "GB 18030", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
 SPACE = re.compile(rb"[\xef\xbb\xbf \t\r\n]*")  # a choice instead of the class would keep a step back for each byte
+LOOKED_AT = 4096  # bytes from which it is known whether every second one is zero
 
 
 def beginning(content: bytes) -> bytes:
-    """The first four bytes behind a byte order mark and white space."""
+    """The first four bytes behind a byte order mark and white space; of UTF-16 as they are in UTF-8."""
+    wide = wide_encoding(content)
+    if wide is not None:
+        content = content[:LOOKED_AT].decode(wide, "ignore").encode("utf-8", "ignore")
     space = SPACE.match(content)
     start = space.end() if space else 0
     return content[start : start + 4]
+
+
+def wide_encoding(content: bytes) -> str | None:
+    """The order of bytes of a text in UTF-16, by its mark or by the zeros of its ASCII characters; else None."""
+    little, big = WIDE_ENCODINGS
+    if content.startswith(codecs.BOM_UTF16_LE):
+        return little
+    if content.startswith(codecs.BOM_UTF16_BE):
+        return big
+    head = content[:LOOKED_AT]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if max(even, odd) * 8 < len(head) or min(even, odd):
+        return None
+    return little if odd else big
 
 
 def open_text(content: bytes, encodings: tuple[str, ...], *, newline: str = "") -> TextIO:
@@ -32,8 +51,14 @@ def open_text(content: bytes, encodings: tuple[str, ...], *, newline: str = "") 
     for encoding, place in zip(encodings, failed_at, strict=True):
         if place is None:
             return io.TextIOWrapper(io.BytesIO(content), encoding, newline=newline)
-    rule = " or ".join(NAMES[encoding] for encoding in encodings)
+    rule = " or ".join(dict.fromkeys(NAMES[encoding] for encoding in encodings))
     raise Invalid(f"the text cannot be read at byte {failed_at[0]}", field="file", value=failed_at[0], rule=rule)
+
+
+def open_list_text(content: bytes) -> TextIO:
+    """The text of a list: UTF-16 where it looks so, else UTF-8 or GB 18030; raises Invalid."""
+    wide = wide_encoding(content)
+    return open_text(content, LIST_ENCODINGS if wide is None else (wide,))
 
 
 def _failed_at(content: bytes, encoding: str) -> int | None:

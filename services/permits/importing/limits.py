@@ -10,6 +10,7 @@ from shared.domain.errors import Invalid
 MB = 1024 * 1024
 UNPACKED_BYTES = 64 * MB  # of a workbook: all the parts that are read, counted while they are inflated
 PARTS = 10_000  # in the directory of a workbook; each costs about 1 kB before anything is inflated
+SHEETS = 256  # of a workbook
 SHARED_TEXTS = 1_000_000
 STYLES = 65_536  # number formats, cell styles; Excel has at most 64,000
 ROWS = 1_000_000  # empty ones included

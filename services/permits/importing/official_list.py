@@ -16,9 +16,12 @@ from typing import TypeVar
 from services.permits.domain import permit as rules
 from services.permits.domain.import_report import Finding, Outcome
 from services.permits.importing import cleaning
-from services.permits.importing.cleaning import Cleaned
+from services.permits.importing.cleaning import Cleaned, Code
+from services.permits.importing.columns import REST
+from services.permits.importing.days import ReadPeriod, read_day, read_period
 from services.permits.importing.limits import VALUE_CHARACTERS
-from services.permits.importing.readers import Listed
+from services.permits.importing.table import Listed
+from shared.domain import identity
 from shared.domain.errors import Invalid
 from shared.domain.industry import industries
 from shared.domain.region import regions
@@ -29,6 +32,7 @@ CATEGORIES: Mapping[str, str] = {
 }  # fmt: skip
 LEVELS = ("class", "group", "division", "section")  # the deepest first
 YEARS = range(1990, 2200)
+PERIOD_PARTS = re.compile(r"[至到~～]|[-—–]\s*[0-9]{4}[-/.年]")  # a second day in the cell
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 TOO_LONG = f"expected: at most {VALUE_CHARACTERS} characters"
 
@@ -62,10 +66,11 @@ class _Reading:
         return self.row.cells.get(name, "")
 
     def report(self, field: str, value: str, reason: str, outcome: Outcome) -> None:
-        self.findings.append(Finding(self.row.line, field, value[:200], reason, outcome))
+        where = f"sheet {self.row.sheet!r}: " if self.row.sheet is not None else ""
+        self.findings.append(Finding(self.row.line, field, value[:200], where + reason, outcome))
         self.refused |= outcome is Outcome.REFUSED
 
-    def mended(self, field: str, cleaned: Cleaned) -> str:
+    def mended(self, field: str, cleaned: Cleaned | Code) -> str:
         if cleaned.mend:
             self.report(field, self.cell(field), cleaned.mend, Outcome.MENDED)
         return cleaned.text
@@ -83,8 +88,14 @@ class _Reading:
 
 
 def read_row(row: Listed) -> tuple[Entry | None, list[Finding]]:
-    """The entry, or None when the row is refused; and everything to be reported of it."""
+    """The entry, or None when the row is refused or holds no data; and everything to be reported of it."""
     reading = _Reading(row)
+    if row.no_data is not None or row.misplaced is not None:
+        outcome, reason = Outcome.LEFT_OUT, row.no_data
+        if reason is None:
+            outcome, reason = Outcome.REFUSED, f"expected: {row.misplaced}"
+        reading.report("row", next(filter(str.strip, row.cells.values()), ""), reason, outcome)
+        return None, reading.findings
     number = reading.certain("number", lambda: cleaning.permit_number(row.cells.get("number", "")))
     span = _validity(reading)
     _same_code(reading, number)
@@ -94,9 +105,19 @@ def read_row(row: Listed) -> tuple[Entry | None, list[Finding]]:
     longitude, latitude = _degrees(reading, "longitude", 180), _degrees(reading, "latitude", 90)
     if number is None or span is None or reading.refused:
         return None, reading.findings
+    if not number.check_ok:
+        reading.report("number", number.text, _issued_so(number.text), Outcome.CHECK_CHARACTER)
     permit = rules.Listed(reading.mended("number", number), *span, category)
     entry = Entry(row.line, permit, name or None, industry, region, longitude, latitude)
     return entry, reading.findings
+
+
+def _issued_so(number: str) -> str:
+    inside = "fits" if identity.organisation_check_ok(number) else "does not fit either"
+    return (
+        f"taken as listed, although the check character {number[17]} of the credit code does not fit (GB 32100-2015); "
+        f"that of the organisation code in it (GB 11714) {inside}"
+    )
 
 
 def _name(reading: _Reading) -> str:
@@ -109,13 +130,13 @@ def _name(reading: _Reading) -> str:
 
 
 def _validity(reading: _Reading) -> tuple[date, date] | None:
-    if reading.cell("validity"):
-        period = reading.certain("validity", lambda: cleaning.validity(reading.cell("validity")))
+    if reading.cell("validity").strip():
+        period = reading.certain("validity", lambda: _period(reading))
         if period is None:
             return None
-        if period[2]:
-            reading.report("validity", reading.cell("validity"), period[2], Outcome.MENDED)
-        first, last = period[:2]
+        if period.mend:
+            reading.report("validity", reading.cell("validity"), period.mend, Outcome.MENDED)
+        first, last = period.first, period.last
     else:
         days = [_day(reading, "valid_from"), _day(reading, "valid_to")]
         if days[0] is None or days[1] is None:
@@ -128,14 +149,22 @@ def _validity(reading: _Reading) -> tuple[date, date] | None:
     return first, last
 
 
+def _period(reading: _Reading) -> ReadPeriod:
+    """The period in its cell, or in two below one header; raises Invalid."""
+    text, rest, zero = reading.cell("validity"), reading.cell(REST), reading.row.day_zero
+    if rest and PERIOD_PARTS.search(text.strip()) is None:
+        text = f"{text}至{rest.lstrip('至到-~～—')}"
+    return read_period(text, "validity", zero)
+
+
 def _day(reading: _Reading, field: str) -> date | None:
-    read = reading.certain(field, lambda: cleaning.day(reading.cell(field), field))
-    if read is not None and read[1]:
-        reading.report(field, reading.cell(field), read[1], Outcome.MENDED)
-    return read[0] if read else None
+    read = reading.certain(field, lambda: read_day(reading.cell(field), field, reading.row.day_zero))
+    if read is not None and read.mend:
+        reading.report(field, reading.cell(field), read.mend, Outcome.MENDED)
+    return read.day if read else None
 
 
-def _same_code(reading: _Reading, number: Cleaned | None) -> None:
+def _same_code(reading: _Reading, number: Code | None) -> None:
     """A credit code beside the number must be the one the number begins with."""
     if not reading.cell("credit_code") or number is None:
         return

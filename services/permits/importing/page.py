@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from services.permits.importing.encoding import LIST_ENCODINGS, PIECE, open_text
+from services.permits.importing.encoding import PIECE, open_list_text
 from services.permits.importing.limits import ROWS, exceeded
 from services.permits.importing.markup import Target, read_html
 from services.permits.importing.row import Row
@@ -17,7 +17,7 @@ CELLS = ("td", "th")
 
 def page_rows(content: bytes) -> Iterator[Row]:
     """The rows in order; a row that holds others is layout and left out. Raises Invalid when there is none."""
-    text = open_text(content, LIST_ENCODINGS)
+    text = open_list_text(content)
     pieces = (piece.encode() for piece in iter(lambda: text.read(PIECE), ""))
     rows = _Rows(_lines(content))
     yield from read_html(rows, pieces, "the page")

@@ -1,4 +1,4 @@
-"""The first sheet of an XLSX workbook as rows of text (ECMA-376): shared and inline strings, days by their number format.
+"""The sheets of an XLSX workbook as rows of text (ECMA-376): shared and inline strings, days by their number format.
 
 Only what a list needs: no formulas are computed (the saved value counts), nothing outside the archive is fetched.
 """
@@ -6,12 +6,13 @@ Only what a list needs: no formulas are computed (the saved value counts), nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from services.permits.importing.archive import RULE, Archive
-from services.permits.importing.limits import SHARED_TEXTS, STYLES, exceeded
+from services.permits.importing.days import DAY_ZERO, DAY_ZERO_1904
+from services.permits.importing.limits import SHARED_TEXTS, SHEETS, STYLES, exceeded
 from services.permits.importing.markup import XmlTarget, read_xml
 from services.permits.importing.row import Row
 from services.permits.importing.sheet import MAIN, Sheet, SheetRows, whole_number
@@ -20,8 +21,8 @@ from shared.domain.errors import Invalid
 LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 BOOK, LINKS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 TEXTS, FORMATS = "xl/sharedStrings.xml", "xl/styles.xml"
-DAY_ZERO, DAY_ZERO_1904 = date(1899, 12, 30), date(1904, 1, 1)  # serial 0 of the two date systems
 BUILT_IN_DAYS = frozenset({14, 15, 16, 17, 22, *range(27, 32), 36, *range(50, 59)})  # ECMA-376 18.8.30, zh-cn included
+MOST_SHOWN = 31  # characters a sheet's name may have
 LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
 
 
@@ -77,13 +78,45 @@ class _Texts(XmlTarget[str]):
             self._item = Row(self.count)
 
 
-def workbook_rows(content: bytes) -> Iterator[Row]:
-    """The rows of the first sheet, empty cells as empty text; raises Invalid when it is no workbook."""
-    archive = Archive(content)
-    zero, link = _book(archive)
-    sheet = Sheet(tuple(_texts(archive)), frozenset(_day_styles(archive)), zero)
-    name = _part_of(archive, link)
-    yield from read_xml(SheetRows(sheet), archive.pieces(name), name[:100])
+@dataclass(frozen=True, slots=True)
+class SheetPart:
+    """A sheet as the workbook names it. `link`: of its part; `hidden`: from whoever opens the workbook."""
+
+    name: str
+    link: str
+    hidden: bool
+
+    @property
+    def shown(self) -> str:
+        """The name as a report shows it."""
+        return self.name[:MOST_SHOWN]
+
+
+class Workbook:
+    """An opened workbook; raises Invalid when it is none."""
+
+    def __init__(self, content: bytes) -> None:
+        self._archive = Archive(content)
+        self.day_zero, self.sheets = _book(self._archive)
+        self._links: Mapping[str, str] | None = None
+        self._sheet: Sheet | None = None
+
+    def rows(self, part: SheetPart) -> Iterator[Row]:
+        """The rows of a sheet, empty cells as empty text; raises Invalid when it cannot be read."""
+        if self._sheet is None:
+            texts, styles = tuple(_texts(self._archive)), frozenset(_day_styles(self._archive))
+            self._sheet = Sheet(texts, styles, self.day_zero)
+        name = self._part_of(part.link)
+        return read_xml(SheetRows(self._sheet), self._archive.pieces(name), name[:100])
+
+    def _part_of(self, link: str) -> str:
+        """The part that a link of the workbook leads to."""
+        if self._links is None:
+            self._links = dict(_links(self._archive))
+        if link not in self._links:
+            shown = link[:100]
+            raise Invalid(f"a sheet of the workbook, {shown!r}, has no part", field="file", value=shown, rule=RULE)
+        return self._links[link]
 
 
 def _elements(archive: Archive, name: str) -> Iterator[Element]:
@@ -95,26 +128,28 @@ def _texts(archive: Archive) -> Iterator[str]:
         yield from read_xml(_Texts(), archive.pieces(TEXTS), TEXTS)
 
 
-def _book(archive: Archive) -> tuple[date, str]:
-    """Serial 0 of its dates, and the link of its first sheet."""
-    zero, link = DAY_ZERO, None
+def _book(archive: Archive) -> tuple[date, Sequence[SheetPart]]:
+    """Serial 0 of its dates, and its sheets in order."""
+    zero, sheets = DAY_ZERO, list[SheetPart]()
     for one in _elements(archive, BOOK):
         if one.tag == f"{MAIN}workbookPr" and one.attributes.get("date1904") in ("1", "true"):
             zero = DAY_ZERO_1904
-        if one.tag == f"{MAIN}sheet" and link is None:
-            link = one.attributes.get(LINK, "")
-    if link is None:
+        if one.tag == f"{MAIN}sheet":
+            hidden = one.attributes.get("state", "visible") != "visible"
+            sheets.append(SheetPart(one.attributes.get("name", ""), one.attributes.get(LINK, ""), hidden))
+            if len(sheets) > SHEETS:
+                raise exceeded("the workbook has too many sheets", SHEETS, "sheets")
+    if not sheets:
         raise Invalid("the workbook has no sheet", field="file", value="0 sheets", rule=RULE)
-    return zero, link
+    return zero, sheets
 
 
-def _part_of(archive: Archive, link: str) -> str:
-    """The part that a link of the workbook leads to."""
+def _links(archive: Archive) -> Iterator[tuple[str, str]]:
+    """Link → part."""
     for one in _elements(archive, LINKS):
-        if one.attributes.get("Id") == link and one.attributes.get("Target"):
-            target = one.attributes["Target"]
-            return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-    raise Invalid(f"the workbook's first sheet {link[:100]!r} has no part", field="file", value=link[:100], rule=RULE)
+        link, target = one.attributes.get("Id"), one.attributes.get("Target")
+        if link and target:
+            yield link, target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
 def _day_styles(archive: Archive) -> Iterator[int]:

@@ -12,7 +12,8 @@ import pytest
 from services.permits.domain.import_report import Outcome
 from services.permits.importing.documents import documents
 from services.permits.importing.official_list import Entry, read_row
-from services.permits.importing.readers import Format, Listed, format_of, listed_rows
+from services.permits.importing.readers import Format, format_of, listed_rows
+from services.permits.importing.table import Listed
 from shared.domain.errors import Invalid
 
 NUMBER = "91370783797337187J001C"

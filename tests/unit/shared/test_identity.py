@@ -32,7 +32,7 @@ def test_one_wrong_character_of_a_credit_code_is_always_found(number: int, place
 ISSUED_WRONG = "91370783797337188J"  # right structure, and a check character that does not fit
 
 
-def test_a_wrong_check_character_is_told_from_a_wrong_structure() -> None:
+def test_a_wrong_check_character_is_not_a_wrong_structure() -> None:
     parsed = identity.parse_credit_code(ISSUED_WRONG)
     assert (parsed.text, parsed.check_ok) == (ISSUED_WRONG, False)
     number = identity.parse_permit_number(f"{ISSUED_WRONG}001C")
@@ -52,8 +52,8 @@ def test_callers_are_refused_a_wrong_check_character_with_the_right_one(check: C
     "text",
     ["", "9113020069922961", "91130200699229617x", "94130200699229617X", "01130200699229617X", "911302006992296I7X",
      "9113020A699229617X", "９１130200699229617X", "B1130200699229617X", "91130200699229617X1"],
-    ids=["nothing", "too short", "a small letter", "no kind of the department", "no department", "letter I",
-         "a letter in the division", "full-width digits", "no department by letter", "too long"],
+    ids=["nothing", "too short", "lower case", "no kind of the department", "no department", "an I",
+         "an A in the division", "full-width digits", "no department B", "too long"],
 )  # fmt: skip
 def test_what_has_not_the_structure_of_a_credit_code_is_refused_everywhere(text: str) -> None:
     assert not identity.check_character_ok(text) or text[:18] == "91130200699229617X"
@@ -99,7 +99,7 @@ def test_the_number_of_an_identity_card_is_no_credit_code_even_where_it_passes_t
 def test_an_institution_whose_division_and_code_only_resemble_a_birthday_stays_one(number: int) -> None:
     body = f"12370119{number:08d}X"
     code = body + uscc.calc_check_digit(body + "0")
-    assert identity.credit_code(code) == code  # position 17 of a person's number is no letter
+    assert identity.credit_code(code) == code  # position 17 of a person's number is a digit
 
 
 def test_the_check_character_of_the_organisation_code_within_is_known() -> None:
