@@ -20,17 +20,13 @@ from shared.access import Caller, Role
 from shared.domain.clock import Clock, rfc3339
 from shared.domain.errors import Unreachable
 from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
-from shared.eventlog.embedded import EmbeddedLog
-from shared.ports import NewRecord, Record, TopicShape
+from shared.ports import NewRecord, Record
 from shared.runtime.auth import SigningKey, Verifier, claims, signing_key
 from shared.runtime.body_limit import BodyLimits
-from shared.runtime.directory import Directory
 from shared.runtime.metrics import Metrics
-from shared.runtime.migrating import migrate
-from shared.runtime.secrets import Sealer
 from shared.runtime.service import Context, Service
-from shared.runtime.settings import Settings
 from shared.runtime.web import install_problems
+from tests.support.contexts import a_context, migrated
 from tests.unit.monitoring.harness import CREDIT_CODE, MN, NOX, O2, PERMIT_NUMBER, SO2, MonitoringHarness, a_limit, at
 
 NOW = at("2026-11-20 09:00")
@@ -94,14 +90,7 @@ def _unheaded(record: Record) -> Record:
 @contextmanager
 def opened(folder: Path) -> Iterator[ApiHarness]:
     clock = Clock(wall_now=lambda: NOW, field_now=lambda: NOW)
-    log = EmbeddedLog(folder / "log.sqlite", wall_now=clock.wall_now)
-    log.create({PACKETS: TopicShape(4), REGISTRY: TopicShape(1, compacted=True), QUARANTINE: TopicShape(1)})
-    sealer = Sealer(b"k" * 32)
-    settings = Settings(data_dir=folder, _env_file=None)  # type: ignore[call-arg]
-    context = Context(settings, clock, log, sealer, Directory(log, sealer, clock.wall_now), Metrics())
-    database = context.database("monitoring")
-    migrate(database, "services.monitoring.migrations", "monitoring")
-    database.close()
+    context = migrated(a_context(folder, clock), "monitoring")
     harness = ApiHarness(context, build(context), signing_key(folder / "signing.key"))
     harness.app.include_router(harness.service.router)
     harness.app.state.verifier = Verifier(harness, clock.wall_now)
@@ -111,7 +100,7 @@ def opened(folder: Path) -> Iterator[ApiHarness]:
         yield harness
     finally:
         harness.service.database.close()
-        log.close()
+        context.log.close()
 
 
 @pytest.fixture

@@ -17,18 +17,13 @@ from services.monitoring.handlers.availability import AliveNotes
 from services.monitoring.service import build
 from services.monitoring.store.tables import RISK
 from shared.domain.clock import Clock, rfc3339
-from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
+from shared.domain.events import PACKETS, REGISTRY
 from shared.domain.risk import Cleared, Risk, RiskState
 from shared.eventlog.codec import encode
-from shared.eventlog.embedded import EmbeddedLog
-from shared.ports import NewRecord, Record, TopicShape
+from shared.ports import NewRecord, Record
 from shared.runtime.consuming import Consumer
-from shared.runtime.directory import Directory
-from shared.runtime.metrics import Metrics
-from shared.runtime.migrating import migrate
-from shared.runtime.secrets import Sealer
 from shared.runtime.service import Context, Service
-from shared.runtime.settings import Settings
+from tests.support.contexts import a_context, migrated
 from tests.support.lab import running
 from tests.support.product import eventually
 from tests.unit.monitoring.harness import MonitoringHarness, at
@@ -94,20 +89,13 @@ class Station:
 def opened(folder: Path) -> Iterator[Station]:
     time = [at("2026-11-20 09:00")]
     clock = Clock(wall_now=lambda: time[0], field_now=lambda: time[0])
-    log = EmbeddedLog(folder / "log.sqlite", wall_now=clock.wall_now)
-    log.create({PACKETS: TopicShape(4), REGISTRY: TopicShape(1, compacted=True), QUARANTINE: TopicShape(1)})
-    sealer = Sealer(b"k" * 32)
-    settings = Settings(data_dir=folder, _env_file=None)  # type: ignore[call-arg]
-    context = Context(settings, clock, log, sealer, Directory(log, sealer, clock.wall_now), Metrics())
-    database = context.database("monitoring")
-    migrate(database, "services.monitoring.migrations", "monitoring")
-    database.close()
+    context = migrated(a_context(folder, clock), "monitoring")
     service = build(context)
     with ExitStack() as stack:
-        stack.callback(log.close)
+        stack.callback(context.log.close)
         stack.callback(service.database.close)
         consumers = [
-            Consumer(one, log=log, database=service.database, progress=service.progress, poison=_refuse)
+            Consumer(one, log=context.log, database=service.database, progress=service.progress, poison=_refuse)
             for one in service.consumptions
         ]
         stack.enter_context(running(*(consumer.run for consumer in consumers)))

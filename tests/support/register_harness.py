@@ -18,17 +18,11 @@ from services.permits.service import build
 from services.permits.store.tables import PermitsOutbox
 from shared.access import Caller, Role
 from shared.domain.clock import Clock
-from shared.eventlog.embedded import EmbeddedLog
-from shared.ports import TopicShape
 from shared.runtime.auth import SigningKey, Verifier, claims, signing_key
 from shared.runtime.body_limit import BodyLimits
-from shared.runtime.directory import Directory
-from shared.runtime.metrics import Metrics
-from shared.runtime.migrating import migrate
-from shared.runtime.secrets import Sealer
 from shared.runtime.service import Context, Service
-from shared.runtime.settings import Settings
 from shared.runtime.web import install_problems
+from tests.support.contexts import a_context, migrated
 
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)  # 09:00 in Shanghai
 
@@ -87,21 +81,9 @@ class RegisterHarness:
 @contextmanager
 def register_harness(folder: Path, database_url: str | None = None) -> Iterator[RegisterHarness]:
     clock = ManualClock()
-    settings = Settings(_env_file=None, data_dir=folder, database_url=database_url)
-    log = EmbeddedLog(folder / "log.sqlite", wall_now=clock.now)
-    log.create({"registry": TopicShape(1, compacted=True)})
-    sealer = Sealer(b"k" * 32)
-    context = Context(
-        settings=settings,
-        clock=Clock(clock.now, clock.now),
-        log=log,
-        sealer=sealer,
-        directory=Directory(log, sealer, clock.now),
-        metrics=Metrics(),
-    )
+    context = migrated(a_context(folder, Clock(clock.now, clock.now), database_url=database_url), "permits")
     service = build(context)
-    migrate(service.database, "services.permits.migrations", "permits")
-    opened = RegisterHarness(context, service, signing_key(settings.signing_key), clock)
+    opened = RegisterHarness(context, service, signing_key(context.settings.signing_key), clock)
     opened.app.state.verifier = Verifier(Ring(opened), clock.now)
     install_problems(opened.app)
     opened.app.add_middleware(BodyLimits, metrics=context.metrics)
@@ -110,7 +92,7 @@ def register_harness(folder: Path, database_url: str | None = None) -> Iterator[
         yield opened
     finally:
         service.database.close()
-        log.close()
+        context.log.close()
 
 
 def put(client: TestClient, path: str, body: dict[str, Any], status: int | None = None) -> dict[str, Any]:
