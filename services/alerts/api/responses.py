@@ -9,6 +9,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.alerts.domain.law import Mark
 from services.alerts.domain.subscription import Filter
 from services.alerts.store.alerts import HistoryEntry
 from services.alerts.store.endpoints import Endpoint, EndpointStep
@@ -63,11 +64,32 @@ class NotifiedOut(BaseModel):
         )
 
 
+class WordsOut(BaseModel):
+    """The same text in Chinese and English."""
+
+    zh: str
+    en: str
+
+
+class LegalBasisOut(BaseModel):
+    """An article in force on the day of the fact. `mark`: whether it was compared with the published text."""
+
+    key: str
+    instrument: WordsOut
+    source: str
+    article: str
+    text: WordsOut
+    mark: Mark
+
+
 class AlertOut(BaseModel):
     """The alert's document (docs/schemas/alert.json), its history, and who was notified."""
 
     model_config = ConfigDict(extra="allow")
     id: str
+    headline: WordsOut
+    instruction: WordsOut
+    law: list[LegalBasisOut]
     history: list[HistoryOut]
     notified: list[NotifiedOut]
 

@@ -75,16 +75,7 @@ def document(notice_id: str, topic: Topic, area: str, slot: datetime) -> JsonObj
         "issued_at": rfc3339(slot),
         "headline": {lang: HEADLINES[topic.kind][lang].format(**words[lang]) for lang in words},
         "instruction": {lang: INSTRUCTIONS[topic.kind][lang].format(**words[lang]) for lang in words},
-        "law": [
-            {
-                "key": one.key,
-                "instrument": one.instrument,
-                "article": one.article,
-                "text": one.says_en,
-                "confidence": one.confidence,
-            }
-            for one in cited(LAW[topic.kind], shanghai_day(slot))
-        ],
+        "law": [basis.document() for basis in cited(LAW[topic.kind], shanghai_day(slot))],
     }
 
 

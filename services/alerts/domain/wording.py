@@ -14,6 +14,7 @@ from services.alerts.domain.alert import Alert, Change
 from services.alerts.domain.catalogue import Row
 from services.alerts.domain.law import cited
 from shared.domain.clock import SHANGHAI, shanghai_day
+from shared.domain.json import JsonObject
 from shared.domain.pollutant import pollutant
 from shared.domain.quantity import shown
 from shared.domain.region import full_name
@@ -74,19 +75,10 @@ def why(alert: Alert) -> dict[str, str]:
     }
 
 
-def law(risk: Risk, row: Row) -> list[dict[str, str]]:
+def law(risk: Risk, row: Row) -> list[JsonObject]:
     """The articles in force on the day of the fact."""
     day = shanghai_day(risk.window.start if risk.window else risk.opened_at)
-    return [
-        {
-            "key": one.key,
-            "instrument": one.instrument,
-            "article": one.article,
-            "text": one.says_en,
-            "confidence": one.confidence,
-        }
-        for one in cited(row.law, day)
-    ]
+    return [basis.document() for basis in cited(row.law, day)]
 
 
 def fill(template: str, known: Mapping[str, str | None]) -> str:
