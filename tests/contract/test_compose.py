@@ -5,6 +5,7 @@ The schema is the one that the program `docker-compose` carries and checks by; o
 
 from __future__ import annotations
 
+import configparser
 import re
 import shutil
 import subprocess
@@ -44,9 +45,38 @@ def compose_says(file: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_compose_file_fits_the_schema() -> None:
-    answer = compose_says(ROOT / "docker-compose.yml")
+@pytest.mark.parametrize("file", ["docker-compose.yml", "deploy/embedded/docker-compose.yml"])
+def test_the_compose_file_fits_the_schema(file: str) -> None:
+    answer = compose_says(ROOT / file)
     assert answer.returncode == 0, answer.stderr
+
+
+def test_each_image_that_is_not_built_here_names_its_version() -> None:
+    images = [one["image"] for one in described()["services"].values() if "build" not in one]
+    assert len(images) == 4
+    assert all(re.search(r":v?\d+[\w.-]*$", image) for image in images)
+
+
+def test_the_one_process_container_promises_what_those_of_the_services_do() -> None:
+    text = (ROOT / "deploy/embedded/docker-compose.yml").read_text(encoding="utf-8")
+    (one,) = yaml.safe_load(text)["services"].values()
+    assert one["command"] == ["run"]
+    assert one["read_only"] is True and one["cap_drop"] == ["ALL"]
+    for part in ("user", "security_opt", "init", "healthcheck"):
+        assert one[part] == service("permits")[part]
+    assert one["volumes"] == ["data:/data"]
+
+
+def test_the_systemd_unit_runs_what_is_installed_and_writes_its_own_folder_only() -> None:
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read(ROOT / "deploy/embedded/yujing.service", encoding="utf-8")
+    own = unit["Service"]
+    assert own["ExecStartPre"].split()[1:] == ["check-config"] and own["ExecStart"].split()[1:] == ["run"]
+    assert own["User"] == "yujing"
+    assert f"YUJING_DATA_DIR=/var/lib/{own['StateDirectory']}" in own["Environment"].split()
+    assert (own["ProtectSystem"], own["StateDirectoryMode"], own["UMask"]) == ("strict", "0700", "0077")
+    assert own["CapabilityBoundingSet"] == "" and own["NoNewPrivileges"] == "true"
 
 
 def test_the_schema_check_refuses_a_wrong_file(tmp_path: Path) -> None:
