@@ -27,6 +27,7 @@ LIMIT = {"factor": "a21026", "averaging": "hour", "limit": "35", "unit": "mg/m3"
 PERMIT = TARGET.document(
     renewal_applied_on=None,
     renewal_accepted_on=None,
+    renewal_refused_on=None,
     effective_from=None,
     reports=[{"kind": "annual", "due": "01-31"}],
     outlets=[

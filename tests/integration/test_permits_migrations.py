@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from sqlalchemy import text
@@ -51,3 +52,38 @@ def test_risks_published_before_their_columns_were_renamed_are_neither_repeated_
         admin = opened.client()
         assert admin.delete(f"/permits/v1/points/{POINT}").status_code == 200
         assert published(opened)[3:] == [("register.gap", "unregistered", 2)]
+
+
+def test_discharge_that_a_late_application_hid_is_published_by_the_first_sweep_after_the_upgrade(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    with register_harness(tmp_path, database_url) as opened:
+        admin = opened.client()
+        put(admin, f"/permits/v1/enterprises/{ENDING.code}", ENDING.enterprise())
+        opened.tomorrow(days=28)  # 18 December
+        document = ENDING.document(renewal_applied_on="2026-12-18")
+        put(admin, f"/permits/v1/permits/{ENDING.permit}", document)
+        revision = admin.get(f"/permits/v1/permits/{ENDING.permit}").json()["revision"]
+        before = published(opened)
+    assert before == [("permit.decision_due", "expired", 1)]
+    database = open_database(database_url, tmp_path, "permits")
+    downgrade(database, "permits", "0004")
+    line = '[["2021-12-16", "2021-12-16", "2026-12-15", "2026-12-18", null]]'  # five days a filing, as before
+    with database.transaction() as session:
+        statement = "UPDATE renewal SET discharged_on = '2026-12-17', look_again = NULL, line = :line"
+        session.connection().execute(text(statement), {"line": line})
+        (stored,) = session.connection().execute(text("SELECT document FROM permit_version")).all()
+        kept = json.loads(stored[0]) if isinstance(stored[0], str) else stored[0]
+        del kept["renewal_refused_on"]
+        session.connection().execute(text("UPDATE permit_version SET document = :kept"), {"kept": json.dumps(kept)})
+    database.close()
+    with register_harness(tmp_path, database_url) as opened:
+        opened.tomorrow(days=28)
+        for job in opened.service.jobs:
+            job.run(opened.clock.at)
+        assert published(opened)[1:] == [
+            ("permit.renewal", "expired_discharging", 1),
+            ("permit.decision_due", "expired_discharging", 2),
+        ]
+        again = put(opened.client(), f"/permits/v1/permits/{ENDING.permit}", document)
+        assert (again["changed"], again["revision"]) == (False, revision)

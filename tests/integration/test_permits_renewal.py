@@ -15,7 +15,7 @@ from shared.domain.risk import Risk
 from shared.eventlog.codec import encode_event
 from shared.ports import Record
 from tests.support.product import Source
-from tests.support.register_harness import RegisterHarness, put, register_harness
+from tests.support.register_harness import RegisterHarness, put, refusal, register_harness
 
 ENDING = Source(valid_from="2021-12-16", valid_to="2026-12-15")  # 25 days left on 20 November
 LATER = Source(number=2, valid_from="2022-05-20", valid_to="2027-05-19")  # 180 days left
@@ -151,6 +151,74 @@ def test_discharge_after_the_end_is_grave_and_the_same_day_twice_is_once(registe
         "expired_quiet",
         "expired_discharging",
     ]
+
+
+def test_discharge_beside_an_application_filed_after_the_end_is_shown_to_enterprise_and_desk(
+    register: RegisterHarness,
+) -> None:
+    admin = registered(register, ENDING)
+    register.tomorrow(days=28)  # 18 December, three days after the end
+    put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-12-18"))
+    assert published_risks(register)[1:] == [
+        ("permit.renewal", "late", "applied"),
+        ("permit.decision_due", "expired", "open"),
+    ]
+    for _ in range(2):
+        discharge(register, ENDING.permit, date(2026, 12, 18))
+    assert published_risks(register)[3:] == [
+        ("permit.renewal", "expired_discharging", "open"),
+        ("permit.decision_due", "expired_discharging", "open"),
+    ]
+    for event in register.published(topic=RISKS)[3:]:
+        assert "延续申请已于2026-12-18提交" in event["data"]["why"]["zh"]
+        assert "application filed on 2026-12-18" in event["data"]["why"]["en"]
+        assert event["data"]["facts"]["applied_on"] == "2026-12-18"
+
+
+def test_a_refused_application_restarts_the_warnings_and_a_further_one_stops_them(register: RegisterHarness) -> None:
+    admin = registered(register, ENDING)
+    put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-11-20"))
+    register.tomorrow(days=5)
+    refused = ENDING.document(renewal_applied_on="2026-11-20", renewal_refused_on="2026-11-25")
+    answer = put(admin, PERMIT, refused)
+    assert (answer["renewal_refused_on"], answer["change"]) == ("2026-11-25", "new version")
+    assert put(admin, PERMIT, refused)["changed"] is False
+    assert published_risks(register)[3:] == [
+        ("permit.renewal", "late", "open"),
+        ("permit.decision_due", "pending", "decided"),
+    ]
+    facts = register.published(topic=RISKS)[3]["data"]["facts"]
+    assert (facts["refused_on"], facts["applied_on"]) == ("2026-11-25", None)
+    (item,) = admin.get("/permits/v1/expiring").json()["items"]
+    assert (item["step"], item["renewal_applied_on"]) == ("late", None)
+    register.tomorrow()
+    put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-11-26"))
+    assert published_risks(register)[5:] == [
+        ("permit.renewal", "late", "applied"),
+        ("permit.decision_due", "pending", "open"),
+    ]
+
+
+def test_a_refusal_dated_ahead_restarts_the_warnings_at_the_tick_of_its_day(register: RegisterHarness) -> None:
+    admin = registered(register, ENDING)
+    put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-11-20", renewal_refused_on="2026-11-27"))
+    published = len(published_risks(register))
+    for _ in range(7):
+        tick(register)
+        assert len(published_risks(register)) == published
+        register.tomorrow()
+    tick(register)
+    assert published_risks(register)[published:] == [
+        ("permit.renewal", "late", "open"),
+        ("permit.decision_due", "pending", "decided"),
+    ]
+
+
+def test_a_refusal_without_an_application_is_refused_with_what_is_expected(desk: RegisterHarness) -> None:
+    admin = registered(desk, ENDING)
+    (error,) = refusal(admin, PERMIT, ENDING.document(renewal_refused_on="2026-11-20"))
+    assert (error["field"], error["value"]) == ("renewal_refused_on", "2026-11-20")
+    assert "renewal_applied_on" in error["rule"]
 
 
 def test_a_discharge_of_a_permit_nobody_knows_is_passed_over(desk: RegisterHarness) -> None:

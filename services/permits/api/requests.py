@@ -143,8 +143,11 @@ class PermitIn(Document):
     valid_from: Day
     valid_to: Day
     authority: PlainText | None = None
-    renewal_applied_on: Day | None = None
+    renewal_applied_on: Day | None = Field(None, description="while it is pending the warnings stop")
     renewal_accepted_on: Day | None = None
+    renewal_refused_on: Day | None = Field(
+        None, description="the application was withdrawn or refused; the warnings restart"
+    )
     outlets: Annotated[list[OutletIn], Field(max_length=200)] | None = None
     reports: Annotated[list[ReportIn], Field(max_length=100)] | None = None
     effective_from: Day | None = None

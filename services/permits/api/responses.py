@@ -203,6 +203,7 @@ class PermitFields(BaseModel):
     authority: str | None
     renewal_applied_on: date | None
     renewal_accepted_on: date | None
+    renewal_refused_on: date | None
 
 
 class PermitDocumentOut(PermitFields):
@@ -252,6 +253,7 @@ class PermitOut(PermitFields):
             authority=document.authority,
             renewal_applied_on=document.renewal_applied_on,
             renewal_accepted_on=document.renewal_accepted_on,
+            renewal_refused_on=document.renewal_refused_on,
             outlets=None if outlets is None else [RegisteredOutletOut.of(outlet, view) for outlet in outlets],
             reports=_list(ReportOut, document.reports),
             on=view.on,

@@ -51,6 +51,7 @@ def examine(document: PermitDocument, findings: Findings) -> PermitDocument:
     """The document as it is kept; what is wrong or was respelled goes to `findings`."""
     if not document.valid_from < document.valid_to:
         findings.wrong("valid_to", document.valid_to.isoformat(), f"later than valid_from ({document.valid_from})")
+    _must_follow(document, findings)
     if document.outlets is None:
         return document
     codes = (ValueAt(f"outlets[{i}].code", outlet.code) for i, outlet in enumerate(document.outlets))
@@ -58,6 +59,14 @@ def examine(document: PermitDocument, findings: Findings) -> PermitDocument:
     _must_differ(_mns(document.outlets), "each MN at one outlet", findings)
     kept = tuple(_outlet(outlet, f"outlets[{i}]", findings) for i, outlet in enumerate(document.outlets))
     return replace(document, outlets=kept)
+
+
+def _must_follow(document: PermitDocument, findings: Findings) -> None:
+    """An application is withdrawn or refused after it was filed."""
+    applied, refused = document.renewal_applied_on, document.renewal_refused_on
+    if refused is not None and (applied is None or refused < applied):
+        rule = "not before renewal_applied_on, the application that was withdrawn or refused; null while one is pending"
+        findings.wrong("renewal_refused_on", refused.isoformat(), rule)
 
 
 def incomplete(document: PermitDocument) -> list[str]:

@@ -12,7 +12,17 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from services.permits.domain.calendar import ONE_DAY, WorkCalendar
-from services.permits.domain.renewal import Decision, Expiry, Reason, Step, Timeline, deadline, decide, next_day
+from services.permits.domain.renewal import (
+    Decision,
+    Expiry,
+    LastPublished,
+    Reason,
+    Step,
+    Timeline,
+    deadline,
+    decide,
+    next_day,
+)
 from shared.domain.risk import Cleared
 
 RENEWAL, DECISION_DUE = "permit.renewal", "permit.decision_due"
@@ -26,6 +36,7 @@ class DeskStep(StrEnum):
     PENDING = "pending"
     OVERDUE = "overdue"
     EXPIRED = "expired"
+    EXPIRED_DISCHARGING = "expired_discharging"  # the application was filed after the end, and discharge was seen since
 
     @property
     def rank(self) -> int:
@@ -34,7 +45,8 @@ class DeskStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublishedRisk:
-    """One risk as it was last published: `by` is the day to apply or to decide by."""
+    """One risk as it was last published: `by` is the day to apply or to decide by; `applied_on`: of the application that it
+    is about, or that stands beside it; `refused_on`: of the one before, which was withdrawn or refused."""
 
     step: str
     revision: int
@@ -43,6 +55,7 @@ class PublishedRisk:
     provisional: bool = False
     open: bool = True
     applied_on: date | None = None
+    refused_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,10 @@ class PublishedRisks:
     @property
     def steps(self) -> dict[date, Step]:
         return {valid_to: Step(risk.step) for valid_to, risk in self.renewal.items()}
+
+    def last(self, valid_to: date) -> LastPublished | None:
+        risk = self.renewal.get(valid_to)
+        return LastPublished(Step(risk.step), risk.open, risk.applied_on) if risk else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +124,11 @@ def evaluate(
 ) -> Evaluation:
     """Everything due by today and not yet published. A second evaluation on the same day changes nothing."""
     expiry = line.on(today)
-    decision = decide(expiry, published.steps, today, discharged_on=discharged_on, calendar=calendar)
+    decision = decide(expiry, published.last(expiry.valid_to), today, discharged_on=discharged_on, calendar=calendar)
     renewal = _renewal(published.renewal, expiry, decision, now, calendar)
-    desk = _desk(published.desk, expiry, today, now, calendar)
+    desk = _desk(published.desk, expiry, today, now, calendar, discharged_on)
     after = PublishedRisks(renewal.published, desk.published)
-    days = [next_day(line, expiry, after.steps, today, calendar=calendar), _desk_next(expiry, today, calendar)]
+    days = [next_day(line, expiry, decision.published, today, calendar=calendar), _desk_next(expiry, today, calendar)]
     next_check_on = min((day for day in days if day), default=None)
     return Evaluation(after, (*renewal.changes, *desk.changes), expiry.valid_to, next_check_on, decision.reason)
 
@@ -121,7 +138,7 @@ def _renewal(
 ) -> _Risks:
     risks = _Risks(RENEWAL, published)
     for valid_to, risk in published.items():
-        ended = _ended(risk, valid_to, expiry)
+        ended = _ended(risk, valid_to, expiry, decision)
         if ended is not None:
             risks.close(valid_to, ended)
     due = _due(risks.published.get(expiry.valid_to), expiry, decision, now, calendar)
@@ -130,13 +147,13 @@ def _renewal(
     return risks
 
 
-def _ended(risk: PublishedRisk, valid_to: date, expiry: Expiry) -> Cleared | None:
+def _ended(risk: PublishedRisk, valid_to: date, expiry: Expiry, decision: Decision) -> Cleared | None:
     """Why an open risk is over."""
     if not risk.open:
         return None
     if valid_to != expiry.valid_to:
         return Cleared.RENEWED if expiry.valid_to > valid_to else Cleared.TAKEN_BACK
-    return Cleared.APPLIED if expiry.applied_on is not None else None
+    return Cleared.APPLIED if decision.reason is Reason.APPLIED else None
 
 
 def _due(
@@ -146,7 +163,15 @@ def _due(
     last = deadline(expiry.valid_to, calendar)
     if decision.step is not None:
         opened = former.opened_at if former and former.open else now
-        return PublishedRisk(decision.step, former.revision + 1 if former else 1, opened, last.day, last.provisional)
+        return PublishedRisk(
+            step=decision.step,
+            revision=former.revision + 1 if former else 1,
+            opened_at=opened,
+            by=last.day,
+            provisional=last.provisional,
+            applied_on=expiry.applied_on,
+            refused_on=expiry.refused_on,
+        )
     if former is None or not former.open or Step(former.step).rank >= Step.LATE.rank or former.by == last.day:
         return None
     # the notice of that year was loaded and moved the last day to apply on
@@ -169,25 +194,35 @@ def decision_term(applied_on: date, accepted_on: date | None, calendar: WorkCale
 
 
 def _desk(
-    published: Mapping[date, PublishedRisk], expiry: Expiry, today: date, now: datetime, calendar: WorkCalendar
+    published: Mapping[date, PublishedRisk],
+    expiry: Expiry,
+    today: date,
+    now: datetime,
+    calendar: WorkCalendar,
+    discharged_on: date | None,
 ) -> _Risks:
     risks = _Risks(DECISION_DUE, published)
     for valid_to, risk in published.items():
         if risk.open and (valid_to != expiry.valid_to or expiry.applied_on is None):
-            risks.close(valid_to, Cleared.DECIDED if expiry.valid_to > valid_to else Cleared.TAKEN_BACK)
-    due = _desk_due(risks.published.get(expiry.valid_to), expiry, today, now, calendar)
+            risks.close(valid_to, _desk_ending(valid_to, expiry))
+    step = desk_step(expiry, today, calendar, discharged_on=discharged_on)
+    due = _desk_due(risks.published.get(expiry.valid_to), expiry, step, now, calendar)
     if due is not None:
         risks.put(expiry.valid_to, due)
     return risks
 
 
+def _desk_ending(valid_to: date, expiry: Expiry) -> Cleared:
+    decided = expiry.valid_to > valid_to or (expiry.valid_to == valid_to and expiry.refused_on is not None)
+    return Cleared.DECIDED if decided else Cleared.TAKEN_BACK
+
+
 def _desk_due(
-    former: PublishedRisk | None, expiry: Expiry, today: date, now: datetime, calendar: WorkCalendar
+    former: PublishedRisk | None, expiry: Expiry, step: DeskStep | None, now: datetime, calendar: WorkCalendar
 ) -> PublishedRisk | None:
-    if expiry.applied_on is None:
+    if expiry.applied_on is None or step is None:
         return None
     term = decision_term(expiry.applied_on, expiry.accepted_on, calendar)
-    step = desk_step(term, expiry, today)
     same = former is not None and (former.by, former.applied_on) == (term.day, expiry.applied_on)
     if former is not None and same and DeskStep(former.step).rank >= step.rank:
         return (
@@ -198,10 +233,18 @@ def _desk_due(
     return PublishedRisk(step, revision, opened, term.day, term.provisional, applied_on=expiry.applied_on)
 
 
-def desk_step(term: Term, expiry: Expiry, today: date) -> DeskStep:
-    """The gravest that holds: the permit ran out, the term ran out, or it runs."""
+def desk_step(
+    expiry: Expiry, today: date, calendar: WorkCalendar, *, discharged_on: date | None = None
+) -> DeskStep | None:
+    """The gravest that holds while an application is pending: it was filed after the end and discharge was seen since, the
+    permit ran out, the term ran out, or it runs. None: no application is pending."""
+    if expiry.applied_on is None:
+        return None
+    if expiry.applied_late and expiry.discharging(today, discharged_on):
+        return DeskStep.EXPIRED_DISCHARGING
     if today > expiry.valid_to:
         return DeskStep.EXPIRED
+    term = decision_term(expiry.applied_on, expiry.accepted_on, calendar)
     return DeskStep.OVERDUE if today > term.day else DeskStep.PENDING
 
 

@@ -64,7 +64,8 @@ class ReportDuty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermitDocument:
-    """The whole document. `category`: key, simplified or registration."""
+    """The whole document. `category`: key, simplified or registration; `renewal_refused_on`: the application was withdrawn or
+    refused."""
 
     number: str
     credit_code: str
@@ -74,6 +75,7 @@ class PermitDocument:
     authority: str | None = None
     renewal_applied_on: date | None = None
     renewal_accepted_on: date | None = None
+    renewal_refused_on: date | None = None
     outlets: tuple[PermitOutlet, ...] | None = None
     reports: tuple[ReportDuty, ...] | None = None
 

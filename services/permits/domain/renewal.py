@@ -2,7 +2,10 @@
 
 Pure: a permit's timeline, what was published of it, a Shanghai day in; a decision with its reason out. Publishing is
 handlers' work. A permit is valid through the end of `valid_to`; renewal is applied for 60 days before (排污许可管理条例 Art. 14).
-Each step is published once for an expiry date, ever; of several due at once only the gravest, the milder count as published.
+Each step is published once for an expiry date; of several due at once only the gravest, the milder count as published. While an
+application is pending none is, except that discharge after the end stays published beside an application that was filed after
+the end: it stops nobody from discharging. An application that was withdrawn or refused is none: the step that holds by the dates
+is published again.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ class Reason(StrEnum):
     STEP_DUE = "a step is due"
     NOT_YET = "more than 180 days are left"
     ALREADY_PUBLISHED = "this step was published of this expiry date"
-    APPLIED = "an application is on file"
+    APPLIED = "an application is pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +59,33 @@ class Filing:
     valid_to: date
     applied_on: date | None = None
     accepted_on: date | None = None
+    refused_on: date | None = None  # the application was withdrawn or refused
 
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """When a permit runs out, as seen on a day, and what is on file about it."""
+    """When a permit runs out, as seen on a day, and what is on file about it. `applied_on`, `accepted_on`: of an application
+    that is pending; `refused_on`: of the last one when it is pending no longer; `applies_from`, `refused_from`: an application,
+    or its end, that is dated later than today counts from then."""
 
     valid_to: date
     applied_on: date | None = None
     accepted_on: date | None = None
-    applies_from: date | None = None  # an application that is dated later than today counts from then
+    refused_on: date | None = None
+    applies_from: date | None = None
+    refused_from: date | None = None
 
     def left_days(self, today: date) -> int:
         return (self.valid_to - today).days
+
+    @property
+    def applied_late(self) -> bool:
+        """Whether the pending application was filed after the permit had expired."""
+        return self.applied_on is not None and self.applied_on > self.valid_to
+
+    def discharging(self, today: date, discharged_on: date | None) -> bool:
+        """Whether a discharge was seen after the end; `discharged_on`: the last day of one."""
+        return today > self.valid_to and discharged_on is not None and discharged_on > self.valid_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +130,7 @@ def timeline(history: PermitHistory) -> Timeline:
                 valid_to=version.valid_to,
                 applied_on=version.document.renewal_applied_on,
                 accepted_on=version.document.renewal_accepted_on,
+                refused_on=version.document.renewal_refused_on,
             )
             for version in history.versions
         )
@@ -122,12 +140,16 @@ def timeline(history: PermitHistory) -> Timeline:
 def _expiry(valid_to: date, filing: Filing, today: date) -> Expiry:
     """An application counts when it was made within the permit it wants renewed: one that a later version merely carries
     along from the former period does not."""
-    applied = filing.applied_on
+    applied, refused = filing.applied_on, filing.refused_on
     if applied is None or applied < filing.valid_from:
         return Expiry(valid_to)
     if applied > today:
         return Expiry(valid_to, applies_from=applied)
-    return Expiry(valid_to, applied, filing.accepted_on)
+    if refused is None or refused < applied:
+        return Expiry(valid_to, applied, filing.accepted_on)
+    if refused > today:
+        return Expiry(valid_to, applied, filing.accepted_on, refused_from=refused)
+    return Expiry(valid_to, refused_on=refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +159,15 @@ class Decision:
     reason: Reason
     step: Step | None = None
     published: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastPublished:
+    """What was last published of an expiry date. `applied_on`: of the application that was published beside the step."""
+
+    step: Step
+    open: bool = True
+    applied_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,40 +199,48 @@ def first_days(valid_to: date, calendar: WorkCalendar) -> dict[Step, date]:
 def due_step(expiry: Expiry, today: date, *, discharged_on: date | None, calendar: WorkCalendar) -> Step | None:
     """The gravest step that holds today; `discharged_on`: the last day a discharge was seen."""
     due = [step for step, first in first_days(expiry.valid_to, calendar).items() if first <= today]
-    if today > expiry.valid_to and discharged_on is not None and discharged_on > expiry.valid_to:
+    if expiry.discharging(today, discharged_on):
         due.append(Step.EXPIRED_DISCHARGING)
     return max(due, key=lambda step: step.rank, default=None)
 
 
 def decide(
     expiry: Expiry,
-    published: Mapping[date, Step],
+    last: LastPublished | None,
     today: date,
     *,
     discharged_on: date | None = None,
     calendar: WorkCalendar,
 ) -> Decision:
-    """What is to be published today; `published`: of each expiry date the gravest step published so far."""
-    before = published.get(expiry.valid_to)
-    if expiry.applied_on is not None:
+    """What is to be published today; `last`: of this expiry date, None when nothing was published yet."""
+    before = last.step if last is not None else None
+    shown_beside_application = expiry.applied_late and expiry.discharging(today, discharged_on)
+    if expiry.applied_on is not None and not shown_beside_application:
         return Decision(Reason.APPLIED, published=before)
     due = due_step(expiry, today, discharged_on=discharged_on, calendar=calendar)
     if due is None:
         return Decision(Reason.NOT_YET, published=before)
-    if before is not None and before.rank >= due.rank:
+    if last is not None and (last.step.rank > due.rank or (last.step is due and not _restarts(expiry, last))):
         return Decision(Reason.ALREADY_PUBLISHED, published=before)
     return Decision(Reason.STEP_DUE, step=due, published=due)
 
 
+def _restarts(expiry: Expiry, last: LastPublished) -> bool:
+    """Whether the same step is news again: an application that had ended it was withdrawn or refused, or another one, or
+    none, stands beside it now."""
+    if expiry.applies_from is not None:
+        return False  # a clock set back
+    return (expiry.refused_on is not None and not last.open) or last.applied_on != expiry.applied_on
+
+
 def next_day(
-    line: Timeline, expiry: Expiry, published: Mapping[date, Step], today: date, *, calendar: WorkCalendar
+    line: Timeline, expiry: Expiry, published: Step | None, today: date, *, calendar: WorkCalendar
 ) -> date | None:
     """The next day on which an evaluation can find something new; None: only an edit or a discharge can bring it."""
     days = line.turning_points(today)
-    if expiry.applies_from is not None:
-        days.append(expiry.applies_from)
+    days += [day for day in (expiry.applies_from, expiry.refused_from) if day is not None]
     if expiry.applied_on is None:
-        days += _steps_ahead(expiry, published.get(expiry.valid_to), today, calendar)
+        days += _steps_ahead(expiry, published, today, calendar)
     return min(days, default=None)
 
 

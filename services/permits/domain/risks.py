@@ -25,24 +25,38 @@ class Words:
     zh: str
     en: str
 
+    def __add__(self, more: Words) -> Words:
+        return Words(self.zh + more.zh, self.en + more.en)
+
     def filled(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """As a risk has it, with its places filled."""
         return {"zh": self.zh.format_map(values), "en": self.en.format_map(values)}
 
 
-STEPS: Mapping[str, Words] = {
+RENEWAL_STEPS: Mapping[str, Words] = {
     Step.LEFT_180: Words("距有效期届满{left}天", "{left} days of validity are left"),
     Step.LEFT_90: Words("距有效期届满{left}天", "{left} days of validity are left"),
     Step.STATUTORY: Words("延续申请最迟应于{by}提交", "renewal must be applied for by {by}"),
     Step.LATE: Words("有效期不足60天，尚无延续申请", "fewer than 60 days are left and no application is on file"),
     Step.EXPIRED_QUIET: Words("有效期已于{valid_to}届满", "it expired at the end of {valid_to}"),
     Step.EXPIRED_DISCHARGING: Words("有效期届满后仍有排放", "discharge was seen after it expired"),
+}
+DESK_STEPS: Mapping[str, Words] = {
     DeskStep.PENDING: Words(
         "延续申请在办，应于{by}前作出决定", "an application is on file; it is to be decided by {by}"
     ),
     DeskStep.OVERDUE: Words("延续申请的办理期限{by}已过", "the term to decide, {by}, has passed"),
     DeskStep.EXPIRED: Words("许可证已届满，延续申请尚未决定", "the permit expired before its renewal was decided"),
+    DeskStep.EXPIRED_DISCHARGING: Words(
+        "有效期届满后仍有排放，延续申请已于{applied_on}提交，尚未决定",
+        "discharge was seen after it expired; application filed on {applied_on}, not decided yet",
+    ),
 }
+STEPS = {RENEWAL: RENEWAL_STEPS, DECISION_DUE: DESK_STEPS}
+APPLIED_LATE = Words("；延续申请已于{applied_on}提交", "; application filed on {applied_on}")
+REFUSED = Words(
+    "；延续申请已于{refused_on}撤回或未获批准", "; the application was withdrawn or refused on {refused_on}"
+)
 GAPS: Mapping[str, Words] = {
     MISSING: Words(
         "已登记监测点，但企业从未取得覆盖它的许可证",
@@ -75,8 +89,9 @@ def permit_risk(change: RiskChange, number: str, holder: EnterpriseDocument, *, 
     """The risk of a permit's end as it is published now."""
     risk = change.risk
     left = (change.valid_to - today).days
+    applied_on = risk.applied_on.isoformat() if risk.applied_on else None
+    refused_on = risk.refused_on.isoformat() if risk.refused_on else None
     known = {"left": str(left), "by": risk.by.isoformat(), "valid_to": change.valid_to.isoformat()}
-    words = ENDINGS[change.cleared] if change.cleared else STEPS[risk.step]
     by = {RENEWAL: "apply_by", DECISION_DUE: "decide_by"}[change.kind]
     return Risk(
         id=risk_id(change.kind, number, change.valid_to.isoformat()),
@@ -91,7 +106,7 @@ def permit_risk(change: RiskChange, number: str, holder: EnterpriseDocument, *, 
         group=holder.group,
         opened_at=risk.opened_at,
         changed_at=now,
-        why=words.filled(known),
+        why=_words(change).filled(known | {"applied_on": applied_on or "", "refused_on": refused_on or ""}),
         permit=number,
         cleared_at=now if change.cleared else None,
         cleared=change.cleared,
@@ -100,9 +115,20 @@ def permit_risk(change: RiskChange, number: str, holder: EnterpriseDocument, *, 
             "left_days": known["left"],
             by: known["by"],
             "provisional": risk.provisional,
-            "applied_on": risk.applied_on.isoformat() if risk.applied_on else None,
+            "applied_on": applied_on,
+            "refused_on": refused_on,
         },
     )
+
+
+def _words(change: RiskChange) -> Words:
+    """Why the risk is as it is now."""
+    if change.cleared:
+        return ENDINGS[change.cleared]
+    words = STEPS[change.kind][change.risk.step]
+    if change.kind == RENEWAL and change.risk.applied_on is not None:
+        words += APPLIED_LATE
+    return words if change.risk.refused_on is None else words + REFUSED
 
 
 def gap_risk(change: GapChange, mn: str, outlet: str | None, holder: EnterpriseDocument, *, now: datetime) -> Risk:

@@ -55,6 +55,15 @@ LIMIT = "outlets[0].limits[0]"
     ("document", "field", "value"),
     [
         pytest.param(a_document(valid_to="2021-12-16"), "valid_to", "2021-12-16", id="ends on the day it begins"),
+        pytest.param(
+            a_document(renewal_refused_on="2026-11-02"), "renewal_refused_on", "2026-11-02", id="refused, never filed"
+        ),
+        pytest.param(
+            a_document(renewal_applied_on="2026-11-03", renewal_refused_on="2026-11-02"),
+            "renewal_refused_on",
+            "2026-11-02",
+            id="refused before it was filed",
+        ),
         pytest.param(a_document(an_outlet(), an_outlet(points=[])), "outlets[1].code", "DA001", id="one outlet twice"),
         pytest.param(
             a_document(an_outlet(), an_outlet(code="DA002")), "outlets[1].points[0].mn", "A1", id="one MN twice"

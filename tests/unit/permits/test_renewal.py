@@ -189,6 +189,110 @@ def test_a_withdrawn_application_brings_the_next_step_and_repeats_none() -> None
     assert news(evaluated(a_timeline(), third.published, date(2026, 10, 17))) == [(RENEWAL, "late")]
 
 
+def a_late_application(on: date = date(2026, 12, 18), **more: date | None) -> Timeline:
+    """Filed three days after the end."""
+    return a_timeline(applied_on=on, **more)
+
+
+def test_discharge_after_the_end_stays_published_beside_an_application_filed_after_it() -> None:
+    seen = date(2026, 12, 17)
+    first = evaluated(a_timeline(), PublishedRisks(), seen, discharged_on=seen)
+    assert news(first) == [(RENEWAL, "expired_discharging")]
+    applied = evaluated(a_late_application(), first.published, date(2026, 12, 18), discharged_on=seen)
+    assert news(applied) == [(RENEWAL, "expired_discharging"), (DECISION_DUE, "expired_discharging")]
+    assert [one.risk.applied_on for one in applied.changes] == [date(2026, 12, 18)] * 2
+    assert applied.changes[0].risk.opened_at == first.changes[0].risk.opened_at
+    assert news(evaluated(a_late_application(), applied.published, date(2026, 12, 19), discharged_on=seen)) == []
+
+
+def test_discharge_seen_after_an_application_that_was_filed_after_the_end_reaches_enterprise_and_desk() -> None:
+    quiet = evaluated(a_timeline(), PublishedRisks(), date(2026, 12, 16))
+    applied = evaluated(a_late_application(), quiet.published, date(2026, 12, 18))
+    assert news(applied) == [(RENEWAL, "applied"), (DECISION_DUE, "expired")]
+    seen = date(2026, 12, 20)
+    discharging = evaluated(a_late_application(), applied.published, seen, discharged_on=seen)
+    assert news(discharging) == [(RENEWAL, "expired_discharging"), (DECISION_DUE, "expired_discharging")]
+
+
+@pytest.mark.parametrize("applied_on", [date(2026, 10, 9), VALID_TO], ids=["in time", "on the last valid day"])
+def test_discharge_after_the_end_accuses_nobody_whose_application_was_filed_before_it(applied_on: date) -> None:
+    today = date(2026, 12, 20)
+    first = evaluated(a_timeline(applied_on=applied_on), PublishedRisks(), today, discharged_on=today)
+    assert news(first) == [(DECISION_DUE, "expired")]
+
+
+def test_an_application_filed_after_the_end_stops_the_steps_while_no_discharge_is_seen_since() -> None:
+    today = date(2026, 12, 20)
+    first = evaluated(a_late_application(), PublishedRisks(), today, discharged_on=VALID_TO)
+    assert (news(first), first.reason) == ([(DECISION_DUE, "expired")], Reason.APPLIED)
+
+
+def test_an_application_that_is_corrected_away_leaves_the_discharge_without_it() -> None:
+    today = date(2026, 12, 20)
+    beside = evaluated(a_late_application(), PublishedRisks(), today, discharged_on=today)
+    alone = evaluated(a_timeline(), beside.published, today, discharged_on=today)
+    assert news(alone) == [(RENEWAL, "expired_discharging"), (DECISION_DUE, "taken_back")]
+    assert alone.changes[0].risk.applied_on is None
+
+
+@pytest.mark.parametrize(
+    ("refused_on", "step"),
+    [
+        (date(2026, 10, 12), "statutory"),
+        (date(2026, 10, 17), "late"),
+        (date(2026, 12, 15), "late"),
+        (date(2026, 12, 16), "expired_quiet"),
+    ],
+    ids=["before the last day to apply", "after it", "on the last valid day", "after the end"],
+)
+def test_a_refused_application_restarts_the_steps_from_where_the_dates_stand(refused_on: date, step: str) -> None:
+    first = evaluated(a_timeline(), PublishedRisks(), date(2026, 10, 2))
+    assert news(first) == [(RENEWAL, "statutory")]
+    pending = evaluated(a_timeline(applied_on=date(2026, 10, 9)), first.published, date(2026, 10, 9))
+    refused = a_timeline(applied_on=date(2026, 10, 9), refused_on=refused_on)
+    again = evaluated(refused, pending.published, refused_on)
+    assert news(again) == [(RENEWAL, step), (DECISION_DUE, "decided")]
+    assert (again.changes[0].risk.refused_on, again.changes[0].risk.applied_on) == (refused_on, None)
+    assert news(evaluated(refused, again.published, refused_on)) == []
+
+
+def test_an_application_refused_long_before_the_end_brings_the_next_step_on_its_day() -> None:
+    line = a_timeline(applied_on=date(2026, 3, 2), refused_on=date(2026, 4, 1))
+    waiting = evaluated(line, PublishedRisks(), date(2026, 4, 1))
+    assert (news(waiting), waiting.next_check_on) == ([], date(2026, 6, 18))
+    assert news(evaluated(line, waiting.published, date(2026, 6, 18))) == [(RENEWAL, "left_180")]
+
+
+def test_a_refusal_dated_ahead_counts_from_its_day() -> None:
+    line = a_timeline(applied_on=date(2026, 10, 19), refused_on=date(2026, 11, 2))
+    pending = evaluated(line, PublishedRisks(), date(2026, 10, 20))
+    assert (news(pending), pending.next_check_on) == ([(DECISION_DUE, "pending")], date(2026, 11, 2))
+    assert news(evaluated(line, pending.published, date(2026, 11, 2))) == [(RENEWAL, "late"), (DECISION_DUE, "decided")]
+
+
+def test_an_application_after_a_refused_one_stops_the_steps_again() -> None:
+    refused = a_timeline(applied_on=date(2026, 10, 9), refused_on=date(2026, 10, 20))
+    first = evaluated(refused, PublishedRisks(), date(2026, 10, 20))
+    again = evaluated(a_timeline(applied_on=date(2026, 10, 22)), first.published, date(2026, 10, 22))
+    assert news(again) == [(RENEWAL, "applied"), (DECISION_DUE, "pending")]
+
+
+def test_a_refused_application_that_was_filed_after_the_end_leaves_the_discharge_published_without_it() -> None:
+    seen, refused_on = date(2026, 12, 20), date(2026, 12, 28)
+    beside = evaluated(a_late_application(), PublishedRisks(), seen, discharged_on=seen)
+    alone = evaluated(a_late_application(refused_on=refused_on), beside.published, refused_on, discharged_on=seen)
+    assert news(alone) == [(RENEWAL, "expired_discharging"), (DECISION_DUE, "decided")]
+    assert alone.changes[0].risk.applied_on is None
+
+
+def test_a_clock_set_back_before_a_late_application_repeats_nothing() -> None:
+    seen = date(2026, 12, 20)
+    beside = evaluated(a_late_application(), PublishedRisks(), seen, discharged_on=seen)
+    for today in (date(2026, 12, 17), date(2026, 12, 1)):
+        back = evaluated(a_late_application(), beside.published, today, discharged_on=seen)
+        assert [one for one in news(back) if one[0] == RENEWAL] == []
+
+
 def test_an_end_moved_back_and_forth_repeats_no_step_of_either_date() -> None:
     first = evaluated(a_timeline(), PublishedRisks(), date(2026, 11, 1))
     later = evaluated(a_timeline(date(2026, 12, 31)), first.published, date(2026, 11, 1))
@@ -211,6 +315,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("end"), st.integers(0, len(ENDS) - 1)),
     st.tuples(st.just("apply"), st.just(0)),
     st.tuples(st.just("withdraw"), st.just(0)),
+    st.tuples(st.just("refuse"), st.integers(0, 30)),
     st.tuples(st.just("renew"), st.integers(0, 20)),
     st.tuples(st.just("take back renewal"), st.just(0)),
     st.tuples(st.just("discharge"), st.just(0)),
@@ -225,13 +330,14 @@ class Permit:
         self.today = date(2026, 5, 1)
         self.valid_to = VALID_TO
         self.applied_on: date | None = None
+        self.refused_on: date | None = None
         self.renewed_from: date | None = None
         self.discharged_on: date | None = None
         self.published = PublishedRisks()
         self.steps: list[tuple[date, Step]] = []
 
     def line(self) -> Timeline:
-        filings = [a_filing(self.valid_to, applied_on=self.applied_on)]
+        filings = [a_filing(self.valid_to, applied_on=self.applied_on, refused_on=self.refused_on)]
         if self.renewed_from:
             filings.append(a_filing(self.renewed_from + timedelta(days=1826), self.renewed_from))
         return Timeline(tuple(filings))
@@ -242,9 +348,11 @@ class Permit:
         elif what == "end":
             self.valid_to = ENDS[amount]
         elif what == "apply":
-            self.applied_on = self.today
+            self.applied_on, self.refused_on = self.today, None
         elif what == "withdraw":
-            self.applied_on = None
+            self.applied_on = self.refused_on = None
+        elif what == "refuse" and self.applied_on is not None:
+            self.refused_on = self.applied_on + timedelta(days=amount)
         elif what == "renew":
             self.renewed_from = self.valid_to + timedelta(days=1 + amount)
         elif what == "take back renewal":
@@ -284,8 +392,14 @@ def test_no_step_is_published_twice_or_missed_whatever_happens(events: list[tupl
         assert permit.evaluate().changes == ()  # the same day again publishes nothing
         open_for = [day for day, risk in permit.published.renewal.items() if risk.open]
         assert open_for in ([], [expiry.valid_to])
-        if expiry.applied_on is not None:
+        beside = expiry.applied_late and expiry.discharging(permit.today, permit.discharged_on)
+        if expiry.applied_on is not None and not beside:
             assert open_for == []
+        risk = permit.published.renewal.get(expiry.valid_to)
+        if expiry.refused_on is not None and due is not None and risk is not None and risk.step == due:
+            assert risk.open  # no application is pending, and the enterprise is warned
+        if beside:
+            assert risk is not None and risk.step == Step.EXPIRED_DISCHARGING
 
 
 @given(st.lists(EVENTS.filter(lambda event: event[0] != "clock"), max_size=6), st.integers(1, 400))
