@@ -87,3 +87,17 @@ def test_discharge_that_a_late_application_hid_is_published_by_the_first_sweep_a
         ]
         again = put(opened.client(), f"/permits/v1/permits/{ENDING.permit}", document)
         assert (again["changed"], again["revision"]) == (False, revision)
+
+
+def test_codes_registered_before_the_mark_was_known_are_not_doubtful(tmp_path: Path, database_url: str | None) -> None:
+    path = f"/permits/v1/enterprises/{ENDING.code}"
+    with register_harness(tmp_path, database_url) as opened:
+        made = put(opened.client(), path, ENDING.enterprise())
+    database = open_database(database_url, tmp_path, "permits")
+    downgrade(database, "permits", "0006")
+    database.close()
+    with register_harness(tmp_path, database_url) as opened:
+        shown = opened.client().get(path).json()
+        assert shown["check_character_doubtful"] is False
+        assert shown["versions"] == made["versions"]
+        assert put(opened.client(), path, ENDING.enterprise())["changed"] is False

@@ -26,6 +26,7 @@ from tests.support.product import Logger, Source, eventually, frame, last_hour
 from tests.support.whole import Whole, packet, whole
 
 SOURCE = Source(number=4201, password="pwGOLD")
+REFUSED = Source(number=4202)  # its application to renew was refused
 Published = dict[str, dict[str, Any]]
 
 
@@ -67,8 +68,11 @@ def _name(topic: str, document: Mapping[str, Any]) -> str:
         return f"packet.{document['source']}.{'data' if document['factors'] else 'alive'}.v1"
     if topic == QUARANTINE:
         return f"quarantine.{'handler' if document['reason'] == 'handler-error' else 'gateway'}.v1"
-    kind = f".{document['data']['kind']}" if document["type"] == REGISTERED else ""
-    return f"{document['type']}{kind}"
+    if document["type"] != REGISTERED:
+        return str(document["type"])
+    versions = document["data"].get("versions", [])
+    refused = any("renewal_refused_on" in version["document"] for version in versions)
+    return f"{document['type']}.{document['data']['kind']}{'.refused' if refused else ''}"
 
 
 def _until(product: Whole, topic: str, *types: str) -> None:
@@ -81,6 +85,9 @@ def _until(product: Whole, topic: str, *types: str) -> None:
 def _registered(product: Whole) -> None:
     admin = product.client()
     SOURCE.register(admin)
+    admin.put(f"/permits/v1/enterprises/{REFUSED.code}", json=REFUSED.enterprise())
+    days = {"renewal_applied_on": REFUSED.valid_from, "renewal_refused_on": REFUSED.valid_from}
+    admin.put(f"/permits/v1/permits/{REFUSED.permit}", json=REFUSED.document(**days))
     admin.put(f"/permits/v1/regions/{SOURCE.region}", json={"register_complete": True})
     jti = admin.post("/permits/v1/keys", json={"role": "ops"}).json()["jti"]
     admin.post("/permits/v1/keys/revocations", json={"jti": jti})

@@ -51,6 +51,9 @@ Found = TypeVar("Found")
 Shown = TypeVar("Shown")
 CREATED: dict[int | str, dict[str, Any]] = {201: {"description": "Created"}}
 RegionPrefix = Annotated[str | None, Query(pattern=r"^([0-9]{2}){1,3}$", description="2, 4 or 6 digits")]
+AcceptCheckCharacter = Annotated[
+    bool, Query(description="the code was issued so, although its check character does not fit (GB 32100-2015)")
+]
 IndustryPrefix = Annotated[str | None, Query(pattern=r"^[A-Z][0-9]{0,4}$", description="D, D44, D4411")]
 
 
@@ -73,10 +76,23 @@ def _enterprises(router: APIRouter, registrar: Registrar, database: Database) ->
         summary="登记企业 / Register an enterprise",
         responses=CREATED | {201: {"model": EnterpriseWritten}},
     )
-    def put_enterprise(credit_code: Named, body: EnterpriseIn, caller: Writer, response: Response) -> EnterpriseWritten:
+    def put_enterprise(
+        credit_code: Named,
+        body: EnterpriseIn,
+        caller: Writer,
+        response: Response,
+        accept_check_character: AcceptCheckCharacter = False,
+    ) -> EnterpriseWritten:
         with writing(database) as session:
             document = enterprise_document(credit_code, body)
-            written = enterprises.put_enterprise(registrar, session, caller, credit_code=credit_code, document=document)
+            written = enterprises.put_enterprise(
+                registrar,
+                session,
+                caller,
+                credit_code=credit_code,
+                document=document,
+                accept_check_character=accept_check_character,
+            )
         return EnterpriseWritten.after(answered(written, response))
 
     @router.get(
@@ -93,6 +109,7 @@ def _enterprises(router: APIRouter, registrar: Registrar, database: Database) ->
         caller: Reader,
         region: RegionPrefix = None,
         industry: IndustryPrefix = None,
+        check_character_doubtful: Annotated[bool | None, Query(description="codes to be looked into")] = None,
         cursor: Cursor = None,
         limit: Limit = 100,
     ) -> Page[EnterpriseOut]:
@@ -102,6 +119,7 @@ def _enterprises(router: APIRouter, registrar: Registrar, database: Database) ->
                 caller,
                 region=prefix(region) if region else None,
                 industry=industry,
+                doubtful=check_character_doubtful,
                 after=behind(cursor),
                 limit=limit + 1,
             )

@@ -159,7 +159,6 @@ def _coverage(router: APIRouter, registrar: Registrar, database: Database) -> No
                 session,
                 caller,
                 region=prefix(region) if region else None,
-                industry=None,
                 after=behind(cursor),
                 limit=limit + 1,
             )

@@ -46,6 +46,9 @@ class EnterpriseVersionOut(BaseModel):
 
 class EnterpriseOut(EnterpriseDocumentOut):
     revision: int
+    check_character_doubtful: bool = Field(
+        description="the check character of the credit code does not fit, and no officer has accepted the code"
+    )
     versions: list[EnterpriseVersionOut]
 
     @classmethod
@@ -58,7 +61,12 @@ class EnterpriseOut(EnterpriseDocumentOut):
             for version in enterprise.versions
         ]
         document = EnterpriseDocumentOut.model_validate(enterprise.document)
-        return EnterpriseOut(**dict(document), revision=enterprise.revision, versions=versions)
+        return EnterpriseOut(
+            **dict(document),
+            revision=enterprise.revision,
+            check_character_doubtful=enterprise.check_character_doubtful,
+            versions=versions,
+        )
 
 
 class EnterpriseWritten(EnterpriseOut):
@@ -203,7 +211,7 @@ class PermitFields(BaseModel):
     authority: str | None
     renewal_applied_on: date | None
     renewal_accepted_on: date | None
-    renewal_refused_on: date | None
+    renewal_refused_on: date | None = None
 
 
 class PermitDocumentOut(PermitFields):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+
+from shared.domain.identity import check_character_ok
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +33,13 @@ class EnterpriseVersion:
 
 @dataclass(frozen=True, slots=True)
 class Enterprise:
-    """`document`: the newest of `versions`, which stand in order."""
+    """`document`: the newest of `versions`, which are in order. `check_character_doubtful`: that of the credit code does not fit
+    (GB 32100-2015), and no officer has accepted the code; it came with the official list."""
 
     document: EnterpriseDocument
     versions: tuple[EnterpriseVersion, ...]
     revision: int
+    check_character_doubtful: bool = False
 
     @property
     def credit_code(self) -> str:
@@ -47,9 +51,23 @@ class Enterprise:
 
 
 def registered(former: Enterprise | None, document: EnterpriseDocument, now: datetime) -> Enterprise:
-    """The enterprise with one more version; `former` itself when it is registered so already."""
+    """The enterprise with one more version; `former` itself when it is registered so already. A new one is doubtful when the
+    check character of its code does not fit."""
     if former is None:
-        return Enterprise(document, (EnterpriseVersion(now, document),), 1)
+        doubtful = not check_character_ok(document.credit_code)
+        return Enterprise(document, (EnterpriseVersion(now, document),), 1, doubtful)
     if former.document == document:
         return former
-    return Enterprise(document, (*former.versions, EnterpriseVersion(now, document)), former.revision + 1)
+    versions = (*former.versions, EnterpriseVersion(now, document))
+    return replace(former, document=document, versions=versions, revision=former.revision + 1)
+
+
+def accepted(enterprise: Enterprise) -> Enterprise:
+    """The enterprise after an officer has accepted its credit code; itself when nothing was doubtful."""
+    return replace(enterprise, check_character_doubtful=False) if enterprise.check_character_doubtful else enterprise
+
+
+def must_be_accepted(code: str, former: Enterprise | None) -> bool:
+    """Whether an officer has to accept the code: its check character does not fit, and no officer has accepted it before."""
+    known = former is not None and not former.check_character_doubtful
+    return not check_character_ok(code) and not known

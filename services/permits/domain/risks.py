@@ -15,6 +15,7 @@ from services.permits.domain.obligation import DECISION_DUE, RENEWAL, DeskStep, 
 from services.permits.domain.renewal import Step
 from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED
 from shared.domain.identity import derived_id
+from shared.domain.json import JsonValue
 from shared.domain.risk import Cleared, Risk, RiskState
 
 
@@ -88,11 +89,6 @@ def event_type(risk: Risk) -> str:
 def permit_risk(change: RiskChange, number: str, holder: EnterpriseDocument, *, now: datetime, today: date) -> Risk:
     """The risk of a permit's end as it is published now."""
     risk = change.risk
-    left = (change.valid_to - today).days
-    applied_on = risk.applied_on.isoformat() if risk.applied_on else None
-    refused_on = risk.refused_on.isoformat() if risk.refused_on else None
-    known = {"left": str(left), "by": risk.by.isoformat(), "valid_to": change.valid_to.isoformat()}
-    by = {RENEWAL: "apply_by", DECISION_DUE: "decide_by"}[change.kind]
     return Risk(
         id=risk_id(change.kind, number, change.valid_to.isoformat()),
         revision=risk.revision,
@@ -106,19 +102,35 @@ def permit_risk(change: RiskChange, number: str, holder: EnterpriseDocument, *, 
         group=holder.group,
         opened_at=risk.opened_at,
         changed_at=now,
-        why=_words(change).filled(known | {"applied_on": applied_on or "", "refused_on": refused_on or ""}),
+        why=_words(change).filled(_places(change, today)),
         permit=number,
         cleared_at=now if change.cleared else None,
         cleared=change.cleared,
-        facts={
-            "valid_to": known["valid_to"],
-            "left_days": known["left"],
-            by: known["by"],
-            "provisional": risk.provisional,
-            "applied_on": applied_on,
-            "refused_on": refused_on,
-        },
+        facts=_facts(change, today),
     )
+
+
+def _facts(change: RiskChange, today: date) -> dict[str, JsonValue]:
+    """What the catalogue's templates may name."""
+    risk = change.risk
+    facts: dict[str, JsonValue] = {
+        "valid_to": change.valid_to.isoformat(),
+        "left_days": str((change.valid_to - today).days),
+        {RENEWAL: "apply_by", DECISION_DUE: "decide_by"}[change.kind]: risk.by.isoformat(),
+        "provisional": risk.provisional,
+        "applied_on": risk.applied_on.isoformat() if risk.applied_on else None,
+    }
+    if risk.refused_on is not None:
+        facts["refused_on"] = risk.refused_on.isoformat()
+    return facts
+
+
+def _places(change: RiskChange, today: date) -> dict[str, str]:
+    """The places in `Words`; one whose day is not known stands in no sentence that is chosen then."""
+    risk = change.risk
+    days = {"applied_on": risk.applied_on, "refused_on": risk.refused_on, "by": risk.by, "valid_to": change.valid_to}
+    named = {name: day.isoformat() for name, day in days.items() if day is not None}
+    return {"left": str((change.valid_to - today).days), **named}
 
 
 def _words(change: RiskChange) -> Words:

@@ -68,7 +68,7 @@ def put_permit(
 ) -> Written[PermitView]:
     """Add a version (first, change, renewal, correction) and register its points; nothing new changes nothing."""
     must_hold_scope(caller)
-    identity.permit_number(number)
+    identity.parse_permit_number(number)  # its enterprise is registered, so its credit code was accepted as it is
     code = number[:18]
     _must_have_enterprise(session, caller, code)
     findings = Findings()
@@ -205,9 +205,12 @@ def published_versions(history: PermitHistory, points: Mapping[str, Registration
 
 
 def _published_document(document: PermitDocument, points: Mapping[str, Registration]) -> JsonObject:
-    if document.outlets is None:
-        return encode(document)
-    return {**encode(document), "outlets": [_published_outlet(outlet, points) for outlet in document.outlets]}
+    published = dict(encode(document))
+    if document.renewal_refused_on is None:
+        del published["renewal_refused_on"]  # a permit without it is published as before the field was known
+    if document.outlets is not None:
+        published["outlets"] = [_published_outlet(outlet, points) for outlet in document.outlets]
+    return published
 
 
 def _published_outlet(outlet: PermitOutlet, points: Mapping[str, Registration]) -> JsonObject:

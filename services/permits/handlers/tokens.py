@@ -6,6 +6,7 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import jwt
@@ -13,7 +14,7 @@ import structlog
 from sqlmodel import Session
 
 from services.permits.domain.document import Findings
-from services.permits.handlers.enterprises import enterprise_code
+from services.permits.handlers.enterprises import registered_code
 from services.permits.handlers.publishing import RegisteredObject, Registrar, Written
 from services.permits.store import tokens as store
 from services.permits.store.tokens import Issuance, PublicKey, Revocation
@@ -44,7 +45,7 @@ def issue(
     registrar: Registrar, session: Session, issuer: Caller, *, bearer: Caller, life: timedelta, key: SigningKey
 ) -> Issued:
     """A token for `bearer`."""
-    bearer = _checked(bearer)
+    bearer = _checked(session, bearer)
     now = registrar.clock.wall_now()
     body = claims(bearer, now=now, life=life)
     expires = datetime.fromtimestamp(body["exp"], UTC)
@@ -52,7 +53,7 @@ def issue(
     return Issued(key.sign(body), body["jti"], expires)
 
 
-def _checked(bearer: Caller) -> Caller:
+def _checked(session: Session, bearer: Caller) -> Caller:
     """The bearer with its region as a prefix; raises Invalid when the role and what it is given do not fit."""
     findings = Findings()
     needed = NEEDS.get(bearer.role)
@@ -61,7 +62,7 @@ def _checked(bearer: Caller) -> Caller:
     for name, role in ONLY_FOR.items():
         if getattr(bearer, name) and bearer.role is not role:
             findings.wrong(name, bearer.role.value, f"only for the role {role}")
-    _check_each(bearer, findings)
+    _check_each(session, bearer, findings)
     region = prefix(bearer.region) if bearer.region else None
     if bearer.region and not any(code.startswith(bearer.region) for code in regions()):
         findings.wrong("region", bearer.region, "2, 4 or 6 digits that a division code of GB/T 2260 begins with")
@@ -69,9 +70,9 @@ def _checked(bearer: Caller) -> Caller:
     return Caller(bearer.role, bearer.subject, bearer.credit_codes, region, bearer.scopes, bearer.mns)
 
 
-def _check_each(bearer: Caller, findings: Findings) -> None:
+def _check_each(session: Session, bearer: Caller, findings: Findings) -> None:
     for i, code in enumerate(bearer.credit_codes):
-        _check(f"credit_codes[{i}]", code, enterprise_code, findings)
+        _check(f"credit_codes[{i}]", code, partial(registered_code, session), findings)
     for i, mn in enumerate(bearer.mns):
         _check(f"mns[{i}]", mn, identity.mn, findings)
 

@@ -20,6 +20,7 @@ class EnterpriseColumns(TypedDict):
     document: JsonObject
     versions: list[JsonObject]
     revision: int
+    check_character_doubtful: bool
 
 
 def enterprise_columns(enterprise: Enterprise) -> EnterpriseColumns:
@@ -30,6 +31,7 @@ def enterprise_columns(enterprise: Enterprise) -> EnterpriseColumns:
         "document": encode(enterprise.document),
         "versions": [version_json(version) for version in enterprise.versions],
         "revision": enterprise.revision,
+        "check_character_doubtful": enterprise.check_character_doubtful,
     }
 
 
@@ -40,4 +42,4 @@ def version_json(version: EnterpriseVersion) -> JsonObject:
 
 def enterprise_of(row: EnterpriseRow) -> Enterprise:
     versions = tuple(decode(version, EnterpriseVersion) for version in row.versions)
-    return Enterprise(decode(row.document, EnterpriseDocument), versions, row.revision)
+    return Enterprise(decode(row.document, EnterpriseDocument), versions, row.revision, row.check_character_doubtful)

@@ -36,8 +36,8 @@ def find_enterprise(session: Session, credit_code: str, *, lock: bool = False) -
     return enterprise_of(row) if row else None
 
 
-def save_enterprise(session: Session, enterprise: Enterprise) -> None:
-    _write(session, EnterpriseRow(**enterprise_columns(enterprise)), new=enterprise.revision == 1)
+def save_enterprise(session: Session, enterprise: Enterprise, *, new: bool) -> None:
+    _write(session, EnterpriseRow(**enterprise_columns(enterprise)), new=new)
 
 
 def _write(session: Session, row: SQLModel, *, new: bool) -> None:
@@ -50,13 +50,22 @@ def _write(session: Session, row: SQLModel, *, new: bool) -> None:
 
 
 def list_enterprises(
-    session: Session, caller: Caller, *, region: str | None, industry: str | None, after: str, limit: int
+    session: Session,
+    caller: Caller,
+    *,
+    region: str | None = None,
+    industry: str | None = None,
+    doubtful: bool | None = None,
+    after: str,
+    limit: int,
 ) -> list[Enterprise]:
     statement = select(EnterpriseRow).where(in_scope(caller), col(EnterpriseRow.credit_code) > after)
     if region:
         statement = statement.where(col(EnterpriseRow.region).startswith(region, autoescape=True))
     if industry:
         statement = statement.where(col(EnterpriseRow.industry).startswith(industry, autoescape=True))
+    if doubtful is not None:
+        statement = statement.where(col(EnterpriseRow.check_character_doubtful) == doubtful)
     rows = session.exec(statement.order_by(EnterpriseRow.credit_code).limit(limit))
     return [enterprise_of(row) for row in rows]
 

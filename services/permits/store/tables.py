@@ -34,6 +34,7 @@ class EnterpriseRow(PermitsTable, table=True):
     document: JsonObject = Field(sa_type=JSON)
     versions: list[JsonObject] = Field(sa_type=JSON)  # [{recorded_at, document}], the oldest first
     revision: int
+    check_character_doubtful: bool = Field(default=False, index=True)
 
 
 class PermitRow(PermitsTable, table=True):
