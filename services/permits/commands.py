@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlmodel import Session
 
-from services.permits.domain.import_report import Finding
+from services.permits.domain.import_report import Finding, Outcome, failure_of
 from services.permits.handlers.expiring import ExpiringPermit, expiring
 from services.permits.handlers.imports import Importer
+from services.permits.handlers.official_list import CHANGED, CREATED, UNCHANGED
 from services.permits.handlers.renewals import as_of_now
 from services.permits.service import importer_of, registrar_of
 from services.permits.store import imports as store
@@ -35,6 +36,7 @@ OpenService = Callable[[], AbstractContextManager[tuple[Context, Database]]]
 CALLER = Caller(Role.ADMIN, "command-line")
 SHOWN = 20  # findings in the plain output; all of them with --json
 BATCH = 500  # findings a query
+TAKEN = (CREATED, CHANGED, UNCHANGED)
 MOST_DAYS = 365  # that a token holds
 
 File = Annotated[Path, typer.Argument(help="CSV, HTML, XLSX of the official list, or JSON documents")]
@@ -48,10 +50,14 @@ def add_commands(app: typer.Typer, open_service: OpenService) -> None:
 
     @app.command("import")
     def import_file(file: File, dry_run: DryRun = False, as_json: AsJson = False) -> None:
-        """导入名录 / Import the official list or documents; exit 1 when no row could be imported."""
-        with plain_errors(), open_service() as (context, database):
-            ok = _import(importer_of(registrar_of(context), database), file, dry_run=dry_run, as_json=as_json)
-        if not ok:
+        """导入名录 / Import the official list or documents; exit 1 when no row could be imported, 2 without a file."""
+        with plain_errors():
+            content = _content(file, as_json=as_json)
+            with open_service() as (context, database):
+                importer = importer_of(registrar_of(context), database)
+                wrong = _import(importer, file.name, content, dry_run=dry_run, as_json=as_json)
+        if wrong is not None:
+            typer.echo(f"yujing: {file} 未导入 / was not imported: {wrong}", err=True)
             sys.exit(1)
 
     @app.command("expiring")
@@ -116,25 +122,52 @@ def _caller(
     )
 
 
-def _import(importer: Importer, file: Path, *, dry_run: bool, as_json: bool) -> bool:
-    """Import the file and print the report; whether any row was imported."""
-    name = importer.accept(CALLER, file.name, _content(file), dry_run=dry_run).id
-    _run(importer, name)
+def _import(importer: Importer, name: str, content: bytes, *, dry_run: bool, as_json: bool) -> str | None:
+    """Import the file and print the report; why no row was imported, None when one was."""
+    try:
+        accepted = importer.accept(CALLER, name, content, dry_run=dry_run)
+    except Invalid as wrong:
+        failure = failure_of(wrong).reason
+        _print_failed(failure, dry_run=dry_run, as_json=as_json)
+        return failure
+    _run(importer, accepted.id)
     with importer.database.read() as session:
-        entry = store.find(session, name)
-        findings = list(_findings(session, name))
+        entry = store.find(session, accepted.id)
+        findings = list(_findings(session, accepted.id))
     assert entry is not None
-    _print_report(entry, findings, as_json=as_json)
-    return entry.state is not State.FAILED and any(number for what, number in entry.counts.items() if what != "refused")
+    failure = _why_nothing(entry, findings)
+    _print_report(entry, findings, failure, as_json=as_json)
+    return failure
 
 
-def _content(file: Path) -> bytes:
+def _why_nothing(entry: ImportEntry, findings: Sequence[Finding]) -> str | None:
+    """Why no row of the file is in the register; None when one is."""
+    if entry.state is State.FAILED:
+        return entry.failure
+    if any(entry.counts.get(outcome) for outcome in TAKEN):
+        return None
+    refused = next((one for one in findings if one.outcome is Outcome.REFUSED), None)
+    if refused is None:
+        return "the file has no row; expected: at least one permit below the header"
+    where = f"line {refused.line}, {refused.field} {refused.value!r}: {refused.reason}"
+    return f"none of its {entry.total} rows could be imported; the first is refused: {where}"
+
+
+def _content(file: Path, *, as_json: bool) -> bytes:
+    """The file's bytes; raises Invalid, and prints it as JSON too, when there is none that can be read."""
     try:
         return file.read_bytes()
-    except OSError as wrong:
-        raise Invalid(
-            f"{file} cannot be read: {wrong.strerror}", field="FILE", value=str(file), rule="a file"
-        ) from wrong
+    except OSError as error:
+        wrong = Invalid(f"{file} cannot be read: {error.strerror}", field="FILE", value=str(file), rule="a file")
+        if as_json:
+            _print_failed(failure_of(wrong).reason, dry_run=False, as_json=True)
+        raise wrong from error
+
+
+def _print_failed(failure: str, *, dry_run: bool, as_json: bool) -> None:
+    """The report of a file that was not accepted at all."""
+    summary: dict[str, object] = {"state": State.FAILED.value, "dry_run": dry_run, "rows": 0, "failure": failure}
+    print_result({**summary, "findings": []} if as_json else summary, as_json=as_json)
 
 
 def _run(importer: Importer, name: str) -> None:
@@ -154,14 +187,14 @@ def _findings(session: Session, name: str) -> Iterator[Finding]:
         after = found[-1].number
 
 
-def _print_report(entry: ImportEntry, findings: Sequence[Finding], *, as_json: bool) -> None:
+def _print_report(entry: ImportEntry, findings: Sequence[Finding], failure: str | None, *, as_json: bool) -> None:
     summary = {
         "id": entry.id,
         "state": entry.state.value,
         "dry_run": entry.dry_run,
         "rows": entry.total,
         **entry.counts,
-        "failure": entry.failure,
+        "failure": failure,
     }
     if as_json:
         print_result({**summary, "findings": [_finding_fields(one) for one in findings]}, as_json=True)
