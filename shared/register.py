@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -94,7 +94,8 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A monitoring point. `units`: factor → unit the device sends; `strict`: frames without CRLF are refused."""
+    """A monitoring point. `units`: factor → unit the device sends; `strict`: frames without CRLF are refused;
+    `period_stamp`: whether DataTime of a mean is the `start` of its period (HJ 212-2017 table 4) or its `end`."""
 
     mn: str
     system: str
@@ -105,6 +106,7 @@ class Point:
     interval_s: int = 60
     units: Mapping[str, str] = field(default_factory=dict)
     dialect: str = "hj212"
+    period_stamp: Literal["start", "end"] = "start"
     sealed_password: str | None = None
     active: bool = True
 

@@ -16,6 +16,9 @@ from shared.domain.clock import parse_rfc3339, rfc3339
 from shared.domain.json import JsonObject, JsonValue, read_object, read_text, read_whole_number
 
 INVESTIGATE = "investigate"
+PERIOD_STAMP = (
+    "data.period_stamp"  # a point probably stamps the end of its periods; the register lists it in its coverage
+)
 # kinds of risk that name a suspicion: bound to a scope, and never shown to the enterprise (行政处罚法 Art. 41: only what was
 # reviewed is evidence)
 SCOPE_OF_KIND: Mapping[str, str] = {

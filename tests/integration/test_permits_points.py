@@ -98,3 +98,17 @@ def test_a_correction_of_an_old_version_leaves_the_point_where_the_newest_has_it
     old = with_limit("30", correction=True, reason="mistyped", effective_from="2025-01-01")
     assert "later version" in put(admin, PERMIT, old)["notes"][0]
     assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["outlet"] == "DA009"
+
+
+def test_how_a_point_stamps_its_periods_is_kept_until_it_is_given_anew(admin: TestClient) -> None:
+    document = SOURCE.document()
+    document["outlets"][0]["points"][0]["period_stamp"] = "end"
+    put(admin, PERMIT, document)
+    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["period_stamp"] == "end"
+    put(admin, PERMIT, SOURCE.document(valid_to="2026-12-20"))  # not given: it stays
+    (outlet,) = admin.get(PERMIT).json()["outlets"]
+    assert outlet["points"][0]["period_stamp"] == "end"
+    put(admin, f"{POINTS}/{SOURCE.mn}", {"system": "31", "credit_code": SOURCE.code, "period_stamp": "start"}, 200)
+    assert admin.get(f"{POINTS}/{SOURCE.mn}").json()["period_stamp"] == "start"
+    wrong = {"system": "31", "credit_code": SOURCE.code, "period_stamp": "middle"}
+    assert admin.put(f"{POINTS}/{SOURCE.mn}", json=wrong).status_code == 422

@@ -6,5 +6,6 @@ from services.monitoring.detectors.base import Detector
 from services.monitoring.detectors.exceedance import ExceedanceDetector
 from services.monitoring.detectors.fault import FaultDetector
 from services.monitoring.detectors.nearing import NearingDetector
+from services.monitoring.detectors.period_stamp import PeriodStampDetector
 
-DETECTORS: tuple[Detector, ...] = (ExceedanceDetector(), NearingDetector(), FaultDetector())
+DETECTORS: tuple[Detector, ...] = (ExceedanceDetector(), NearingDetector(), FaultDetector(), PeriodStampDetector())

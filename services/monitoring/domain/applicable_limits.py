@@ -33,6 +33,7 @@ class ApplicableLimits:
     outlet_name: str | None
     credit_code: str
     siblings: tuple[str, ...]  # all MNs of the outlet
+    period_stamp: str  # of this point: see `period_stamp.py`
     bounds: Mapping[LimitKey, Bound]
     basis: Mapping[LimitKey, str | None]
     plausible: Mapping[str, PlausibleRange]  # of each factor that has any limit, in the unit that the point sends
@@ -96,6 +97,7 @@ class Site:
             outlet=outlet.code,
             outlet_name=outlet.name,
             credit_code=permit.credit_code,
+            period_stamp=self.point.period_stamp,
             siblings=tuple(sorted({self.point.mn, *outlet.points})),
             bounds=bounds,
             basis={key: limit.basis for key, limit in strictest.items()},

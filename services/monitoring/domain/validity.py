@@ -45,17 +45,18 @@ def measured_of(samples: Iterable[Sample], plausible: PlausibleRange) -> list[Sa
     ]
 
 
-def own_hour(minutes: Sequence[Sample], instants: Iterable[Sample] = ()) -> Mean | None:
+def own_hour(minutes: Sequence[Sample], instants: Iterable[Sample] = (), *, by_end: bool = False) -> Mean | None:
     """The mean over the minutes of one hour that hold a valid value; None when there is none.
 
     A minute packet speaks for its interval (10 customarily), which shows in the packets' spacing; a minute without one
-    is the mean of its instantaneous values.
+    is the mean of its instantaneous values. `by_end`: packets stand at the last minute of their interval, not at the first.
     """
     slots: dict[int, Fraction] = {}
     covered: set[int] = set()
     interval = _interval([at // 60 for at, _, _ in minutes])
     for at, micro, normal in minutes:
-        mine = range(at // 60, min(60, at // 60 + interval))
+        first = max(0, at // 60 - interval + 1) if by_end else at // 60
+        mine = range(first, min(60, at // 60 + (1 if by_end else interval)))
         covered.update(mine)
         if micro is not None and normal:
             slots.update(dict.fromkeys(mine, Fraction(micro)))

@@ -118,5 +118,22 @@ def mismatched(factor: str, *, reported: str, own: str, unit: str) -> Why:
     }
 
 
+def stamps_end(reports: int, minutes: int) -> Why:
+    """`reports`: how many hours in a row; `minutes`: at most so long after the stamped hour began."""
+    return {
+        "zh": f"连续 {reports} 个小时均值在其标注时段开始后 {minutes} 分钟内即上报,疑似以时段结束时刻标记",
+        "en": f"{reports} hour means in a row came within {minutes} minutes of the stamped hour's begin: "
+        "the device probably stamps the end of the period",
+    }
+
+
+def stamp_registered() -> Why:
+    return {"zh": "登记已载明以时段结束时刻标记", "en": "the register says now that it stamps the end"}
+
+
+def stamps_start() -> Why:
+    return {"zh": "小时均值已在其标注时段结束后上报", "en": "hour means come after the stamped hour's end now"}
+
+
 def healed() -> Why:
     return {"zh": "数据恢复有效", "en": "valid data again"}

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.period_stamp import HourReport
 from services.monitoring.domain.risk_row import RiskExtent, RiskRow
 from services.monitoring.domain.silence import Downtime
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
@@ -42,6 +43,9 @@ class OutletHistory(RiskHistory, Protocol):
 
     def newest_of_instruments(self, mns: Collection[str], since_s: int) -> Mapping[str, Mapping[str, VerdictRow]]:
         """Of each point and factor the newest window from `since_s` on that shows the state of the instrument."""
+
+    def newest_hours(self, mn: str, size: int) -> Sequence[HourReport]:
+        """The newest reported hours of a point, newest first."""
 
     def open_risks_of_points(self, kind: str, mns: Collection[str]) -> Sequence[RiskRow]:
         """Open risks that name one of these points."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlmodel import Session
 
 from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.period_stamp import HourReport
 from services.monitoring.domain.risk_row import RiskExtent, RiskRow
 from services.monitoring.domain.silence import Downtime
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
@@ -58,6 +59,9 @@ class RowHistory:
 
     def newest_of_instruments(self, mns: Collection[str], since_s: int) -> Mapping[str, Mapping[str, VerdictRow]]:
         return verdicts.newest_of_instruments(self._session, mns, since_s)
+
+    def newest_hours(self, mn: str, size: int) -> Sequence[HourReport]:
+        return values.newest_hours(self._session, mn, size)
 
     def open_risks(self, kind: str, subjects: Collection[str] | None = None) -> Mapping[str, RiskRow]:
         return risks.open_risks(self._session, kind, subjects)

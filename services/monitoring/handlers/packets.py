@@ -15,6 +15,7 @@ from services.monitoring.detectors import DETECTORS
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.changes import Changes
 from services.monitoring.domain.due_work import HOUR, RUNNING, DueKey
+from services.monitoring.domain.period_stamp import window_start_s
 from services.monitoring.domain.quarantine import NewItem, QuarantineReason
 from services.monitoring.domain.reading import PeriodValue, PeriodValueKey, rank
 from services.monitoring.domain.windows import HOUR_S, WindowKey, hour_start_s, seconds, start_s
@@ -152,7 +153,7 @@ def _collect(batch: _Batch, taken: tuple[Record, Packet, Accepted], site: Site, 
         batch.last_seen[mn] = received_s
     if found.period is None or not found.readings:
         return
-    start = start_s(found.at_s, found.period)
+    start = window_start_s(start_s(found.at_s, found.period), found.period, site.point.period_stamp)
     sent = packet.qn if packet.qn and len(packet.qn) == 17 and packet.qn.isdigit() else _stamp(received)
     ranked = rank(resent=packet.rf, sent=sent, content=record.value or b"")
     values, period, source = batch.values, found.period, packet.source[:40]

@@ -34,7 +34,14 @@ from shared.ports import Record
 from shared.register import read_enterprise, read_permit, read_point
 
 log = structlog.get_logger(__name__)
-_MOVES = ("units", "outlet", "permit", "credit_code", "active")  # of a point: what its verdicts are made by
+_MOVES = (
+    "units",
+    "period_stamp",
+    "outlet",
+    "permit",
+    "credit_code",
+    "active",
+)  # of a point: what its verdicts are made by
 
 
 class RegisterHandler:

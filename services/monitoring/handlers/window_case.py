@@ -11,6 +11,7 @@ from services.monitoring.domain.applicable_limits import ApplicableLimits
 from services.monitoring.domain.changes import Changes, Discharge
 from services.monitoring.domain.due_work import HOUR
 from services.monitoring.domain.nearing import HOURS_OF_A_RUNNING_DAY
+from services.monitoring.domain.period_stamp import END
 from services.monitoring.domain.plausible import OXYGEN_RANGE, PlausibleRange
 from services.monitoring.domain.validity import (
     MINUTES_OF_A_RUNNING_HOUR,
@@ -95,7 +96,8 @@ class WindowCase:
             )
         hour = self._hours[key]
         minutes, instants = hour.minutes.get(factor, ()), hour.instants.get(factor, ())
-        mean = own_hour(measured_of(minutes, plausible), measured_of(instants, plausible))
+        by_end = mn == self.window.mn and self.limits.period_stamp == END
+        mean = own_hour(measured_of(minutes, plausible), measured_of(instants, plausible), by_end=by_end)
         return mean if mean and mean.count >= least else None
 
     def _points(self) -> list[str]:

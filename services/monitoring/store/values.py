@@ -8,6 +8,7 @@ from operator import attrgetter
 from sqlalchemy import Row, delete, func, select, tuple_
 from sqlmodel import Session
 
+from services.monitoring.domain.period_stamp import HourReport
 from services.monitoring.domain.reading import NORMAL, PeriodValue
 from services.monitoring.domain.validity import Sample
 from services.monitoring.domain.verdict import Value
@@ -67,6 +68,15 @@ def windows_between(session: Session, mn: str, period: str, low_s: int, high_s: 
     v = VALUE.c
     wanted = select(v.start_s).where(v.mn == mn, v.period == period, v.start_s >= low_s, v.start_s < high_s).distinct()
     return list(session.connection().execute(wanted).scalars())
+
+
+def newest_hours(session: Session, mn: str, size: int) -> list[HourReport]:
+    """The newest reported hours of a point, newest first, each as its last value was received."""
+    v = VALUE.c
+    received = func.max(v.received_at_s)
+    wanted = select(v.start_s, received).where(v.mn == mn, v.period == "hour").group_by(v.start_s)
+    rows = session.connection().execute(wanted.order_by(v.start_s.desc()).limit(size))
+    return [HourReport(start, received_s - start) for start, received_s in rows]
 
 
 def first_window(session: Session, mn: str, low_s: int) -> int | None:

@@ -272,5 +272,7 @@ def outlet_wishes(body: PermitIn) -> list[OutletWish]:
 
 def _point_wish(mn: Named, body: PointIn) -> PointWish:
     """Only what was given."""
-    given = body.model_dump(include={"system", "strict", "interval_s", "units", "dialect"}, exclude_unset=True)
+    given = body.model_dump(
+        include={"system", "strict", "interval_s", "units", "dialect", "period_stamp"}, exclude_unset=True
+    )
     return PointWish(mn, decode(given, GivenSettings), "password" in body.model_fields_set, body.password)

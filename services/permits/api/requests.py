@@ -80,6 +80,10 @@ class PointIn(Document):
     interval_s: StrictInt = Field(60, ge=1, le=86_400)
     units: dict[Word, PlainText] = Field(default={}, max_length=200, description="factor → unit that the device sends")
     dialect: Literal["hj212"] = "hj212"
+    period_stamp: Literal["start", "end"] = Field(
+        "start",
+        description="均值的 DataTime：时段开始（标准）或结束 / DataTime of a mean: start of its period, or end",
+    )
 
 
 class PointAloneIn(PointIn):

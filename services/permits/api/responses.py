@@ -84,6 +84,7 @@ class PointOut(BaseModel):
     interval_s: int
     units: dict[str, str]
     dialect: str
+    period_stamp: str
     credit_code: str
     outlet: str | None
     permit: str | None
@@ -102,6 +103,7 @@ class PointOut(BaseModel):
             interval_s=settings.interval_s,
             units=dict(settings.units),
             dialect=settings.dialect,
+            period_stamp=settings.period_stamp,
             credit_code=point.credit_code,
             outlet=point.outlet,
             permit=point.permit,
@@ -134,6 +136,7 @@ class RegisteredPointOut(OutletPointOut):
     interval_s: int | None = None
     units: dict[str, str] | None = None
     dialect: str | None = None
+    period_stamp: str | None = None
 
     @classmethod
     def of(cls, point: OutletPoint, registered: Registration | None) -> RegisteredPointOut:
@@ -148,6 +151,7 @@ class RegisteredPointOut(OutletPointOut):
             interval_s=settings.interval_s,
             units=dict(settings.units),
             dialect=settings.dialect,
+            period_stamp=settings.period_stamp,
         )
 
 

@@ -10,16 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+PERIOD_STAMP = "start"  # HJ 212-2017 table 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointSettings:
-    """How a device sends. `system`: ST of HJ 212; `strict`: frames without CRLF are refused; `units`: factor → unit sent."""
+    """How a device sends. `system`: ST of HJ 212; `strict`: frames without CRLF are refused; `units`: factor → unit sent;
+    `period_stamp`: DataTime of a mean is the `start` of its period, as HJ 212 has it, or its `end`."""
 
     system: str
     strict: bool = False
     interval_s: int = 60
     units: Mapping[str, str] = field(default_factory=dict)
     dialect: str = "hj212"
+    period_stamp: str = PERIOD_STAMP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ class GivenSettings:
     interval_s: int | None = None
     units: Mapping[str, str] | None = None
     dialect: str | None = None
+    period_stamp: str | None = None
 
     def over(self, former: PointSettings) -> PointSettings:
         """`former` with what is given."""
@@ -40,6 +45,7 @@ class GivenSettings:
             interval_s=former.interval_s if self.interval_s is None else self.interval_s,
             units=former.units if self.units is None else self.units,
             dialect=former.dialect if self.dialect is None else self.dialect,
+            period_stamp=former.period_stamp if self.period_stamp is None else self.period_stamp,
         )
 
     def over_defaults(self) -> PointSettings:

@@ -10,7 +10,7 @@ from services.permits.domain import point as rules
 from services.permits.domain.document import Findings, point_units
 from services.permits.domain.encoding import encode
 from services.permits.domain.permit import PermitHistory
-from services.permits.domain.point import PointWish, Position, Registration
+from services.permits.domain.point import PERIOD_STAMP, PointWish, Position, Registration
 from services.permits.handlers.coverage_gaps import evaluate_points
 from services.permits.handlers.publishing import RegisteredObject, Registrar, Written, must_govern, must_hold_scope
 from services.permits.store import register as store
@@ -168,10 +168,13 @@ def point(registrar: Registrar, session: Session, caller: Caller, mn: str, *, lo
 
 
 def _published(point: Registration) -> JsonObject:
-    """The point as `registry` has it."""
+    """The point as `registry` has it; how it stamps a period only where that is not the standard's way."""
+    settings = dict(encode(point.settings))
+    if settings["period_stamp"] == PERIOD_STAMP:
+        del settings["period_stamp"]
     return {
         "mn": point.mn,
-        **encode(point.settings),
+        **settings,
         "credit_code": point.credit_code,
         "outlet": point.outlet,
         "permit": point.permit,
