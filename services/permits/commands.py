@@ -127,9 +127,9 @@ def _import(importer: Importer, name: str, content: bytes, *, dry_run: bool, as_
     try:
         accepted = importer.accept(CALLER, name, content, dry_run=dry_run)
     except Invalid as wrong:
-        failure = failure_of(wrong).reason
-        _print_failed(failure, dry_run=dry_run, as_json=as_json)
-        return failure
+        reason = failure_of(wrong).reason
+        _print_failed(reason, dry_run=dry_run, as_json=as_json)
+        return reason
     _run(importer, accepted.id)
     with importer.database.read() as session:
         entry = store.find(session, accepted.id)

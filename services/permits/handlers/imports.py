@@ -193,10 +193,8 @@ class Importer:
             ended = replace(entry, state=State.FAILED, failure=failure.reason, finished_at=now)
             store.save(session, replace(ended, attempt=entry.attempt.end()))
         self.on_failure(failure.kind)
-        look = (
-            log.info if failure.kind is FailureKind.REFUSED else log.error
-        )  # the file's fault is its sender's to mend
-        look("an import failed", import_id=name, kind=failure.kind, reason=failure.reason, places=list(failure.places))
+        write = log.info if failure.kind is FailureKind.REFUSED else log.error  # a refused file is its sender's to mend
+        write("an import failed", import_id=name, kind=failure.kind, reason=failure.reason, places=list(failure.places))
 
 
 @dataclass(frozen=True, slots=True)
