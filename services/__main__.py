@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from services.commands import app
+from shared.private_files import OTHERS
 
 
 def main() -> None:
-    """The console script."""
+    """The console script. What it writes is its owner's alone."""
+    os.umask(OTHERS)
     app()
 
 

@@ -18,6 +18,7 @@ from shared.domain.clock import Clock, field_clock, system_clock
 from shared.domain.errors import Conflict, Invalid
 from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import EventLog
+from shared.private_files import close_to_others
 from shared.runtime.directory import Directory
 from shared.runtime.host import topics
 from shared.runtime.logs import set_up_logs
@@ -74,6 +75,7 @@ def make_log(settings: Settings, clock: Clock, *, exclusive: bool = True) -> Eve
 
 def make_context(settings: Settings, *, exclusive: bool = True) -> Context:
     """What every service is given."""
+    close_to_others(settings.data_dir)
     clock = make_clock(settings)
     event_log = make_log(settings, clock, exclusive=exclusive)
     seal = sealer(settings)

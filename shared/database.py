@@ -33,6 +33,7 @@ from sqlmodel import Session
 
 from shared.commit_signal import CommitSignal, notify_committed
 from shared.domain.errors import Invalid, Unreachable
+from shared.private_files import make_private_file, make_private_folder
 
 SQLITE_AWAY = ("locked", "busy", "disk", "full", "unable to open", "readonly", "i/o")
 BUSY_TIMEOUT_MS = 15_000  # a writer of another process (CLI beside a host) may hold the file this long
@@ -156,7 +157,8 @@ def _beyond_limits(wrong: DBAPIError) -> bool:
 def open_database(url: str | None, folder: Path, service: str) -> Database:
     """The service's database: `folder/<service>.sqlite` when `url` is None, else the schema `service` at `url`."""
     if url is None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
+        make_private_file(folder / f"{service}.sqlite")
         return Database(_sqlite(folder / f"{service}.sqlite"))
     return Database(_postgres(url, service))
 

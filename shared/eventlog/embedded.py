@@ -20,6 +20,7 @@ from shared.eventlog.embedded_file import LogFile, pack_headers, unreachable_whe
 from shared.eventlog.embedded_readers import Follower, Group, Member
 from shared.eventlog.embedded_writer import Writer
 from shared.ports import Following, NewRecord, Partition, Sharing, TopicShape
+from shared.private_files import make_private_file, make_private_folder
 
 LEAST_FREE = 0.05  # of the disk; below it appends are refused, so that what was acknowledged stays safe
 MAX_BYTES = 20 * 1024**3
@@ -45,7 +46,7 @@ class EmbeddedLog:
         max_bytes: int = MAX_BYTES,
         retention_every_s: float = RETENTION_EVERY_S,
     ) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         self._path = path
         self._free = free
         self._lock = _own(path) if exclusive else None
@@ -123,7 +124,9 @@ class EmbeddedLog:
 
 def _own(path: Path) -> IO[str]:
     """The lock on the log's folder; raises Conflict when another host has it."""
-    lock = path.with_suffix(path.suffix + ".lock").open("w")
+    file = path.with_suffix(path.suffix + ".lock")
+    make_private_file(file)
+    lock = file.open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as taken:

@@ -18,6 +18,7 @@ import msgspec
 
 from shared.domain.errors import NotFound, Unreachable
 from shared.ports import NO_HEADERS, Partition, Record, TopicShape
+from shared.private_files import make_private_file, make_private_folder
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS topics(
@@ -60,7 +61,8 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
+        make_private_file(path)
         self._learning = threading.Lock()
         self._shapes: dict[str, TopicShape] = {}
         self._tables: dict[Partition, str] = {}

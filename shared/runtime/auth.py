@@ -11,7 +11,7 @@ import hashlib
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.params import Depends as Dependency
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -240,16 +241,40 @@ def _bearer(scope: Scope) -> Caller:
     return verifier.caller(token.strip())
 
 
-def allow(*roles: Role) -> Dependency:
-    """The dependency of a route that only these roles (and admin) may call; gives the Caller."""
+@dataclass(frozen=True, slots=True)
+class RoleCheck:
+    """The dependency that gives the Caller when it has one of `roles`, or is the admin."""
 
-    async def check(request: Request) -> Caller:
-        caller = _found(request.scope)
+    roles: tuple[Role, ...]
+
+    async def __call__(self, request: Request) -> Caller:
+        return self.caller(request.scope)
+
+    def caller(self, scope: Scope) -> Caller:
+        """Who calls. Raises: Unauthorized, Forbidden, and Unreachable while tokens cannot be verified."""
+        caller = _found(scope)
         if isinstance(caller, DomainError):
             raise caller
-        if caller.role is not Role.ADMIN and caller.role not in roles:
-            raise Forbidden(f"the role {caller.role.value} may not do this; needed: {', '.join(roles) or 'admin'}")
+        if caller.role is not Role.ADMIN and caller.role not in self.roles:
+            needed = ", ".join(self.roles) or "admin"
+            raise Forbidden(f"the role {caller.role.value} may not do this; needed: {needed}")
         return caller
 
-    dependency: Dependency = Depends(check)
+
+def allow(*roles: Role) -> Dependency:
+    """The dependency of a route that only these roles (and admin) may call; gives the Caller."""
+    dependency: Dependency = Depends(RoleCheck(roles))
     return dependency
+
+
+def check_roles(scope: Scope) -> None:
+    """The checks of `allow` that the route of this request has, before anything else of it is looked at."""
+    for call in _calls(scope["route"].dependant):
+        if isinstance(call, RoleCheck):
+            call.caller(scope)
+
+
+def _calls(dependant: Dependant) -> Iterator[object]:
+    for dependency in dependant.dependencies:
+        yield dependency.call
+        yield from _calls(dependency)

@@ -18,7 +18,7 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -34,6 +34,7 @@ from shared.runtime.auth import Authentication, Verifier
 from shared.runtime.body_limit import BodyLimits, document_refusals
 from shared.runtime.consuming import Consumer, described
 from shared.runtime.metrics import Metrics
+from shared.runtime.query_check import QueryCheck, template
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
 from shared.runtime.watching_log import LogWatch
@@ -142,8 +143,9 @@ class Host:
         app.state.stopping = self.stopping
         install_problems(app)
         for service in self.services:
-            app.include_router(service.router)
-            self._describe(app, service)
+            document = openapi(service)
+            app.include_router(service.router, dependencies=[Depends(QueryCheck(document))])
+            self._describe(app, service.name, document)
         app.add_api_route("/healthz", lambda: {"status": "ok"}, include_in_schema=False)
         app.add_api_route("/readyz", self._readyz, include_in_schema=False)
         app.add_api_route("/metrics", self._metrics, include_in_schema=False)
@@ -155,13 +157,12 @@ class Host:
             self.context.metrics.poisoned.labels(topic)  # a counter that begins at 1 has no increase
         return app
 
-    def _describe(self, app: FastAPI, service: Service) -> None:
-        prefix = f"/{service.name}/v1"
-        document = openapi(service)
+    def _describe(self, app: FastAPI, name: str, document: OpenApi) -> None:
+        prefix = f"/{name}/v1"
         app.add_api_route(f"{prefix}/openapi.json", lambda: JSONResponse(document), include_in_schema=False)
 
         def docs() -> HTMLResponse:
-            return get_swagger_ui_html(openapi_url=f"{prefix}/openapi.json", title=f"Yujing {service.name}")
+            return get_swagger_ui_html(openapi_url=f"{prefix}/openapi.json", title=f"Yujing {name}")
 
         app.add_api_route(f"{prefix}/docs", docs, include_in_schema=False)
 
@@ -304,16 +305,7 @@ class Timed:
         finally:
             method = scope["method"] if scope["method"] in METHODS else "other"  # callers may invent some
             spent = perf_counter() - began
-            self.metrics.requests.labels(method, _template(scope), str(status[0])).observe(spent)
-
-
-def _template(scope: Scope) -> str:
-    """The whole template of the route that answered: a nested router's route knows only its own part of it."""
-    own = getattr(scope.get("route"), "path", None)
-    if own is None:
-        return "unmatched"
-    parts = scope["path"].split("/")
-    return "/".join(parts[: len(parts) - own.count("/")]) + str(own)
+            self.metrics.requests.labels(method, template(scope), str(status[0])).observe(spent)
 
 
 def openapi(service: Service) -> OpenApi:

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.domain.errors import Invalid
+from shared.private_files import make_private_folder
 from shared.runtime.settings import Settings
 
 VERSION = "g1:"  # AES-256-GCM, 12-byte nonce before the text
@@ -49,7 +50,7 @@ def sealer(settings: Settings) -> Sealer:
 
 def write_private(path: Path, content: bytes) -> None:
     """A new file that only its owner reads, whole or not at all; an existing one is left as it is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

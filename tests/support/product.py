@@ -82,6 +82,7 @@ class Process:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).resolve().parents[2],
+                umask=0o022,  # an ordinary one: whatever is private is so by the product itself
             )
         self.starts += 1
         if wait:
