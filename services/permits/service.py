@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from fastapi import APIRouter
+from sqlmodel import Session
 
 from services.permits.api.documents import take_document
 from services.permits.api.imports import imports_router
@@ -16,6 +17,7 @@ from services.permits.domain.import_report import FailureKind
 from services.permits.handlers.due_work import Sweep
 from services.permits.handlers.endpoint_counts import take_endpoint_counts
 from services.permits.handlers.imports import Importer
+from services.permits.handlers.period_stamps import take_period_stamps
 from services.permits.handlers.publishing import Registrar
 from services.permits.handlers.registry_heartbeat import RegistryHeartbeat
 from services.permits.handlers.renewals import take_discharges
@@ -25,6 +27,7 @@ from shared.database import Database
 from shared.domain.events import ALERTS, RISKS
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
+from shared.ports import Record
 from shared.runtime.auth import signing_key
 from shared.runtime.consuming import Consumption
 from shared.runtime.service import Context, Job, Service, ThreadWorker
@@ -47,6 +50,11 @@ def build(context: Context) -> Service:
     router.include_router(imports_router(importer))
     heartbeat = RegistryHeartbeat(registrar, database, context.log, context.directory, key)
     sweep = Sweep(registrar, database, context.metrics.calendar_year.set)
+
+    def take_risks(session: Session, records: Sequence[Record]) -> None:
+        take_discharges(registrar, session, records)
+        take_period_stamps(session, records)
+
     return Service(
         name=NAME,
         router=router,
@@ -56,7 +64,7 @@ def build(context: Context) -> Service:
         outbox_table=table_of(PermitsOutbox),
         lease_table=table_of(PermitsLease),
         consumptions=[
-            Consumption(NAME, {RISKS: partial(take_discharges, registrar)}),
+            Consumption(NAME, {RISKS: take_risks}),
             Consumption("permits-reach", {ALERTS: take_endpoint_counts}),
         ],
         jobs=[Job("renewal-sweep", sweep.run)],

@@ -47,7 +47,8 @@ class ExpiringOut(BaseModel):
 
 class CoverageOut(BaseModel):
     """An enterprise and what it lacks: permit, valid_permit, outlets, limits, points, covered_points, endpoint (nobody
-    receives its warnings). Empty: nothing."""
+    receives its warnings), period_stamp (the points in `stamps_end` probably stamp the end of their periods and are
+    registered to stamp the start, 疑似以时段结束时刻标记). Empty: nothing."""
 
     credit_code: str
     name: str
@@ -56,6 +57,7 @@ class CoverageOut(BaseModel):
     permits: int
     points: int
     lacks: list[str]
+    stamps_end: list[str]
 
 
 class CalendarYearIn(Document):

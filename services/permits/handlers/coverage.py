@@ -9,15 +9,18 @@ from sqlmodel import Session
 
 from services.permits.domain.coverage_gap import lacking
 from services.permits.domain.enterprise import Enterprise
+from services.permits.domain.point import PERIOD_STAMP, Registration
 from services.permits.handlers.publishing import Registrar
-from services.permits.store import endpoint_counts, register
+from services.permits.store import endpoint_counts, period_stamps, register
 
 NO_ENDPOINT = "endpoint"  # nobody receives its warnings
+STAMP = "period_stamp"  # a point probably stamps the end of its periods (疑似以时段结束时刻标记), and is registered otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """An enterprise, how many permits and active points it has, and what it lacks."""
+    """An enterprise, how many permits and active points it has, and what it lacks. `stamps_end`: MNs of the points that
+    probably stamp the end of their periods and are not registered so."""
 
     credit_code: str
     name: str
@@ -26,6 +29,7 @@ class Coverage:
     permits: int
     points: int
     lacks: tuple[str, ...]
+    stamps_end: tuple[str, ...] = ()
 
 
 def coverage(registrar: Registrar, session: Session, entries: Sequence[Enterprise]) -> list[Coverage]:
@@ -34,11 +38,13 @@ def coverage(registrar: Registrar, session: Session, entries: Sequence[Enterpris
     permits = register.permits_of_all(session, codes)
     points = register.points_of_all(session, codes, registrar.sealer)
     with_endpoint = {code for code, one in endpoint_counts.find(session, codes).items() if one.endpoints}
+    suspected = _stamping_end(session, [point for its_points in points.values() for point in its_points])
     today = registrar.today()
     found: list[Coverage] = []
     for one in entries:
         its_permits, its_points = permits.get(one.credit_code, ()), points.get(one.credit_code, ())
-        lacks = lacking(its_permits, its_points, today)
+        stamps_end = tuple(sorted(point.mn for point in its_points if point.mn in suspected))
+        lacks = (*lacking(its_permits, its_points, today), *((STAMP,) if stamps_end else ()))
         found.append(
             Coverage(
                 credit_code=one.credit_code,
@@ -48,6 +54,13 @@ def coverage(registrar: Registrar, session: Session, entries: Sequence[Enterpris
                 permits=len(its_permits),
                 points=sum(point.active for point in its_points),
                 lacks=lacks if one.credit_code in with_endpoint else (*lacks, NO_ENDPOINT),
+                stamps_end=stamps_end,
             )
         )
     return found
+
+
+def _stamping_end(session: Session, points: Sequence[Registration]) -> set[str]:
+    """The active points that are registered to stamp the start and, as monitoring found, probably do not."""
+    standard = [point.mn for point in points if point.active and point.settings.period_stamp == PERIOD_STAMP]
+    return {mn for mn, report in period_stamps.find(session, standard).items() if report.probably_end}

@@ -122,6 +122,16 @@ class EndpointCountRow(PermitsTable, table=True):
     revision: int
 
 
+class PeriodStampRow(PermitsTable, table=True):
+    """Whether a point probably stamps the end of its periods, as monitoring published last; no foreign key: it may know it
+    first."""
+
+    __tablename__ = "period_stamp"
+    mn: str = Field(primary_key=True)
+    probably_end: bool
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class ImportRow(PermitsTable, table=True):
     """One import; `content` is dropped when it is done. `position`: rows already taken in; `begun`: attempts without end."""
 
