@@ -5,19 +5,21 @@ A packet is a JSON document (DESIGN §8). Who may send it is decided where it co
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Protocol
 
 import msgspec
 
+from services.monitoring.domain.alignment import aligned, expected_starts
+from services.monitoring.domain.items import nothing_usable, readings, repaired
 from services.monitoring.domain.quarantine import QuarantineReason
-from services.monitoring.domain.reading import PERIODS, Fields, NotANumber, Reading, reading
-from services.monitoring.domain.windows import seconds
-from shared.domain.clock import rfc3339
+from services.monitoring.domain.reading import PERIODS, Fields, Reading
+from services.monitoring.domain.windows import instant
+from shared.domain.clock import SHANGHAI, rfc3339
+from shared.domain.item_note import MOST_NOTES, ItemFault, ItemNote, limited, note
 from shared.domain.json import JsonValue, read_text
 from shared.domain.pollutant import aliases_2005, pollutants
 from shared.eventlog.codec import encode
@@ -29,8 +31,12 @@ from shared.register import Point
 
 AHEAD = timedelta(minutes=10)  # of field time; a packet further ahead waits in quarantine
 EARLIEST_YEAR = 2000
-FACTOR = re.compile(r"[A-Za-z0-9_]{1,32}")
 HEARTBEAT_COMMAND = "9015"
+DETAIL = 500  # characters of an explanation
+UNALIGNED_REMEDY = (
+    "补救：数采仪改发时段起点（或在监测点设 period_stamp=end）后恢复本条 / remedy: let the logger send the start of the period,"
+    " or its end with the point's period_stamp set to end; correct what was sent, or dismiss this"
+)
 TIMELESS = frozenset({"1013", "9021", "9015", "9011", "9012", "9013", "9014", "1014", "1001"})
 Document = dict[str, JsonValue]  # a packet as JSON
 
@@ -52,6 +58,7 @@ class Packet(msgspec.Struct):
     rf: bool = False
     received_at: str | None = None
     source: str = "unknown"
+    item_notes: object = None  # read by `notes_of`: another producer's may have any shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Accepted:
     period: str | None
     at_s: int
     readings: Mapping[str, Reading]
+    notes: Sequence[ItemNote] = ()
 
 
 HEARTBEAT = Accepted(None, 0, {})
@@ -76,18 +84,57 @@ _decoder = msgspec.json.Decoder(Packet)
 
 
 def read_packet(document: bytes | Mapping[str, object]) -> Packet | Rejection:
-    """The packet in JSON bytes or a decoded document, or what is wrong with its shape."""
+    """The packet in JSON bytes or a decoded document, or what is wrong with its shape. Fields of factors that are of a
+    wrong type are left out and noted."""
     try:
         if isinstance(document, bytes):
             return _decoder.decode(document)
         return msgspec.convert(document, Packet)
     except msgspec.ValidationError as wrong:
-        number = "factors" in str(wrong)
-        return Rejection(QuarantineReason.BAD_NUMBER if number else QuarantineReason.BAD_JSON, str(wrong))
+        return _repaired(document, str(wrong))
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         return Rejection(QuarantineReason.BAD_JSON, str(wrong))
     except (RecursionError, MemoryError):
         return Rejection(QuarantineReason.BAD_JSON, "nested too deep, or too large to be decoded")
+
+
+def _repaired(document: bytes | Mapping[str, object], wrong: str) -> Packet | Rejection:
+    if "factors" not in wrong:
+        return Rejection(QuarantineReason.BAD_JSON, wrong)
+    try:
+        whole = msgspec.json.decode(document) if isinstance(document, bytes) else document
+        if not isinstance(whole["factors"], dict):
+            return Rejection(QuarantineReason.BAD_NUMBER, wrong)
+        found = repaired(whole["factors"])
+        packet = msgspec.convert({**whole, "factors": found.factors}, Packet)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError) as other:
+        return Rejection(QuarantineReason.BAD_JSON, str(other))
+    packet.item_notes = _documents([*notes_of(packet), *found.notes])
+    return packet
+
+
+def notes_of(packet: Packet) -> Sequence[ItemNote]:
+    """The notes that came with the packet's record; none when they have another shape."""
+    if packet.item_notes is None:
+        return ()
+    try:
+        found = msgspec.convert(packet.item_notes, tuple[ItemNote, ...])
+    except (msgspec.ValidationError, RecursionError):
+        return ()
+    return [note(one.fault, one.factor, one.field, one.value, one.expected) for one in found[:MOST_NOTES]]
+
+
+def _documents(notes: Iterable[ItemNote]) -> list[JsonValue]:
+    return [
+        {
+            "fault": one.fault.value,
+            "factor": one.factor,
+            "field": one.field,
+            "value": one.value,
+            "expected": one.expected,
+        }
+        for one in notes
+    ]
 
 
 def known_fields(packet: Packet) -> Document:
@@ -103,15 +150,20 @@ def known_fields(packet: Packet) -> Document:
         document["qn"] = packet.qn
     if packet.rf:
         document["rf"] = True
+    notes = notes_of(packet)
+    if notes:
+        known = aliases_2005()
+        document["item_notes"] = _documents(replace(one, factor=known.get(one.factor, one.factor)) for one in notes)
     return document
 
 
-def device_document(packet: DevicePacket) -> Document:
-    """The document of a device's packet. Of a packet without readings its items are left out: they may hold a new key."""
-    return _upload(packet) if packet.upload is not None else _notice(packet)
+def device_document(packet: DevicePacket, of_frame: Sequence[ItemNote] = ()) -> Document:
+    """The document of a device's packet, with what is odd about its frame and its items. Of a packet without readings its
+    items are left out: they may hold a new key."""
+    return _upload(packet, of_frame) if packet.upload is not None else _notice(packet)
 
 
-def _upload(packet: DevicePacket) -> Document:
+def _upload(packet: DevicePacket, of_frame: Sequence[ItemNote]) -> Document:
     document: Document = {
         "mn": packet.mn,
         "command": packet.cn,
@@ -128,6 +180,8 @@ def _upload(packet: DevicePacket) -> Document:
         document["params"] = params
     if packet.notes:
         document["notes"] = list(packet.notes)
+    if of_frame or packet.item_notes:
+        document["item_notes"] = _documents(limited((*of_frame, *packet.item_notes)))
     return document
 
 
@@ -162,7 +216,7 @@ def examine(packet: Packet, directory: PointLookup, field_now: datetime) -> Acce
         return Rejection(QuarantineReason.UNKNOWN_POINT, f"no registered point {packet.mn[:32]!r}")
     period = PERIODS.get(packet.command)
     if period is None:
-        return _without_values(packet.command)
+        return _without_values(packet)
     if not packet.factors:
         return Rejection(QuarantineReason.NO_FACTORS, f"command {packet.command} without factors")
     at = data_time(packet.data_time)
@@ -170,31 +224,29 @@ def examine(packet: Packet, directory: PointLookup, field_now: datetime) -> Acce
         return Rejection(QuarantineReason.BAD_TIME, f"data_time {packet.data_time!r} is not RFC 3339 with offset")
     if at > field_now + AHEAD:
         return Rejection(QuarantineReason.FUTURE, f"data_time {packet.data_time} is more than 10 minutes ahead")
-    readings = _readings(packet, period)
-    return readings if isinstance(readings, Rejection) else Accepted(period, seconds(at), readings)
+    alignment = aligned(at, period)
+    if alignment is None:
+        shown = at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+        detail = f"DataTime {shown} begins no {period}: {expected_starts(at, period)}. {UNALIGNED_REMEDY}"
+        return Rejection(QuarantineReason.UNALIGNED, detail)
+    noted = notes_of(packet)
+    found = readings(packet.factors, period, {one.factor for one in noted})
+    notes = [*noted, *found.notes]
+    if not found.usable and nothing_usable(notes):
+        return Rejection(QuarantineReason.BAD_NUMBER, f"no item is usable: {'; '.join(map(str, notes))}"[:DETAIL])
+    if alignment.mended:
+        meant = instant(alignment.start_s).astimezone(SHANGHAI).strftime("%Y%m%d%H%M%S")
+        notes.append(note(ItemFault.TIME_MENDED, "", "DataTime", packet.data_time or "", meant))
+    return Accepted(period, alignment.start_s, found.usable, limited(notes) if notes else ())
 
 
-def _without_values(command: str) -> Accepted | Rejection:
+def _without_values(packet: Packet) -> Accepted | Rejection:
+    command = packet.command
     if not (len(command) == 4 and command.isascii() and command.isdigit()):
         return Rejection(QuarantineReason.BAD_COMMAND, f"command {command[:12]!r}, four digits expected")
     if uploads(command) is None and command not in TIMELESS:
         return Rejection(QuarantineReason.BAD_COMMAND, f"command {command} is no upload")
-    return HEARTBEAT
-
-
-def _readings(packet: Packet, period: str) -> dict[str, Reading] | Rejection:
-    found: dict[str, Reading] = {}
-    known = pollutants()
-    for factor, fields in packet.factors.items():
-        if factor not in known and not FACTOR.fullmatch(factor):
-            return Rejection(QuarantineReason.BAD_JSON, f"factor {factor[:40]!r} is not a code")
-        try:
-            value = reading(fields, period)
-        except NotANumber as wrong:
-            return Rejection(QuarantineReason.BAD_NUMBER, f"{factor}: {wrong}")
-        if value is not None:
-            found[factor] = value
-    return found
+    return replace(HEARTBEAT, notes=notes_of(packet)) if packet.item_notes else HEARTBEAT
 
 
 def data_time(text: str | None) -> datetime | None:

@@ -14,7 +14,8 @@ from functools import cache
 
 from shared.domain.clock import DAY, HOUR, SHANGHAI, day_start, hour_start, shanghai_day
 from shared.domain.pollutant import OXYGEN, pollutants
-from shared.hj212.packet import Item, Upload
+from shared.hj212.items import Item
+from shared.hj212.packet import Upload
 from shared.hj212.reply import build, encode
 from shared.register import Limit
 

@@ -1,7 +1,8 @@
 """Cuts a byte stream into HJ 212 frames: sticky, split, noisy, of wrong length or without CRLF.
 
 Every byte is looked at once, and what is cut depends on the stream alone, never on how it came in pieces. A cut with a
-fault is kept whole for quarantine. What the data segment says is packet's matter; how strict a point is, its owner's.
+fault is kept whole for quarantine. A frame whose length field is wrong ends at its terminator; its checksum decides whether
+it is trusted. What the data segment says is packet's matter; how strict a point is, its owner's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from shared.domain.item_note import ItemFault, ItemNote, note
 
 from .crc import Dialect, crc16, foreign_dialect
 
@@ -54,6 +57,7 @@ class Cut:
     fault: Fault | None = None
     dialect: Dialect | None = None
     ended_by: str | None = None
+    misfit: bool = False  # the length field counts neither the segment's bytes nor its characters
 
     def refusal(self, *, strict: bool = False, dialect: Dialect = Dialect.HJ212) -> Fault | None:
         """Why a point with these habits refuses the cut; None when it takes it."""
@@ -63,6 +67,13 @@ class Cut:
         if fault is None and strict and self.footer is not Footer.CRLF:
             return Fault.FOOTER
         return fault
+
+    def notes(self) -> tuple[ItemNote, ...]:
+        """What is odd about a frame that is taken all the same."""
+        if not self.misfit:
+            return ()
+        expected = f"{len(self.segment):04d}"
+        return (note(ItemFault.LENGTH, "", "length", f"{self.declared or 0:04d}", expected),)
 
     def strict_fault(self) -> Fault | None:
         return self.refusal(strict=True)
@@ -200,11 +211,12 @@ class Framer:
         raw = bytes(self._buffer[:end])
         segment, given = raw[_HEAD:close], raw[close : close + _CRC]
         fault, dialect = verdict(segment, given)
+        misfit = _characters(segment) != self._declared
         if b"CP=&&{0x" in segment:
             fault = Fault.ENCRYPTED
-        elif _characters(segment) != self._declared:
+        elif misfit and fault is Fault.CRC:
             fault = Fault.LENGTH
-        self._emit(cuts, end, Cut(raw, segment, given, self._declared, footer, fault, dialect))
+        self._emit(cuts, end, Cut(raw, segment, given, self._declared, footer, fault, dialect, misfit=misfit))
 
     def _emit(self, cuts: list[Cut], size: int, cut: Cut) -> None:
         self._flush_noise(cuts)

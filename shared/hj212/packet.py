@@ -1,7 +1,8 @@
 """What a data segment says: header fields, CP items, factors and the time they stand for.
 
-Three generations (2005, 2017, 2025) are read alike. What is odd is kept and noted in `notes`; what cannot be understood
-is `Malformed`. Units, limits and whether a value may count belong to others.
+Three generations (2005, 2017, 2025) are read alike. What is odd is kept and noted in `notes`; an item that cannot be read
+is left out and noted in `item_notes`; a segment that cannot be understood is `Malformed`. Units, limits and whether a
+value may count belong to others.
 """
 
 from __future__ import annotations
@@ -11,18 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from math import isfinite
 from types import MappingProxyType
 
 from shared.domain.clock import SHANGHAI
+from shared.domain.item_note import ItemFault, ItemNote, note
+
+from .items import Item, ItemReader, Value
 
 MN_LONGEST = 32  # 24 in the standard; vendors write more, never a number
 
-Value = str | float
-Pair = tuple[str, str]
-Item = tuple[Pair, ...]
-
-_TEXT = frozenset({"Flag", "EFlag", "SampleTime", "SN", "Info"})
 _HEADER = frozenset({"QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO", "RF"})
 _NO_ALIAS: Mapping[str, str] = MappingProxyType({})
 _TIME = re.compile(r"[0-9]{14}[0-9.]*", re.ASCII)
@@ -69,7 +67,6 @@ def uploads(cn: str) -> Upload | None:
 class Wrong(StrEnum):
     TEXT = "text"
     ENCRYPTED = "encrypted"
-    ITEM = "item"
     DUPLICATE = "duplicate"
     MISSING = "missing"
     MN = "mn"
@@ -78,12 +75,14 @@ class Wrong(StrEnum):
 
 
 class Malformed(ValueError):
-    """A segment that cannot be understood; the detail names places, never a password."""
+    """A segment that cannot be understood; the detail names places, never a password. `packet` has its header and nothing
+    else, where that could be read: who sent it can be asked for the password and answered."""
 
-    def __init__(self, reason: Wrong, detail: str) -> None:
+    def __init__(self, reason: Wrong, detail: str, packet: Packet | None = None) -> None:
         super().__init__(f"{reason.value}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.packet = packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,7 @@ class Packet:
     params: dict[str, str]
     data_time: datetime | None
     notes: tuple[str, ...]
+    item_notes: tuple[ItemNote, ...] = ()
 
     @property
     def generation(self) -> int:
@@ -125,12 +125,22 @@ class Packet:
 def parse(segment: bytes, alias: Mapping[str, str] = _NO_ALIAS) -> Packet:
     """Reads a data segment; `alias` maps old factor codes to those of 2017, others stay as sent."""
     notes: list[str] = []
-    text = _decode(segment, notes)
-    header, body = _split(text, notes)
+    reading = ItemReader(alias, notes)
+    text, readable = _decode(segment, notes)
+    header, body = _split(text, notes, reading.item_notes)
     _check(header, notes)
-    reading = _Reading(alias, notes)
-    cp = reading.take(body)
+    enciphered = _enciphered(segment, readable)
+    if enciphered is not None:
+        raise Malformed(Wrong.ENCRYPTED, enciphered, _packet(header, reading, notes))
+    if "CP" in header:
+        raise Malformed(Wrong.CP, "CP does not open with &&", _packet(header, reading, notes))
+    reading.take(body)
+    return _packet(header, reading, notes)
+
+
+def _packet(header: Mapping[str, str], reading: ItemReader, notes: list[str]) -> Packet:
     flag, pnum, pno = (_number(header, name, notes) for name in ("Flag", "PNUM", "PNO"))
+    data_time = None if reading.ambiguous_time else _time(reading.params.get("DataTime"), notes)
     return Packet(
         qn=header.get("QN") or None,
         st=header.get("ST", ""),
@@ -141,35 +151,47 @@ def parse(segment: bytes, alias: Mapping[str, str] = _NO_ALIAS) -> Packet:
         pnum=pnum,
         pno=pno,
         rf=header.get("RF") == "1",
-        cp=cp,
+        cp=tuple(reading.items),
         factors=reading.factors,
         params=reading.params,
-        data_time=_time(reading.params.get("DataTime"), notes),
+        data_time=data_time,
         notes=tuple(notes),
+        item_notes=tuple(reading.item_notes),
     )
 
 
-def _decode(segment: bytes, notes: list[str]) -> str:
-    if b"CP=&&{0x" in segment:
-        raise Malformed(Wrong.ENCRYPTED, "CP is enciphered")
+def _decode(segment: bytes, notes: list[str]) -> tuple[str, bool]:
+    """The text, and whether all of its bytes are text."""
     try:
-        return segment.decode()
+        return segment.decode(), True
     except UnicodeDecodeError:
         pass
     try:
         text = segment.decode("gbk")
     except UnicodeDecodeError:
-        raise Malformed(Wrong.ENCRYPTED, "neither UTF-8 nor GBK, perhaps enciphered") from None
+        notes.append("text is neither UTF-8 nor GBK")
+        return segment.decode(errors="replace"), False
     notes.append("text is GBK")
-    return text
+    return text, True
 
 
-def _split(text: str, notes: list[str]) -> tuple[dict[str, str], str]:
+def _enciphered(segment: bytes, readable: bool) -> str | None:
+    """Why the items cannot be plain text. Odd bytes around a readable DataTime spoil only the items they stand in."""
+    if b"CP=&&{0x" in segment:
+        return "CP is enciphered"
+    if not readable and b"DataTime=" not in segment:
+        return "neither UTF-8 nor GBK, perhaps enciphered"
+    return None
+
+
+def _split(text: str, notes: list[str], item_notes: list[ItemNote]) -> tuple[dict[str, str], str]:
     head, opened, rest = text.partition("CP=&&")
     body, closed, tail = rest.rpartition("&&")
-    if opened and not closed:
-        raise Malformed(Wrong.CP, "CP does not close with &&")
-    if not opened:
+    if opened and not closed:  # a sender that cuts what is too long: the item at the cut may have lost its end
+        body, _, last = tail.rpartition(";")
+        tail = ""
+        item_notes.append(note(ItemFault.UNCLOSED, "", "CP", last))
+    elif not opened:
         notes.append("no CP")
     if tail.strip("; "):
         notes.append("fields after CP")
@@ -181,14 +203,11 @@ def _split(text: str, notes: list[str]) -> tuple[dict[str, str], str]:
         key, joined, value = item.partition("=")
         if joined:
             key = key.strip()
-            if key in header:
-                raise Malformed(Wrong.DUPLICATE, f"header field {key[:12]!r} twice")
-            header[key] = value.strip()
+            if header.setdefault(key, value.strip()) != value.strip():
+                raise Malformed(Wrong.DUPLICATE, f"header field {key[:12]!r} twice, with different values")
         elif item.strip():
-            raise Malformed(Wrong.ITEM, f"header item {place} has no '='")
-    if "CP" in header:
-        raise Malformed(Wrong.CP, "CP does not open with &&")
-    notes.extend(f"header field {key[:12]!r} unknown" for key in header if key not in _HEADER)
+            notes.append(f"header item {place} has no '='")
+    notes.extend(f"header field {key[:12]!r} unknown" for key in header if key not in _HEADER and key != "CP")
     return header, body
 
 
@@ -202,76 +221,6 @@ def _check(header: Mapping[str, str], notes: list[str]) -> None:
         raise Malformed(Wrong.CN, f"{cn[:12]!r}, four digits expected")
     if not header.get("ST"):
         notes.append("no ST")
-
-
-class _Reading:
-    """Collects the CP items of one packet."""
-
-    __slots__ = ("alias", "factors", "notes", "params")
-
-    def __init__(self, alias: Mapping[str, str], notes: list[str]) -> None:
-        self.alias = alias
-        self.notes = notes
-        self.factors: dict[str, dict[str, Value]] = {}
-        self.params: dict[str, str] = {}
-
-    def take(self, body: str) -> tuple[Item, ...]:
-        items: list[Item] = []
-        for place, text in enumerate(body.split(";"), 1):
-            item: list[Pair] = []
-            for piece in text.split(","):
-                key, joined, value = piece.partition("=")
-                if joined:
-                    item.append((key.strip(), value))
-                elif item and item[-1][0].endswith("-Info"):  # free text may hold a comma
-                    item[-1] = (item[-1][0], f"{item[-1][1]},{piece}")
-                elif piece.strip():
-                    raise Malformed(Wrong.ITEM, f"CP item {place} has no '='")
-            if item:
-                items.append(tuple(item))
-                self._sort(item)
-        return tuple(items)
-
-    def _sort(self, item: list[Pair]) -> None:
-        for key, value in item:
-            code, dash, sub = key.rpartition("-")
-            if not dash:
-                self._param(key, value)
-                continue
-            fields = self.factors.get(code)
-            if fields is None or code in self.alias:
-                fields = self._factor(code)
-            if sub in fields:
-                self.notes.append(f"{key} twice, first kept")
-            elif sub in _TEXT:
-                fields[sub] = value.strip()
-            else:
-                self._numeric(fields, key, sub, value)
-
-    def _factor(self, code: str) -> dict[str, Value]:
-        known = self.alias.get(code)
-        if known is None:
-            return self.factors.setdefault(code, {})
-        note = f"{code} read as {known}"
-        if note not in self.notes:
-            self.notes.append(note)
-        return self.factors.setdefault(known, {})
-
-    def _numeric(self, fields: dict[str, Value], key: str, sub: str, value: str) -> None:
-        try:
-            number = float(value)
-        except ValueError:
-            number = float("nan")
-        if isfinite(number) and "_" not in value and value.isascii():
-            fields[sub] = number
-        else:
-            self.notes.append(f"{key} is not a number: {value[:24]!r}")
-
-    def _param(self, key: str, value: str) -> None:
-        if key in self.params:
-            self.notes.append(f"{key} twice, first kept")
-        else:
-            self.params[key] = value.strip()
 
 
 def _number(header: Mapping[str, str], name: str, notes: list[str]) -> int | None:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 
 from .crc import crc16
-from .packet import Packet, Pair
+from .items import Pair
+from .packet import Packet
 
 LONGEST_SEGMENT = 9999  # four decimal digits
 _NOTICES = frozenset({"1001", "1013", "9015", "9021"})

@@ -52,6 +52,9 @@ class Metrics:
             "yujing_log_unread_partitions", "Partitions with records that nobody reads", ["topic", "group"], registry=r
         )
         self.quarantined = Counter("yujing_quarantine", "What could not be understood", ["reason"], registry=r)
+        self.item_notes = Counter(
+            "yujing_packet_items_noted", "Items of packets that were bad or odd, by fault", ["fault"], registry=r
+        )
         self.poisoned = Counter("yujing_handler_poison", "Records that a handler failed on", ["topic"], registry=r)
         self.worker_failures = Counter(
             "yujing_worker_failures", "Workers that raised and were started again", ["worker"], registry=r

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from datetime import timedelta
@@ -54,7 +55,7 @@ def test_an_hour_packet_is_on_the_log_and_answered_by_its_own_number(room: Room)
 @pytest.mark.parametrize("cn", ["2011", "2051", "2061", "2031", "2021", "2041", "2081"])
 def test_every_upload_is_answered_with_9014(room: Room, cn: str) -> None:
     logger = room.logger()
-    logger.send(a_frame(cn=cn))
+    logger.send(a_frame(cn=cn, data_time="20261119000000"))
     assert logger.answer().cn == "9014"
     assert [packet["command"] for packet in room.packets()] == [cn]
 
@@ -287,10 +288,12 @@ def test_stopping_answers_what_is_under_way_and_closes_every_line(held: Room) ->
     busy.send(a_frame())
     wait_until(lambda: held.held_log.held, "the append")
     wait_until(lambda: held.metric("yujing_gateway_connections") == 2, "both connections")
-    held.worker._loop._loop.call_soon_threadsafe(held.worker._loop._stop.set)  # type: ignore[union-attr]
+    stopping = threading.Thread(target=held.worker.stop)
+    stopping.start()
     assert quiet.until_closed() == []
     held.held_log.let_go()
     assert [answer.cn for answer in busy.until_closed()] == ["9014"]
+    stopping.join()
 
 
 def test_the_gateway_says_that_it_lives_from_the_first_moment_it_can_take_packets(tmp_path: Path) -> None:

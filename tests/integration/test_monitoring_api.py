@@ -88,9 +88,9 @@ def _unheaded(record: Record) -> Record:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[ApiHarness]:
+def opened(folder: Path, url: str | None = None) -> Iterator[ApiHarness]:
     clock = Clock(wall_now=lambda: NOW, field_now=lambda: NOW)
-    context = migrated(a_context(folder, clock), "monitoring")
+    context = migrated(a_context(folder, clock, database_url=url), "monitoring")
     harness = ApiHarness(context, build(context), signing_key(folder / "signing.key"))
     harness.app.include_router(harness.service.router)
     harness.app.state.verifier = Verifier(harness, clock.wall_now)
@@ -107,18 +107,23 @@ def opened(folder: Path) -> Iterator[ApiHarness]:
 def harness(tmp_path: Path) -> Iterator[ApiHarness]:
     """Two enterprises with a point each; SO2 35 at 6 % oxygen, NOx 100."""
     with opened(tmp_path) as found:
-        register = MonitoringHarness(tmp_path / "register")  # only to make the register's records
-        registered: list[Record] = []
-        register.take_registry = lambda *records: registered.extend(records)  # type: ignore[method-assign]
-        register.an_enterprise()
-        register.a_point()
-        register.a_permit(a_limit(), a_limit(NOX, "100", o2=None))
-        register.an_enterprise(OTHER_CODE, region="110105")
-        register.a_point(OTHER_MN, code=OTHER_CODE)
-        register.a_permit(a_limit(), mns=[OTHER_MN], code=OTHER_CODE)
-        register.database.close()
-        found.publish(registered)
+        found.publish(two_enterprises(tmp_path))
         yield found
+
+
+def two_enterprises(folder: Path) -> list[Record]:
+    """The register's records; the first point has the password 123456."""
+    register = MonitoringHarness(folder / "register")
+    registered: list[Record] = []
+    register.take_registry = lambda *records: registered.extend(records)  # type: ignore[method-assign]
+    register.an_enterprise()
+    register.a_point(password="123456")
+    register.a_permit(a_limit(), a_limit(NOX, "100", o2=None))
+    register.an_enterprise(OTHER_CODE, region="110105")
+    register.a_point(OTHER_MN, code=OTHER_CODE)
+    register.a_permit(a_limit(), mns=[OTHER_MN], code=OTHER_CODE)
+    register.database.close()
+    return registered
 
 
 def packet(start: str = "2026-11-20 08:00", *, mn: str = MN, **more: Any) -> dict[str, Any]:
@@ -173,7 +178,7 @@ def test_each_item_has_its_own_outcome(harness: ApiHarness) -> None:
         (5, "no-factors"),
         (6, "future"),
         (7, "bad-json"),
-        (8, "bad-json"),
+        (8, "bad-number"),
     ]
 
 

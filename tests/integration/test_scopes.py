@@ -48,6 +48,7 @@ MAY = {
     "POST /monitoring/v1/packets": "DP",
     "GET /monitoring/v1/points/{mn}/series": "EOD",
     "GET /monitoring/v1/points/{mn}/latest": "EOD",
+    "GET /monitoring/v1/points/{mn}/notes": "EOD",
     "GET /monitoring/v1/exceedances": "EO",
     "GET /monitoring/v1/quarantine": "OP",
     "POST /monitoring/v1/quarantine/{kept_id}/put-back": "OP",

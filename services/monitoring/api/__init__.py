@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from services.monitoring.api.exceedances import add_exceedances
+from services.monitoring.api.notes import add_notes
 from services.monitoring.api.packets import add_packets
 from services.monitoring.api.quarantine import add_quarantine
 from services.monitoring.api.series import add_series
@@ -21,6 +22,7 @@ def monitoring_router(context: Context, database: Database, put_back: PutBack) -
     router = APIRouter(prefix="/monitoring/v1", responses=PROBLEMS)
     add_packets(router, context)
     add_series(router, database)
+    add_notes(router, database)
     add_exceedances(router, database)
     add_quarantine(router, database, put_back)
     return router

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +11,14 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from services.monitoring.api.responses import ItemNoteOut
 from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.domain.reading import PERIODS
 from services.monitoring.packet_record import (
     Packet,
     Rejection,
-    check,
     data_time,
+    examine,
     known_fields,
     packet_record,
     read_packet,
@@ -25,6 +26,7 @@ from services.monitoring.packet_record import (
 from shared.access import Caller, Role
 from shared.domain.errors import Invalid, Unreachable
 from shared.domain.events import PACKETS
+from shared.domain.item_note import ItemNote
 from shared.eventlog.codec import decode
 from shared.ports import NewRecord
 from shared.runtime.auth import allow
@@ -36,6 +38,7 @@ NDJSON = "application/x-ndjson"
 APPEND_TIMEOUT_S = 30.0  # the log's own time-out comes first
 LARGEST_ITEM = 256  # factors of one packet; the largest met has some forty
 MOST_RECORD_BYTES = 64 * 1024  # of one packet on the log; a frame of a logger is no longer either
+MOST_NOTED = 1_000  # packets whose notes are answered; all stand in the point's notes
 MOST_ITEMS = 50_000  # of one body; the shortest packets that mean anything fill 5 MB with fewer
 
 _EXAMPLE = [
@@ -68,11 +71,21 @@ class Rejected(BaseModel):
     detail: str
 
 
+class Noted(BaseModel):
+    """A packet of which something was left out or mended; the rest of it was accepted."""
+
+    index: int
+    notes: list[ItemNoteOut]
+
+
 class Taken(BaseModel):
-    """`accepted` packets stand durably on the log."""
+    """`accepted` packets stand durably on the log. `noted`: those accepted without some of their items, the first 1,000 of
+    them; `noted_in_all` counts them; neither is there when there is none."""
 
     accepted: int = Field(ge=0)
     rejected: list[Rejected]
+    noted: list[Noted] = []
+    noted_in_all: int = Field(0, ge=0)
 
 
 def add_packets(router: APIRouter, context: Context) -> None:
@@ -82,6 +95,7 @@ def add_packets(router: APIRouter, context: Context) -> None:
     @router.post(
         "/packets",
         status_code=202,
+        response_model_exclude_defaults=True,
         tags=["packets"],
         summary="上报监测数据 / Take packets",
         openapi_extra=_BODY,
@@ -114,30 +128,41 @@ def _lines(body: bytes) -> Iterable[object]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Found:
+    """A packet that is taken, and what was odd about its items."""
+
+    packet: Packet
+    notes: Sequence[ItemNote]
+
+
+@dataclass(frozen=True, slots=True)
 class _Ingress:
     context: Context
 
     def take(self, caller: Caller, items: Iterable[object]) -> Taken:
         accepted: list[NewRecord] = []
         rejected: list[Rejected] = []
+        noted: list[Noted] = []
         now = self.context.clock.field_now()
         for index, item in enumerate(items):
             if index >= MOST_ITEMS:
                 rule = f"at most {MOST_ITEMS} packets in one body"
                 raise Invalid(f"more than {MOST_ITEMS} packets", field="body", rule=rule)
             found = item if isinstance(item, Rejection) else self._one(caller, item)
-            record = found if isinstance(found, Rejection) else self._record(found, now)
+            record = found if isinstance(found, Rejection) else self._record(found.packet, now)
             if isinstance(record, Rejection):
                 rejected.append(Rejected(index=index, code=record.code, detail=record.detail))
                 continue
             accepted.append(record)
-            assert isinstance(found, Packet)
-            self._lag(found, now.timestamp())
+            assert isinstance(found, _Found)
+            self._lag(found.packet, now.timestamp())
+            if found.notes:
+                noted.append(Noted(index=index, notes=[ItemNoteOut.of(one) for one in found.notes]))
         self._append(accepted)
         packets = self.context.metrics.ingest_packets
         packets.labels("http", "accepted").inc(len(accepted))
         packets.labels("http", "rejected").inc(len(rejected))
-        return Taken(accepted=len(accepted), rejected=rejected)
+        return Taken(accepted=len(accepted), rejected=rejected, noted=noted[:MOST_NOTED], noted_in_all=len(noted))
 
     def _record(self, packet: Packet, now: datetime) -> NewRecord | Rejection:
         """The packet's record, of what we know of it only; refused when it is larger than any packet is."""
@@ -148,22 +173,24 @@ class _Ingress:
             return Rejection(QuarantineReason.TOO_LONG, f"a packet of {size} bytes, at most {MOST_RECORD_BYTES}")
         return record
 
-    def _one(self, caller: Caller, item: object) -> Packet | Rejection:
+    def _one(self, caller: Caller, item: object) -> _Found | Rejection:
         if not isinstance(item, dict):
             return Rejection(QuarantineReason.BAD_JSON, "the item is not an object")
-        packet = read_packet(item)
+        packet = read_packet({**item, "item_notes": None})
         if isinstance(packet, Rejection):
             return packet
         if caller.role is Role.DEVICE and packet.mn not in caller.mns:
             return Rejection(QuarantineReason.NOT_YOURS, f"the token does not speak for {packet.mn[:32]!r}")
         if len(packet.factors) > LARGEST_ITEM:
             return Rejection(QuarantineReason.TOO_LONG, f"{len(packet.factors)} factors, at most {LARGEST_ITEM}")
-        refused = check(packet, self.context.directory, self.context.clock.field_now())
-        if refused is None and packet.command not in PERIODS:
+        found = examine(packet, self.context.directory, self.context.clock.field_now())
+        if isinstance(found, Rejection):
+            return found
+        if packet.command not in PERIODS:
             return Rejection(
                 QuarantineReason.BAD_COMMAND, f"command {packet.command}, one of {', '.join(PERIODS)} wanted"
             )
-        return refused or packet
+        return _Found(packet, found.notes)
 
     def _append(self, records: list[NewRecord]) -> None:
         """Wait until they are durable; raises Unreachable when the log is away or full."""

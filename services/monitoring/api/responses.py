@@ -8,6 +8,7 @@ from services.monitoring.domain.verdict import Status, multiple, shown_multiple,
 from services.monitoring.domain.verdict_row import VerdictRow
 from services.monitoring.domain.windows import instant
 from shared.domain.clock import rfc3339
+from shared.domain.item_note import ItemFault, ItemNote
 
 
 class VerdictOut(BaseModel):
@@ -34,6 +35,23 @@ class VerdictOut(BaseModel):
             limit=row.limit,
             unit=row.unit,
             multiple=None if row.decided is None else shown_multiple(multiple(row.decided, row.bound)),
+        )
+
+
+class ItemNoteOut(BaseModel):
+    """What was wrong with one item. `factor` is empty for the packet as a whole, `field` for the whole factor; `value`:
+    the first 40 characters of what stood there."""
+
+    fault: ItemFault
+    factor: str
+    field: str
+    value: str
+    expected: str
+
+    @classmethod
+    def of(cls, note: ItemNote) -> ItemNoteOut:
+        return ItemNoteOut(
+            fault=note.fault, factor=note.factor, field=note.field, value=note.value, expected=note.expected
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,12 +11,14 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from services.monitoring.api.requests import Cursor, From, Limit, To, span_of
-from services.monitoring.api.responses import VerdictOut, shown_time
+from services.monitoring.api.responses import ItemNoteOut, VerdictOut, shown_time
 from services.monitoring.api.scope import point_seen
+from services.monitoring.domain.item_note_row import NoteRow
 from services.monitoring.domain.plausible import plausible_range
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.verdict_row import VerdictRow
 from services.monitoring.domain.windows import WindowKey
+from services.monitoring.store.notes import notes_on
 from services.monitoring.store.values import latest, series
 from services.monitoring.store.verdicts import verdicts_of
 from shared.access import Caller, Role
@@ -38,8 +40,8 @@ class Period(StrEnum):
 
 
 class ValueOut(BaseModel):
-    """A reported value as it stands; `converted` is the device's own Zs value, `unit` what the point sends; not `plausible`:
-    it cannot be a measurement."""
+    """A reported value as it stands, with notes on its packet's items; `converted` is the device's own Zs value, `unit` what
+    the point sends; not `plausible`: it cannot be a measurement."""
 
     factor: str
     period: Period
@@ -53,6 +55,7 @@ class ValueOut(BaseModel):
     received_at: str
     extras: dict[str, float] | None = None
     verdict: VerdictOut | None = None
+    notes: list[ItemNoteOut] | None = None
 
 
 def add_series(router: APIRouter, database: Database) -> None:
@@ -78,8 +81,14 @@ def add_series(router: APIRouter, database: Database) -> None:
             rows = series(session, mn, factor, period.value, low_s=low, high_s=span.high_s, limit=limit + 1)
             keys = [WindowKey(mn, period.value, row.start_s) for row in rows]
             verdicts = verdicts_of(session, keys) if period in (Period.HOUR, Period.DAY) else {}
+            notes = notes_on(session, mn, factor, period.value, [row.start_s for row in rows])
         items = [
-            _value(row, units, verdicts.get(WindowKey(mn, row.period, row.start_s), {}).get(factor))
+            _value(
+                row,
+                units,
+                verdicts.get(WindowKey(mn, row.period, row.start_s), {}).get(factor),
+                notes.get(row.start_s, ()),
+            )
             for row in rows[:limit]
         ]
         return Page(items=items, next=cursor(rows[limit - 1].start_s) if len(rows) > limit else None)
@@ -93,7 +102,11 @@ def add_series(router: APIRouter, database: Database) -> None:
         return Page(items=[_value(row, units, None) for row in rows])
 
 
-def _value(row: PeriodValue, units: Mapping[str, str], verdict: VerdictRow | None) -> ValueOut:
+def _value(
+    row: PeriodValue, units: Mapping[str, str], verdict: VerdictRow | None, notes: Sequence[NoteRow] = ()
+) -> ValueOut:
+    """Of the notes on the window those are shown that came with this value, or later."""
+    current = [ItemNoteOut.of(one.note) for one in notes if one.received_at_s >= row.received_at_s]
     unit = units.get(row.factor) or pollutant(row.factor).unit
     possible = plausible_range(row.factor, unit)
     return ValueOut(
@@ -109,6 +122,7 @@ def _value(row: PeriodValue, units: Mapping[str, str], verdict: VerdictRow | Non
         received_at=shown_time(row.received_at_s),
         extras=msgspec.json.decode(row.extras, type=dict[str, float]) if row.extras else None,
         verdict=VerdictOut.of(verdict) if verdict else None,
+        notes=current or None,
     )
 
 

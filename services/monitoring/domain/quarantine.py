@@ -28,6 +28,7 @@ class QuarantineReason(StrEnum):
     BAD_TIME = "bad-time"
     BAD_NUMBER = "bad-number"
     NO_FACTORS = "no-factors"
+    UNALIGNED = "unaligned"  # DataTime is no start of its period
     FUTURE = "future"  # comes back by itself when its time has come
     HANDLER_ERROR = "handler-error"  # a handler failed on it; the record itself stands on its topic
 

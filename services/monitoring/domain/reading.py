@@ -17,6 +17,7 @@ PERIODS = {"2011": "instant", "2051": "minute", "2061": "hour", "2031": "day"}
 NORMAL = ("N", "")
 LARGEST = 1e12  # above it 1e-6 units leave int64; no instrument reads so much
 _NAMES = {True: (("Rtd", "Avg"), ("ZsRtd", "ZsAvg")), False: (("Avg",), ("ZsAvg",))}
+VALUES = {period: _NAMES[period == "instant"][0][0] for period in PERIODS.values()}  # the field that counts first
 _EXTRAS = ("Min", "Max", "Cou", "ZsMin", "ZsMax")
 
 Fields = Mapping[str, float | str | None]

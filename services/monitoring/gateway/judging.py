@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from hmac import compare_digest
 
 from services.monitoring.domain.quarantine import QuarantineReason
-from services.monitoring.packet_record import Document, aliases_of_segment, check, device_document
+from services.monitoring.packet_record import DETAIL, Document, aliases_of_segment, check, device_document
 from shared.hj212.crc import Dialect
 from shared.hj212.frame import Cut, Fault
 from shared.hj212.packet import MN_LONGEST, Malformed, Packet, Wrong, parse
@@ -35,7 +35,6 @@ REASONS = {
     Fault.ENCRYPTED: QuarantineReason.ENCRYPTED,
     Fault.FOOTER: QuarantineReason.FOOTER,
 }
-DETAIL = 500  # characters of an explanation
 
 _MN = re.compile(rb"(?:^|[;#\d ])MN=([^;&\r\n]{1,%d})(?=[;&])" % MN_LONGEST)
 _PW = re.compile(rb"(?:^|[;#\d ])PW=([^;&\r\n]*)(?=[;&])")
@@ -100,15 +99,17 @@ def judge(cut: Cut, directory: Directory, field_now: datetime, check_password: C
     try:
         packet = parse(cut.segment, aliases_of_segment(cut.segment))
     except Malformed as wrong:
-        if fault is not None:
-            return _damaged(cut, fault, directory)
-        enciphered = wrong.reason is Wrong.ENCRYPTED
-        reason = QuarantineReason.ENCRYPTED if enciphered else QuarantineReason.MALFORMED
-        return _refused(cut, reason, str(wrong), directory)
+        return _malformed(cut, wrong, directory, check_password)
+    refused = _unproven(cut, packet, directory, check_password)
+    return refused or _of_point(cut, packet, directory, field_now)
+
+
+def _unproven(cut: Cut, packet: Packet, directory: Directory, check_password: Check) -> Refused | None:
+    """Why the packet is not its point's; None when point, checksum, line end and password are right."""
     point = directory.point(packet.mn)
     if point is None:
-        if fault is not None:
-            return _damaged(cut, fault, directory)
+        if cut.fault is not None:
+            return _damaged(cut, cut.fault, directory)
         return Refused(QuarantineReason.UNKNOWN_POINT, "no active point has this MN", packet.mn, packet.pw)
     refusal = cut.refusal(strict=point.strict, dialect=_dialect(point))
     if refusal is not None:
@@ -118,7 +119,23 @@ def judge(cut: Cut, directory: Directory, field_now: datetime, check_password: C
         checked = check_password(packet.mn, packet.pw, password, point.sealed_password or "")
         if not checked.right:
             return _wrong_password(packet, checked)
-    return _of_point(packet, directory, field_now)
+    return None
+
+
+def _malformed(cut: Cut, wrong: Malformed, directory: Directory, check_password: Check) -> Refused:
+    """A segment that cannot be understood: acknowledged when its header proves whose it is, else its logger would send it
+    for ever."""
+    if wrong.packet is not None:
+        refused = _unproven(cut, wrong.packet, directory, check_password)
+        if refused is not None and refused.reason is not QuarantineReason.UNKNOWN_POINT:
+            return refused
+    elif cut.fault is not None:
+        return _damaged(cut, cut.fault, directory)
+    enciphered = wrong.reason is Wrong.ENCRYPTED
+    reason = QuarantineReason.ENCRYPTED if enciphered else QuarantineReason.MALFORMED
+    found = _refused(cut, reason, str(wrong), directory)
+    proven = wrong.packet is not None and found.registered
+    return replace(found, packet=wrong.packet) if proven else found
 
 
 def _wrong_password(packet: Packet, checked: Checked) -> Refused:
@@ -129,14 +146,15 @@ def _wrong_password(packet: Packet, checked: Checked) -> Refused:
     return Refused(QuarantineReason.PASSWORD, detail, packet.mn, packet.pw, registered=True, checked=checked)
 
 
-def _of_point(packet: Packet, directory: Directory, field_now: datetime) -> Verdict:
+def _of_point(cut: Cut, packet: Packet, directory: Directory, field_now: datetime) -> Verdict:
+    document = device_document(packet, cut.notes())
     if packet.upload is None:
-        return Notice(packet, device_document(packet))
-    found = Data(packet, device_document(packet))
+        return Notice(packet, document)
+    found = Data(packet, document)
     rejection = check(found.document, directory, field_now)
     if rejection is None or rejection.code is QuarantineReason.FUTURE:  # the handler keeps it until its time has come
         return found
-    detail = "; ".join((rejection.detail, *packet.notes))[:DETAIL]
+    detail = "; ".join((rejection.detail, *packet.notes, *map(str, packet.item_notes)))[:DETAIL]
     return Refused(rejection.code, detail, packet.mn, packet.pw, registered=True, packet=packet)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from prometheus_client import Counter
 
 from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.packet_record import Document, packet_record
@@ -109,7 +110,7 @@ class Gateway:
         """What a connection cut, in its order."""
         now, check = self._context.clock.field_now(), partial(self._guard.check, connection)
         for cut in cuts:
-            (self._good if cut.fault is None else self._frames[cut.fault]).inc()
+            self._counted(cut).inc()
             try:
                 verdict = judge(cut, self._context.directory, now, check)
             except Invalid as wrong:
@@ -125,6 +126,12 @@ class Gateway:
                 self._refuse(connection, verdict, cut, now)
         if self._guard.must_close(connection) and not connection.ended:
             connection.drop("guessing")
+
+    def _counted(self, cut: Cut) -> Counter:
+        """The counter of frames like this one; a wrong length is counted also where a right checksum has the frame taken."""
+        if cut.fault is not None:
+            return self._frames[cut.fault]
+        return self._frames[Fault.LENGTH] if cut.misfit else self._good
 
     # what becomes of a cut
     def _data(self, connection: Connection, found: Data, cut: Cut, now: datetime) -> None:

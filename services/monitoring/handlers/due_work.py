@@ -19,6 +19,7 @@ from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.handlers.verdicts import REDECIDE_S
 from services.monitoring.store import quarantine
 from services.monitoring.store.due import done, due_by, put_due, still_due
+from services.monitoring.store.notes import forget_notes
 from services.monitoring.store.register import lock_points
 from services.monitoring.store.values import (
     first_window,
@@ -122,7 +123,7 @@ class Jobs:
                 more = len(items) == BACK_AT_ONCE
 
     def prune(self, now: datetime) -> None:
-        """Forget real-time values older than 35 days, once an hour: no re-decision reaches them."""
+        """Forget real-time values and notes on them older than 35 days, once an hour: no re-decision reaches them."""
         now_s = seconds(now)
         if now_s - self._pruned_s < HOUR_S:
             return
@@ -132,6 +133,8 @@ class Jobs:
         for part in chunks(mns, AT_ONCE):
             with self._database.transaction() as session:
                 forget_instants(session, part, now_s - REDECIDE_S)
+        with self._database.transaction() as session:
+            forget_notes(session, now_s - REDECIDE_S)
 
 
 def _redone(session: Session, mn: str, day: int, now: Instant) -> set[WindowKey]:

@@ -15,16 +15,18 @@ from services.monitoring.detectors import DETECTORS
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.changes import Changes
 from services.monitoring.domain.due_work import HOUR, RUNNING, DueKey
+from services.monitoring.domain.item_note_row import NoteRow
 from services.monitoring.domain.period_stamp import window_start_s
 from services.monitoring.domain.quarantine import NewItem, QuarantineReason
 from services.monitoring.domain.reading import PeriodValue, PeriodValueKey, rank
-from services.monitoring.domain.windows import HOUR_S, WindowKey, hour_start_s, seconds, start_s
+from services.monitoring.domain.windows import HOUR_S, WindowKey, hour_start_s, seconds
 from services.monitoring.engine.rows import RowHistory
 from services.monitoring.handlers.risk_drafts import save_drafts
 from services.monitoring.handlers.verdicts import Decider
 from services.monitoring.packet_record import Accepted, Packet, Rejection, data_time, examine, read_packet
 from services.monitoring.store import quarantine
 from services.monitoring.store.due import mark_due
+from services.monitoring.store.notes import write_notes
 from services.monitoring.store.register import Register, lock_points
 from services.monitoring.store.risks import SOURCE, RiskRepository
 from services.monitoring.store.values import write_last_seen, write_values
@@ -64,6 +66,7 @@ class _Batch:
     windows: set[WindowKey] = field(default_factory=set)
     due: dict[DueKey, int] = field(default_factory=dict)
     refused: list[NewItem] = field(default_factory=list)
+    notes: list[NoteRow] = field(default_factory=list)
 
 
 class PacketHandler:
@@ -91,6 +94,7 @@ class PacketHandler:
         write_last_seen(session, batch.last_seen)
         mark_due(session, batch.due)
         quarantine.add(session, batch.refused)
+        write_notes(session, batch.notes)
         self.settle(session, self.decider.decide(session, batch.windows, now.s, settle=False), now)
         self._metrics.stage_last.labels("decided").set(now.wall.timestamp())
 
@@ -131,6 +135,8 @@ class PacketHandler:
             else:
                 assert isinstance(packet, Packet)
                 _collect(batch, (record, packet, found), lookup.sites[packet.mn], received, now.s)
+                for one in found.notes:
+                    self._metrics.item_notes.labels(one.fault.value).inc()
         return batch
 
 
@@ -151,9 +157,12 @@ def _collect(batch: _Batch, taken: tuple[Record, Packet, Accepted], site: Site, 
     mn, received_s = packet.mn, seconds(received)
     if batch.last_seen.get(mn, 0) < received_s:
         batch.last_seen[mn] = received_s
+    start = received_s
+    if found.period is not None:
+        start = window_start_s(found.at_s, found.period, site.point.period_stamp)
+    batch.notes += [NoteRow(mn, packet.command, start, one, packet.source[:40], received_s) for one in found.notes]
     if found.period is None or not found.readings:
         return
-    start = window_start_s(start_s(found.at_s, found.period), found.period, site.point.period_stamp)
     sent = packet.qn if packet.qn and len(packet.qn) == 17 and packet.qn.isdigit() else _stamp(received)
     ranked = rank(resent=packet.rf, sent=sent, content=record.value or b"")
     values, period, source = batch.values, found.period, packet.source[:40]

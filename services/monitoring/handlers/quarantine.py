@@ -99,15 +99,15 @@ def _from_frame(raw: bytes, received_at: datetime, headers: dict[str, bytes]) ->
     """The record that the gateway makes of this frame."""
     framer = Framer()
     cuts = [*framer.feed(raw), *framer.settle()]
-    segment = next((cut.segment for cut in cuts if cut.segment), None)
-    if segment is None:
+    cut = next((cut for cut in cuts if cut.segment), None)
+    if cut is None:
         raise Conflict("it makes no frame", code="no-packet")
     try:
-        packet = parse(segment, aliases_of_segment(segment))
+        packet = parse(cut.segment, aliases_of_segment(cut.segment))
     except Malformed as wrong:
         raise Conflict(f"it makes no packet: {wrong}", code="no-packet") from wrong
     upload = raw if packet.upload is not None else None
-    made = packet_record(device_document(packet), received_at=received_at, source="gateway", raw=upload)
+    made = packet_record(device_document(packet, cut.notes()), received_at=received_at, source="gateway", raw=upload)
     return NewRecord(made.key, made.value, {**made.headers, **headers})
 
 

@@ -36,6 +36,23 @@ class ValueRow(MonitoringTable, table=True):
     extras: str | None = None  # JSON: Min, Max, Cou
 
 
+class ItemNoteRow(MonitoringTable, table=True):
+    """What was wrong with one item of a packet. `at_s`: start of its window, or when it came."""
+
+    __tablename__ = "item_note"
+    __table_args__ = (NO_ROWID,)
+    mn: str = Field(primary_key=True)
+    at_s: int = Field(primary_key=True, sa_type=BigInteger)
+    command: str = Field(primary_key=True)
+    factor: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    fault: str = Field(primary_key=True)
+    value: str
+    expected: str
+    source: str
+    received_at_s: int = Field(sa_type=BigInteger)
+
+
 class DecisionRow(MonitoringTable, table=True):
     """The verdict on one window of one point. `decided`, `measured`, `doubted` in 1e-6 of the limit's unit."""
 
@@ -221,6 +238,7 @@ def table(model: type[SQLModel]) -> Table:
     return found
 
 
+ITEM_NOTE = table(ItemNoteRow)
 VALUE, DECISION, RISK, DUE = table(ValueRow), table(DecisionRow), table(RiskRow), table(DueRow)
 LAST_SEEN, DOWNTIME, ALIVE, DISCHARGE = table(LastSeenRow), table(DowntimeRow), table(AliveRow), table(DischargeRow)
 KEPT, ENTERPRISE, PERMIT, POINT = table(QuarantineRow), table(EnterpriseRow), table(PermitRow), table(PointRow)

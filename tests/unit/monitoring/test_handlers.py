@@ -271,7 +271,8 @@ def test_what_does_not_fit_goes_to_quarantine_and_the_rest_goes_on(plain: Monito
 
 
 def test_a_packet_from_the_future_comes_back_when_its_time_has_come(plain: MonitoringHarness) -> None:
-    plain.take(plain.packet("2026-11-20 09:11", {NOX: 1}, command="2011"), plain.packet("2026-11-20 09:10", {NOX: 1}))
+    ahead, near = (plain.packet(f"2026-11-20 09:{minute}", {NOX: 1}, command="2051") for minute in (11, 10))
+    plain.take(ahead, near)
     assert kept(plain) == [(QuarantineReason.FUTURE.value, QuarantineState.KEPT.value)]
     plain.jobs.put_back(at("2026-11-20 09:10"))
     assert plain.published_raw("packets") == []
@@ -330,7 +331,7 @@ def test_a_frame_of_an_unknown_point_comes_back_only_with_the_points_password(
 def test_real_time_values_are_kept_for_35_days(plain: MonitoringHarness) -> None:
     old, young = plain.now - timedelta(days=35, minutes=1), plain.now - timedelta(days=34)
     plain.take(*(plain.packet(moment, {NOX: {"Rtd": 50}}, command="2011") for moment in (old, young)))
-    plain.take(plain.packet(old, {NOX: 50}))
+    plain.take(plain.packet(old.replace(minute=0), {NOX: 50}))
     plain.jobs.prune(plain.now)
     with plain.database.read() as session:
         rows = session.connection().execute(select(VALUE.c.period, VALUE.c.start_s).order_by(VALUE.c.period)).all()

@@ -39,4 +39,4 @@ def test_the_gateways_record_and_the_put_back_record_of_a_frame_are_equal(
     harness.a_point(MN, password="123456", system=system)
     assert harness.published_raw("packets") == [direct.value]
     if command == "2061":
-        assert {"notes", "pnum", "params"} <= decode(direct.value or b"").keys()
+        assert {"item_notes", "pnum", "params"} <= decode(direct.value or b"").keys()

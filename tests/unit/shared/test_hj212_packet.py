@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.item_note import ItemFault
 from shared.hj212.packet import Malformed, Upload, Wrong, parse, uploads
 from shared.hj212.reply import build
 
@@ -42,19 +43,96 @@ def test_data_time_is_shanghai_local_and_reported_when_odd(text: str, at: dateti
     assert packet.params["DataTime"] == text
 
 
-@pytest.mark.parametrize("value", ["N", "nan", "inf", "-Infinity", "1e999", "", "1_000", "１２", "1.2.3"])
-def test_a_value_that_is_no_number_is_refused_as_that_value_and_reported(value: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("N", ItemFault.NOT_A_NUMBER),
+        ("nan", ItemFault.NOT_A_NUMBER),
+        ("NaN", ItemFault.NOT_A_NUMBER),
+        ("inf", ItemFault.NOT_A_NUMBER),
+        ("-Infinity", ItemFault.NOT_A_NUMBER),
+        ("--", ItemFault.NOT_A_NUMBER),
+        ("null", ItemFault.NOT_A_NUMBER),
+        ("<0.5", ItemFault.NOT_A_NUMBER),
+        ("1.2.3", ItemFault.NOT_A_NUMBER),
+        ("1_000", ItemFault.NOT_A_NUMBER),
+        ("60.1 45.2", ItemFault.NOT_A_NUMBER),
+        ("1e999", ItemFault.OUT_OF_RANGE),
+        ("", ItemFault.EMPTY),
+        ("  ", ItemFault.EMPTY),
+        ("60,1", ItemFault.DECIMAL_COMMA),
+        ("1,060.1", ItemFault.DECIMAL_COMMA),
+        ("60.1mg/m3", ItemFault.UNIT),
+        ("60.1 ℃", ItemFault.UNIT),
+        ("12%", ItemFault.UNIT),
+        ("１２", ItemFault.FULL_WIDTH),
+        ("６０．１", ItemFault.FULL_WIDTH),
+        ("0." + "1" * 31, ItemFault.TOO_LONG),
+    ],
+)
+def test_a_value_that_is_no_number_costs_itself_and_is_noted_for_what_it_is(value: str, fault: ItemFault) -> None:
     packet = parse(cp(f"w01001-Rtd={value},w01001-Flag=N;w01018-Rtd=5"))
     assert packet.factors == {"w01001": {"Flag": "N"}, "w01018": {"Rtd": 5.0}}
-    assert len(packet.notes) == 1
+    (noted,) = packet.item_notes
+    assert (noted.fault, noted.factor, noted.field, noted.value) == (fault, "w01001", "Rtd", value)
+    assert noted.expected
     assert packet.cp[0][0] == ("w01001-Rtd", value)
+
+
+@pytest.mark.parametrize(
+    ("body", "noted"),
+    [
+        ("w01018-Rtd=5;;w01001-Rtd=7;", []),
+        ("w01018-Rtd=5,,;w01001-Rtd=7", []),
+        (" w01018-Rtd = 5 ; w01001-Rtd\t=\t7 ", []),
+        ("w01018-Rtd=5;w01018-Rtd=5.0;w01001-Rtd=7", []),
+        ("w01018-Rtd=0.5E+1;w01001-Rtd=7", [(ItemFault.EXPONENT, "w01018", "Rtd", "0.5E+1")]),
+        ("w01018-Rtd=5;w01001-Rtd=7;w21003", [(ItemFault.NO_NAME, "w21003", "", "w21003")]),
+        ("w01018-Rtd=5;w01001-Rtd=7;w21003-Rtd", [(ItemFault.NO_NAME, "w21003", "Rtd", "w21003-Rtd")]),
+        ("w01018-Rtd=5;\x00\r\n;w01001-Rtd=7", [(ItemFault.NO_NAME, "", "", "\ufffd")]),
+        ("w01018-Rtd=5;w01001-Rtd=7,w01001-Flag=", [(ItemFault.EMPTY, "w01001", "Flag", "")]),
+    ],
+    ids=[
+        "doubled semicolons",
+        "doubled commas",
+        "spaces around =",
+        "the same twice",
+        "an exponent",
+        "a factor only",
+        "a name only",
+        "control characters",
+        "an empty mark",
+    ],
+)
+def test_the_items_around_an_odd_one_are_read_as_if_it_were_not_there(
+    body: str, noted: list[tuple[ItemFault, str, str, str]]
+) -> None:
+    packet = parse(cp(body))
+    assert packet.factors == {"w01018": {"Rtd": 5.0}, "w01001": {"Rtd": 7.0}}
+    assert [(one.fault, one.factor, one.field, one.value) for one in packet.item_notes] == noted
+
+
+def test_bytes_that_are_no_text_spoil_the_item_they_stand_in() -> None:
+    packet = parse(cp("DataTime=20240123123200;w01001-Rtd=?;w01018-Rtd=5").replace(b"?", b"\xe4\xff\x80"))
+    assert packet.factors == {"w01001": {}, "w01018": {"Rtd": 5.0}}
+    assert [one.fault for one in packet.item_notes] == [ItemFault.NOT_A_NUMBER]
+    assert packet.notes == ("text is neither UTF-8 nor GBK",)
+
+
+def test_of_an_items_list_without_its_end_the_last_one_is_not_trusted() -> None:
+    packet = parse(b"ST=32;CN=2011;MN=1;CP=&&DataTime=20240123123200;w01001-Rtd=7;w01018-Rtd=5")
+    assert packet.factors == {"w01001": {"Rtd": 7.0}}
+    assert [(one.fault, one.value) for one in packet.item_notes] == [(ItemFault.UNCLOSED, "w01018-Rtd=5")]
 
 
 def test_the_first_of_two_equal_keys_is_kept_and_the_second_received() -> None:
     packet = parse(cp("w00000-Avg=3.4;w00000-Avg=90211;DataTime=20240101000000;DataTime=20240102000000"))
     assert packet.factors == {"w00000": {"Avg": 3.4}}
-    assert packet.params["DataTime"] == "20240101000000"
-    assert packet.notes == ("w00000-Avg twice, first kept", "DataTime twice, first kept")
+    assert [(one.fault, one.factor, one.field, one.value) for one in packet.item_notes] == [
+        (ItemFault.DUPLICATE, "w00000", "Avg", "90211"),
+        (ItemFault.DUPLICATE, "", "DataTime", "20240102000000"),
+    ]
+    assert packet.data_time is None  # which of the two it is, is not guessed
 
 
 def test_old_codes_stay_as_sent_unless_an_alias_is_given() -> None:
@@ -62,7 +140,8 @@ def test_old_codes_stay_as_sent_unless_an_alias_is_given() -> None:
     assert set(parse(segment).factors) == {"B01", "011", "w01018"}
     packet = parse(segment, {"011": "w01018"})
     assert packet.factors == {"B01": {"Rtd": 36.9}, "w01018": {"Rtd": 231.0, "Flag": "N"}}
-    assert packet.notes == ("011 read as w01018", "w01018-Rtd twice, first kept")
+    assert packet.notes == ("011 read as w01018",)
+    assert [(one.fault, one.factor, one.value) for one in packet.item_notes] == [(ItemFault.DUPLICATE, "w01018", "7")]
 
 
 def test_facility_states_notes_and_vendor_marks_do_not_break_a_packet() -> None:
@@ -80,16 +159,14 @@ def test_facility_states_notes_and_vendor_marks_do_not_break_a_packet() -> None:
 @pytest.mark.parametrize(
     ("segment", "reason"),
     [
-        (b"ST=32;BROKEN", Wrong.ITEM),
+        (b"ST=32;BROKEN", Wrong.MISSING),
         (b"ST=32;ST=91", Wrong.DUPLICATE),
         (b"ST=32;CN=2011;CP=&&&&", Wrong.MISSING),
         (b"ST=32;MN=1;CP=&&&&", Wrong.MISSING),
         (b"", Wrong.MISSING),
         (b"ST=32;CN=20a1;MN=1;CP=&&&&", Wrong.CN),
         (b"ST=32;CN=2011;MN=" + b"1" * 33 + b";CP=&&&&", Wrong.MN),
-        (b"ST=32;CN=2011;MN=1;CP=&&DataTime=2024", Wrong.CP),
         (b"ST=32;CN=2011;MN=1;CP=DataTime=2024", Wrong.CP),
-        (b"ST=32;CN=2011;MN=1;CP=&&w01018&&", Wrong.ITEM),
         (b"ST=32;CN=2011;MN=1\r\nX;CP=&&&&", Wrong.TEXT),
         (b"ST=32;CN=2011;MN=1;CP=&&{0xE4,0x3E}&&", Wrong.ENCRYPTED),
         (b"ST=32;CN=2011;MN=1;CP=&&\xe4\xff\x80\xab&&", Wrong.ENCRYPTED),
@@ -99,6 +176,7 @@ def test_what_cannot_be_understood_is_malformed_with_its_reason(segment: bytes, 
     with pytest.raises(Malformed) as wrong:
         parse(segment)
     assert wrong.value.reason is reason
+    assert (wrong.value.packet is not None) == (reason in (Wrong.CP, Wrong.ENCRYPTED))  # who sent it is known there
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.item_note import ItemFault
 from shared.hj212.crc import Dialect
 from shared.hj212.frame import Cut, Fault, Footer, Framer
 from shared.hj212.packet import Malformed, Wrong, parse
@@ -50,7 +51,8 @@ def test_a_published_packet_parses_with_the_checksum_verdict_that_was_analysed(r
     analysis = row["analysis"]
     checksum_right = cut.dialect is Dialect.HJ212
     assert checksum_right == analysis["crc_ok"]
-    assert (cut.fault is None) == (analysis["crc_ok"] and analysis["len_ok"])
+    assert (cut.fault is None) == analysis["crc_ok"]
+    assert cut.misfit == (not analysis["len_ok"])
     assert (cut.footer is Footer.CRLF) == analysis["has_crlf"]
     assert cut.declared == analysis["declared_len"]
     packet = parse(cut.segment)
@@ -66,9 +68,7 @@ REFUSED = {
     "S247": Fault.CRC,
     "S269": Fault.LENGTH,
     "S348": Fault.CRC,
-    "S349": Fault.LENGTH,
     "S351": Fault.HEADER,
-    "S354": Fault.LENGTH,
     "S355": Fault.HEADER,
     "S357": Fault.CRC,
     "S358": Fault.HEADER,
@@ -95,7 +95,15 @@ def test_a_frame_with_a_wrong_end_is_refused_by_strict_points_only(sample: str) 
     assert parse(cut.segment).st == "32"
 
 
-@pytest.mark.parametrize(("sample", "reason"), [("S362", Wrong.ITEM), ("S363", Wrong.DUPLICATE)])
+@pytest.mark.parametrize(("sample", "declared", "counted"), [("S349", "1025", "0139"), ("S354", "0001", "0101")])
+def test_a_wrong_length_around_a_right_checksum_is_taken_and_noted(sample: str, declared: str, counted: str) -> None:
+    cut = only_cut(sample)
+    assert cut.refusal() is None
+    assert [(one.fault, one.value, one.expected) for one in cut.notes()] == [(ItemFault.LENGTH, declared, counted)]
+    assert parse(cut.segment).st == "32"
+
+
+@pytest.mark.parametrize(("sample", "reason"), [("S362", Wrong.MISSING), ("S363", Wrong.DUPLICATE)])
 def test_a_right_frame_around_a_broken_segment_is_malformed(sample: str, reason: Wrong) -> None:
     cut = only_cut(sample)
     assert cut.refusal() is None
@@ -106,7 +114,7 @@ def test_a_right_frame_around_a_broken_segment_is_malformed(sample: str, reason:
 
 def test_every_sample_that_must_be_refused_has_its_case_here() -> None:
     negatives = {row["id"] for row in ROWS if row["kind"] == "negative"}
-    assert negatives <= REFUSED.keys() | {"S350", "S352", "S356", "S362", "S363"}
+    assert negatives <= REFUSED.keys() | {"S349", "S354", "S350", "S352", "S356", "S362", "S363"}
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["kind"] == "stream"], ids=lambda row: row["note"])
@@ -120,8 +128,9 @@ def test_a_stream_gives_as_many_good_frames_as_it_holds(row: dict[str, Any]) -> 
 @pytest.mark.parametrize("sample", ["S349", "S354", "S268", "S269"])
 def test_a_wrong_length_does_not_swallow_the_next_frame(sample: str) -> None:
     good = BY_ID["S353"]["raw"]
-    cuts = cuts_of([BY_ID[sample]["raw"] + good])
-    assert [cut.refusal() for cut in cuts] == [Fault.LENGTH, None]
+    first, second = cuts_of([BY_ID[sample]["raw"] + good])
+    assert (first.misfit, first.refusal()) == (True, REFUSED.get(sample))
+    assert (second.misfit, second.refusal()) == (False, None)
 
 
 def test_a_logger_of_the_swapped_modbus_dialect_is_taken_only_where_its_point_says_so() -> None:

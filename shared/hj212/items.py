@@ -1,0 +1,94 @@
+"""The items of a CP: factors with their fields, and what belongs to the packet. One that cannot be read is left out and
+noted; the others are read as if it were not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from shared.domain.item_note import NAME_LONGEST, ItemFault, ItemNote, note
+
+from .numbers import read_number
+
+Value = str | float
+Pair = tuple[str, str]
+Item = tuple[Pair, ...]
+
+_TEXT = frozenset({"Flag", "EFlag", "SampleTime", "SN", "Info"})
+_CODE = re.compile(rf"[A-Za-z0-9_]{{1,{NAME_LONGEST}}}(?:-[A-Za-z]+)?", re.ASCII)
+
+
+class ItemReader:
+    """Collects the items of one packet; `alias` maps old factor codes to those of 2017."""
+
+    __slots__ = ("alias", "ambiguous_time", "factors", "item_notes", "items", "notes", "params")
+
+    def __init__(self, alias: Mapping[str, str], notes: list[str]) -> None:
+        self.alias = alias
+        self.notes = notes
+        self.items: list[Item] = []
+        self.item_notes: list[ItemNote] = []
+        self.factors: dict[str, dict[str, Value]] = {}
+        self.params: dict[str, str] = {}
+        self.ambiguous_time = False
+
+    def take(self, body: str) -> None:
+        """Read what stands between the && of a CP."""
+        for text in body.split(";"):
+            item: list[Pair] = []
+            for piece in text.split(","):
+                key, joined, value = piece.partition("=")
+                if joined:
+                    item.append((key.strip(), value))
+                elif not piece.strip():  # doubled or trailing separators
+                    continue
+                elif item:  # a comma inside a value: of a text, or of a decimal number
+                    item[-1] = (item[-1][0], f"{item[-1][1]},{piece}")
+                else:
+                    self._nameless(piece.strip())
+            if item:
+                self.items.append(tuple(item))
+                self._sort(item)
+
+    def _nameless(self, piece: str) -> None:
+        code, _, field = piece.partition("-") if _CODE.fullmatch(piece) else ("", "", "")
+        self.item_notes.append(note(ItemFault.NO_NAME, code, field, piece))
+
+    def _sort(self, item: list[Pair]) -> None:
+        for key, value in item:
+            code, dash, sub = key.rpartition("-")
+            if not dash:
+                self._param(key, value)
+                continue
+            fields = self.factors.get(code)
+            if fields is None or code in self.alias:
+                fields = self._factor(code)
+            taken: Value | ItemFault = value.strip() if sub in _TEXT else read_number(value)
+            if taken == "" and sub == "Flag":  # as good as none
+                taken = ItemFault.EMPTY
+            if isinstance(taken, ItemFault):
+                self._note(taken, code, sub, value)
+            elif sub not in fields:
+                fields[sub] = taken
+                if type(taken) is float and ("e" in value or "E" in value):
+                    self._note(ItemFault.EXPONENT, code, sub, value)
+            elif fields[sub] != taken:
+                self._note(ItemFault.DUPLICATE, code, sub, value)
+
+    def _note(self, fault: ItemFault, code: str, field: str, value: str) -> None:
+        self.item_notes.append(note(fault, self.alias.get(code, code), field, value))
+
+    def _factor(self, code: str) -> dict[str, Value]:
+        known = self.alias.get(code)
+        if known is None:
+            return self.factors.setdefault(code, {})
+        text = f"{code} read as {known}"
+        if text not in self.notes:
+            self.notes.append(text)
+        return self.factors.setdefault(known, {})
+
+    def _param(self, key: str, value: str) -> None:
+        text = value.strip()
+        if self.params.setdefault(key, text) != text:
+            self.item_notes.append(note(ItemFault.DUPLICATE, "", key, value))
+            self.ambiguous_time = self.ambiguous_time or key == "DataTime"
