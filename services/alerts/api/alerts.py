@@ -35,14 +35,14 @@ def alert_routes(database: Database, alerts: AlertService, store: AlertStore, pu
             return _whole(store, pushes, session, alert_id, caller)
 
     @router.get("/alerts", summary="预警列表，最新在前 / Alerts, newest first")
-    def list_alerts(caller: Reader, asked: Annotated[AlertQuery, Query()]) -> Page[StoredDocument]:
-        filter = AlertFilter(**asked.model_dump(exclude={"limit", "cursor"}))
+    def list_alerts(caller: Reader, query: Annotated[AlertQuery, Query()]) -> Page[StoredDocument]:
+        filter = AlertFilter(**query.model_dump(exclude={"limit", "cursor"}))
         with database.read() as session:
-            behind = read_position(asked.cursor)
-            records = store.page(session, caller, filter, behind=behind, limit=asked.limit + 1)
+            behind = read_position(query.cursor)
+            records = store.page(session, caller, filter, behind=behind, limit=query.limit + 1)
         return page_of(
             records,
-            asked.limit,
+            query.limit,
             position=lambda alert: Position(alert.opened_at, alert.id),
             item=lambda alert: alert.document,
         )

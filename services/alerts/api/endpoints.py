@@ -50,9 +50,9 @@ def endpoint_routes(
         status_code=201,
         summary="登记推送端点，密钥只向所有者显示一次 / Register; its owner is shown the secret once",
     )
-    def register(caller: Owning, asked: EndpointIn) -> EndpointWithSecret | EndpointOut:
-        owner, secret = owner_of(caller, asked.owner), new_secret()
-        contact = ContactPoint(channel.kind, asked.url, secret)
+    def register(caller: Owning, body: EndpointIn) -> EndpointWithSecret | EndpointOut:
+        owner, secret = owner_of(caller, body.owner), new_secret()
+        contact = ContactPoint(channel.kind, body.url, secret)
         channel.validate(contact.address)
         channel.verify(contact)
         with database.transaction() as session:
@@ -111,30 +111,30 @@ def endpoint_routes(
     return router
 
 
-def owner_of(caller: Caller, asked: OwnerIn | None) -> Owner:
+def owner_of(caller: Caller, body: OwnerIn | None) -> Owner:
     """Whose the new endpoint is: the caller's own, unless an admin names the owner."""
     if caller.role is Role.ADMIN:
-        return _named(asked)
+        return _named(body)
     if caller.role is Role.ENTERPRISE:
-        return _enterprise(caller, asked)
-    if asked is not None and caller.role is Role.OPS:
+        return _enterprise(caller, body)
+    if body is not None and caller.role is Role.OPS:
         raise Forbidden("operators register endpoints of their own only: leave out `owner`")
     if caller.role is Role.OPS:
         return Owner(operators=True)
-    return _division(caller, asked)
+    return _division(caller, body)
 
 
-def _division(caller: Caller, asked: OwnerIn | None) -> Owner:
-    """An officer's own division, or the one inside it that is asked for."""
+def _division(caller: Caller, body: OwnerIn | None) -> Owner:
+    """An officer's own division, or the one inside it that is named."""
     own = own_division(caller)
-    region = prefix((asked.region if asked else own) or "")
+    region = prefix((body.region if body else own) or "")
     if not in_region(caller, region):
         raise Forbidden(f"an officer's endpoint belongs to a division inside {own}")
     return Owner(region=region)
 
 
-def _named(asked: OwnerIn | None) -> Owner:
-    given = asked or OwnerIn()
+def _named(body: OwnerIn | None) -> Owner:
+    given = body or OwnerIn()
     if sum((given.credit_code is not None, given.region is not None, given.operators)) != 1:
         rule = 'exactly one of {"credit_code": …}, {"region": …}, {"operators": true}'
         raise Invalid(f"owner: expected {rule}", field="owner", rule=rule)
@@ -143,8 +143,8 @@ def _named(asked: OwnerIn | None) -> Owner:
     return Owner(operators=True) if given.operators else Owner(region=prefix(given.region or ""))
 
 
-def _enterprise(caller: Caller, asked: OwnerIn | None) -> Owner:
-    named = own_enterprise(caller) if asked is None or asked.credit_code is None else asked.credit_code
+def _enterprise(caller: Caller, body: OwnerIn | None) -> Owner:
+    named = own_enterprise(caller) if body is None or body.credit_code is None else body.credit_code
     if named is None:
         rule = "one of the token's credit codes"
         raise Invalid(f"owner.credit_code: expected {rule}", field="owner.credit_code", rule=rule)

@@ -37,9 +37,9 @@ def subscription_routes(
         return SubscriptionOut.of(store.load(session, subscription_id, caller))
 
     @router.post("/subscriptions", status_code=201, summary="新建订阅 / Subscribe")
-    def subscribe(caller: ByOfficer, asked: SubscriptionIn) -> SubscriptionOut:
+    def subscribe(caller: ByOfficer, body: SubscriptionIn) -> SubscriptionOut:
         with database.transaction() as session:
-            new = _checked(session, endpoints, caller, asked)
+            new = _checked(session, endpoints, caller, body)
             by = f"{caller.role}:{caller.subject}"
             subscription_id = store.add(session, new, by=by, wall_now=clock.wall_now())
             return shown(session, subscription_id, caller)
@@ -61,9 +61,9 @@ def subscription_routes(
             return shown(session, subscription_id, caller)
 
     @router.put("/subscriptions/{subscription_id}", summary="修改订阅 / Change a subscription")
-    def change_subscription(caller: ByOfficer, subscription_id: str, asked: SubscriptionIn) -> SubscriptionOut:
+    def change_subscription(caller: ByOfficer, subscription_id: str, body: SubscriptionIn) -> SubscriptionOut:
         with database.transaction() as session:
-            store.change(session, subscription_id, caller, _checked(session, endpoints, caller, asked))
+            store.change(session, subscription_id, caller, _checked(session, endpoints, caller, body))
             return shown(session, subscription_id, caller)
 
     @router.delete("/subscriptions/{subscription_id}", status_code=204, summary="取消订阅 / Unsubscribe")
@@ -74,23 +74,23 @@ def subscription_routes(
     return router
 
 
-def _checked(session: Session, endpoints: EndpointStore, caller: Caller, asked: SubscriptionIn) -> NewSubscription:
+def _checked(session: Session, endpoints: EndpointStore, caller: Caller, body: SubscriptionIn) -> NewSubscription:
     """What is asked for, checked; it reaches no further than the owner and the endpoint do."""
     if caller.role is Role.OFFICER and own_division(caller) is None:
         raise Forbidden("the token names no division")
-    endpoint = _endpoint(session, endpoints, caller, asked.via.endpoint)
+    endpoint = _endpoint(session, endpoints, caller, body.via.endpoint)
     reach = endpoint.owner.region or prefix(own_division(caller) or "")
     scopes = (INVESTIGATE,) if caller.role is Role.ADMIN else caller.scopes
-    filter = _filter(asked.filter)
+    filter = _filter(body.filter)
     check(filter, region=reach, scopes=scopes)
     return NewSubscription(
-        name=asked.name,
+        name=body.name,
         region=reach,
         scopes=scopes,
         filter=filter,
         endpoint=endpoint.id,
-        digest=asked.digest,
-        quiet=read_quiet(asked.quiet.start, asked.quiet.end) if asked.quiet else None,
+        digest=body.digest,
+        quiet=read_quiet(body.quiet.start, body.quiet.end) if body.quiet else None,
     )
 
 
@@ -107,18 +107,18 @@ def _endpoint(session: Session, endpoints: EndpointStore, caller: Caller, endpoi
     return endpoint
 
 
-def _filter(asked: FilterIn) -> Filter:
-    for number, code in enumerate(asked.regions):
+def _filter(body: FilterIn) -> Filter:
+    for number, code in enumerate(body.regions):
         region(code.ljust(6, "0"), f"filter.regions[{number}]")
-    for number, code in enumerate(asked.industries):
+    for number, code in enumerate(body.industries):
         industry(code, f"filter.industries[{number}]")
-    for number, code in enumerate(asked.enterprises):
+    for number, code in enumerate(body.enterprises):
         credit_code(code, f"filter.enterprises[{number}]")
     return Filter(
-        regions=tuple(prefix(code) for code in asked.regions),
-        industries=tuple(asked.industries),
-        kinds=tuple(asked.kinds),
-        enterprises=tuple(asked.enterprises),
-        stages=tuple(dict.fromkeys(asked.stages)),
-        min_level=asked.min_level,
+        regions=tuple(prefix(code) for code in body.regions),
+        industries=tuple(body.industries),
+        kinds=tuple(body.kinds),
+        enterprises=tuple(body.enterprises),
+        stages=tuple(dict.fromkeys(body.stages)),
+        min_level=body.min_level,
     )

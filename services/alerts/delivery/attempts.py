@@ -81,4 +81,4 @@ class Attempts:
     def next_attempt_at(self, push: Claimed, outcome: TryLater, now: datetime) -> datetime | None:
         """The next attempt by the push's own schedule, with jitter; None when that is used up."""
         spread = self.random.uniform(1 - self.policy.jitter, 1 + self.policy.jitter)
-        return push.schedule.next_attempt_at(push.step, now, asked=outcome.after, spread=spread)
+        return push.schedule.next_attempt_at(push.step, now, requested=outcome.after, spread=spread)

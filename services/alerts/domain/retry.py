@@ -18,17 +18,17 @@ class Schedule:
     waits_s: tuple[float, ...]
 
     def next_attempt_at(
-        self, step: int, now: datetime, *, asked: timedelta | None = None, spread: float = 1.0
+        self, step: int, now: datetime, *, requested: timedelta | None = None, spread: float = 1.0
     ) -> datetime | None:
         """When to try after the attempt of `step` failed; None when the schedule is used up.
 
-        `asked`: how long the receiver wants to be left alone; it counts between the schedule's wait and 24 h.
+        `requested`: how long the receiver wants to be left alone; it counts between the schedule's wait and 24 h.
         `spread`: factor on the schedule's wait, so that pushes that failed together do not come back together."""
         if step + 1 >= len(self.waits_s):
             return None
         wait = timedelta(seconds=self.waits_s[step + 1] * spread)
-        if asked is not None:
-            wait = min(max(asked, wait), max(LONGEST_WAIT, wait))
+        if requested is not None:
+            wait = min(max(requested, wait), max(LONGEST_WAIT, wait))
         return now + wait
 
 

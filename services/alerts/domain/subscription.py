@@ -21,7 +21,7 @@ UNASKED = frozenset({Stage.DURING, Stage.AFTER})
 class Match(StrEnum):
     """The reason for sending, or for not sending."""
 
-    WANTED = "wanted"
+    MATCHES = "matches"
     OUTSIDE = "outside_owner_region"
     NEEDS_SCOPE = "needs_scope"
     OTHER_REGION = "other_region"
@@ -32,8 +32,8 @@ class Match(StrEnum):
     LEVEL_BELOW = "level_below"
 
     @property
-    def wanted(self) -> bool:
-        return self is Match.WANTED
+    def matched(self) -> bool:
+        return self is Match.MATCHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +75,28 @@ class Subscription:
 
 def matches(subscription: Subscription, facts: Facts) -> Match:
     """Whether the subscription asks for it; the first reason why not."""
-    asked = subscription.filter
+    filter = subscription.filter
     scope = SCOPE_OF_KIND.get(facts.kind)
     checks = (
         (Match.OUTSIDE, facts.region.startswith(subscription.region)),
         (Match.NEEDS_SCOPE, scope is None or scope in subscription.scopes),
-        (Match.OTHER_REGION, not asked.regions or facts.region.startswith(asked.regions)),
-        (Match.OTHER_INDUSTRY, not asked.industries or (facts.industry or "").startswith(asked.industries)),
-        (Match.OTHER_ENTERPRISE, not asked.enterprises or facts.credit_code in asked.enterprises),
-        (Match.OTHER_KIND, not asked.kinds or any(fnmatchcase(facts.kind, one) for one in asked.kinds)),
-        (Match.OTHER_STAGE, facts.stage in (asked.stages or UNASKED)),
-        (Match.LEVEL_BELOW, asked.min_level is None or facts.level.rank >= asked.min_level.rank),
+        (Match.OTHER_REGION, not filter.regions or facts.region.startswith(filter.regions)),
+        (Match.OTHER_INDUSTRY, not filter.industries or (facts.industry or "").startswith(filter.industries)),
+        (Match.OTHER_ENTERPRISE, not filter.enterprises or facts.credit_code in filter.enterprises),
+        (Match.OTHER_KIND, not filter.kinds or any(fnmatchcase(facts.kind, one) for one in filter.kinds)),
+        (Match.OTHER_STAGE, facts.stage in (filter.stages or UNASKED)),
+        (Match.LEVEL_BELOW, filter.min_level is None or facts.level.rank >= filter.min_level.rank),
     )
-    return next((reason for reason, fits in checks if not fits), Match.WANTED)
+    return next((reason for reason, fits in checks if not fits), Match.MATCHES)
 
 
-def check(asked: Filter, *, region: str, scopes: tuple[str, ...]) -> None:
+def check(filter: Filter, *, region: str, scopes: tuple[str, ...]) -> None:
     """Refuse what could never be sent: raises Invalid for a division outside the owner's, Forbidden without the scope."""
-    for number, one in enumerate(asked.regions):
+    for number, one in enumerate(filter.regions):
         if not one.startswith(region):
             place, rule = f"filter.regions[{number}]", f"a division inside {region}"
             raise Invalid(f"{place} {one} lies outside {region}", field=place, value=one, rule=rule)
-    for kind in asked.kinds:
+    for kind in filter.kinds:
         scope = SCOPE_OF_KIND.get(kind)
         if scope is not None and scope not in scopes:
             raise Forbidden(f"{kind} needs the scope {scope!r}", code="scope-missing")

@@ -85,8 +85,8 @@ def fill(template: str, known: Mapping[str, str | None]) -> str:
     """The template with its values; an optional part with a missing value is left out, else it shows as a dash."""
 
     def optional(part: re.Match[str]) -> str:
-        wanted = _FIELD.findall(part[1])
-        return part[1] if all(known.get(name) for name in wanted) else ""
+        names = _FIELD.findall(part[1])
+        return part[1] if all(known.get(name) for name in names) else ""
 
     return _FIELD.sub(lambda found: known.get(found[1]) or "—", _OPTIONAL.sub(optional, template))
 

@@ -124,8 +124,8 @@ class PushQueue:
             .values(state=PushState.SENDING.value, lease_until=until, fence=PUSH.c.fence + 1)
         )
         pushes = connection.execute(select(PUSH).where(PUSH.c.id.in_(ours)).order_by(PUSH.c.due_at, PUSH.c.id)).all()
-        wanted = {push.endpoint_id for push in pushes}
-        endpoints = {row.id: row for row in connection.execute(select(ENDPOINT).where(ENDPOINT.c.id.in_(wanted)))}
+        endpoint_ids = {push.endpoint_id for push in pushes}
+        endpoints = {row.id: row for row in connection.execute(select(ENDPOINT).where(ENDPOINT.c.id.in_(endpoint_ids)))}
         return [_claimed(push, endpoints[push.endpoint_id], until) for push in pushes]
 
     def release_all(self, session: Session) -> int:

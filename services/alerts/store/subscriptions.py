@@ -50,7 +50,7 @@ class SubscriptionStore:
         within = ["", *(facts.region[:digits] for digits in (2, 4, 6))]
         query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.region.in_(within)).order_by(SUBSCRIPTION.c.id)
         found = (_subscription(row) for row in session.connection().execute(query))
-        return [one for one in found if matches(one, facts).wanted]
+        return [one for one in found if matches(one, facts).matched]
 
     def of_endpoint(self, session: Session, endpoint_id: str) -> list[Subscription]:
         query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.endpoint_id == endpoint_id).order_by(SUBSCRIPTION.c.id)

@@ -34,19 +34,19 @@ def test_the_standard_schedule_gives_up_after_three_days_and_a_bit() -> None:
 def test_what_the_receiver_asks_for_counts_between_the_schedule_and_a_day(
     asked: timedelta | None, seconds: int
 ) -> None:
-    assert Schedule((0, 300, 1800)).next_attempt_at(0, NOW, asked=asked) == NOW + timedelta(seconds=seconds)
+    assert Schedule((0, 300, 1800)).next_attempt_at(0, NOW, requested=asked) == NOW + timedelta(seconds=seconds)
 
 
 def test_a_wait_that_the_schedule_makes_longer_than_a_day_stays() -> None:
     schedule = Schedule((0, 100_000))
-    assert schedule.next_attempt_at(0, NOW, asked=timedelta(days=365)) == NOW + timedelta(seconds=100_000)
+    assert schedule.next_attempt_at(0, NOW, requested=timedelta(days=365)) == NOW + timedelta(seconds=100_000)
 
 
 @pytest.mark.parametrize("spread", [0.8, 1.2])
 def test_the_spread_moves_the_wait_of_the_schedule_alone(spread: float) -> None:
     schedule, hour = Schedule((0, 300)), timedelta(hours=1)
     assert schedule.next_attempt_at(0, NOW, spread=spread) == NOW + timedelta(seconds=300 * spread)
-    assert schedule.next_attempt_at(0, NOW, asked=hour, spread=spread) == NOW + hour
+    assert schedule.next_attempt_at(0, NOW, requested=hour, spread=spread) == NOW + hour
 
 
 def test_a_schedule_of_one_attempt_is_used_up_by_it() -> None:

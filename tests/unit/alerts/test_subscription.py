@@ -13,41 +13,41 @@ from shared.domain.errors import Forbidden, Invalid
 ALERT = Facts("emission.exceeded", Stage.DURING, Level.YELLOW, "150102", "D4411", "91150102MA0N0AAA1B")
 
 
-def asking(region: str = "15", scopes: tuple[str, ...] = (), **wanted: object) -> Subscription:
+def a_subscription(region: str = "15", scopes: tuple[str, ...] = (), **wanted: object) -> Subscription:
     return Subscription("sub_1", region, scopes, Filter(**wanted), "end_1")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("subscription", "facts", "expected"),
     [
-        (asking(), ALERT, Match.WANTED),
-        (asking("1502"), ALERT, Match.OUTSIDE),
-        (asking("1502", regions=("15",)), ALERT, Match.OUTSIDE),
-        (asking(regions=("1502", "150102")), ALERT, Match.WANTED),
-        (asking(regions=("1502",)), ALERT, Match.OTHER_REGION),
-        (asking(industries=("D44", "C")), ALERT, Match.WANTED),
-        (asking(industries=("C",)), ALERT, Match.OTHER_INDUSTRY),
-        (asking(industries=("D",)), replace(ALERT, industry=None), Match.OTHER_INDUSTRY),
-        (asking(kinds=("emission.*",)), ALERT, Match.WANTED),
-        (asking(kinds=("data.*", "permit.renewal")), ALERT, Match.OTHER_KIND),
-        (asking(min_level=Level.YELLOW), ALERT, Match.WANTED),
-        (asking(min_level=Level.ORANGE), ALERT, Match.LEVEL_BELOW),
-        (asking(stages=(Stage.AFTER,)), ALERT, Match.OTHER_STAGE),
-        (asking(), replace(ALERT, stage=Stage.BEFORE), Match.OTHER_STAGE),
-        (asking(stages=(Stage.BEFORE,)), replace(ALERT, stage=Stage.BEFORE), Match.WANTED),
-        (asking(enterprises=("91150102MA0N0AAA1B",)), ALERT, Match.WANTED),
-        (asking(enterprises=("91150102MA0N0AAA2X",)), ALERT, Match.OTHER_ENTERPRISE),
-        (asking(kinds=("data.*",)), replace(ALERT, kind="data.suspect"), Match.NEEDS_SCOPE),
-        (asking(scopes=("investigate",)), replace(ALERT, kind="data.suspect"), Match.WANTED),
+        (a_subscription(), ALERT, Match.MATCHES),
+        (a_subscription("1502"), ALERT, Match.OUTSIDE),
+        (a_subscription("1502", regions=("15",)), ALERT, Match.OUTSIDE),
+        (a_subscription(regions=("1502", "150102")), ALERT, Match.MATCHES),
+        (a_subscription(regions=("1502",)), ALERT, Match.OTHER_REGION),
+        (a_subscription(industries=("D44", "C")), ALERT, Match.MATCHES),
+        (a_subscription(industries=("C",)), ALERT, Match.OTHER_INDUSTRY),
+        (a_subscription(industries=("D",)), replace(ALERT, industry=None), Match.OTHER_INDUSTRY),
+        (a_subscription(kinds=("emission.*",)), ALERT, Match.MATCHES),
+        (a_subscription(kinds=("data.*", "permit.renewal")), ALERT, Match.OTHER_KIND),
+        (a_subscription(min_level=Level.YELLOW), ALERT, Match.MATCHES),
+        (a_subscription(min_level=Level.ORANGE), ALERT, Match.LEVEL_BELOW),
+        (a_subscription(stages=(Stage.AFTER,)), ALERT, Match.OTHER_STAGE),
+        (a_subscription(), replace(ALERT, stage=Stage.BEFORE), Match.OTHER_STAGE),
+        (a_subscription(stages=(Stage.BEFORE,)), replace(ALERT, stage=Stage.BEFORE), Match.MATCHES),
+        (a_subscription(enterprises=("91150102MA0N0AAA1B",)), ALERT, Match.MATCHES),
+        (a_subscription(enterprises=("91150102MA0N0AAA2X",)), ALERT, Match.OTHER_ENTERPRISE),
+        (a_subscription(kinds=("data.*",)), replace(ALERT, kind="data.suspect"), Match.NEEDS_SCOPE),
+        (a_subscription(scopes=("investigate",)), replace(ALERT, kind="data.suspect"), Match.MATCHES),
     ],
 )
 def test_a_subscription_gets_what_it_asks_for(subscription: Subscription, facts: Facts, expected: Match) -> None:
     assert matches(subscription, facts) is expected
-    assert expected.wanted is (expected is Match.WANTED)
+    assert expected.matched is (expected is Match.MATCHES)
 
 
 def test_beforehand_warnings_reach_an_officer_only_when_named_even_with_every_kind() -> None:
-    assert not matches(asking(kinds=("*",)), replace(ALERT, stage=Stage.BEFORE)).wanted
+    assert not matches(a_subscription(kinds=("*",)), replace(ALERT, stage=Stage.BEFORE)).matched
 
 
 def test_what_could_never_be_sent_is_refused() -> None:
