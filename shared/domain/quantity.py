@@ -23,6 +23,8 @@ _UNITS: dict[str, tuple[str, int]] = {
     "℃": ("temperature", 0),
     "pH": ("pH", 0),
 }
+_SHOWN = {"g/m3": "g/m³", "mg/m3": "mg/m³", "ug/m3": "µg/m³", "ng/m3": "ng/m³", "kg/m3": "kg/m³", "ug/L": "µg/L", "m3/s": "m³/s",
+          "1": ""}  # fmt: skip
 _SPELLINGS = {"mg/m³": "mg/m3", "µg/m3": "ug/m3", "μg/m3": "ug/m3", "µg/m³": "ug/m3", "µg/L": "ug/L", "μg/L": "ug/L",
               "mg/l": "mg/L", "ug/l": "ug/L", "ng/l": "ng/L", "ng/m³": "ng/m3", "°C": "℃", "": "1"}  # fmt: skip
 
@@ -30,6 +32,11 @@ _SPELLINGS = {"mg/m³": "mg/m3", "µg/m3": "ug/m3", "μg/m3": "ug/m3", "µg/m³"
 def unit(text: str) -> str:
     """The one spelling of a unit."""
     return _SPELLINGS.get(text, text)
+
+
+def shown_unit(text: str) -> str:
+    """The unit as people read it: `mg/m³` for mg/m3; empty for a number without one."""
+    return _SHOWN.get(unit(text), unit(text))
 
 
 def known_units() -> frozenset[str]:
@@ -82,6 +89,13 @@ def shown(value: Decimal, places: int) -> str:
     """Rounded half-even, as text without trailing zeros."""
     rounded = value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
     return plain(rounded)
+
+
+def shown_nonzero(value: Decimal, places: int) -> str:
+    """Rounded to `places`, to more (at most 6) where that would show nothing of it."""
+    while (text := shown(value, places)) == "0" and places < 6:
+        places += 1
+    return text
 
 
 def plain(value: Decimal) -> str:

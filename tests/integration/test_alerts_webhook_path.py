@@ -34,6 +34,7 @@ def test_a_risk_becomes_one_alert_and_one_verified_webhook(delivery: DeliveryHar
     event = json.loads(message.body)
     assert event["type"] == "yujing.alert.issued.v1"
     assert event["data"]["headline"]["zh"] == (
-        "呼和浩特示例热电 1号锅炉烟囱 二氧化硫 小时均值 48.21 mg/m3，超过许可限值 35（超标0.377倍）"
+        "呼和浩特示例热电 1号锅炉烟囱 二氧化硫 2026-11-20 08:00–09:00小时均值最高48.21 mg/m³（折算值），"
+        "限值35 mg/m³，超标0.38倍，共1小时"
     )
     assert message.id == delivery.pushes()[0].id

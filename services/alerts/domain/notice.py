@@ -44,16 +44,16 @@ INSTRUCTIONS: Mapping[str, Mapping[str, str]] = {
         "zh": "请对照排污许可证核对{family}各排放口限值，查看近期小时均值和日均值，"
         "检查治理设施运行参数、药剂投加和监测设备；无需反馈。",
         "en": "Compare recent hourly and daily means of {family} at each outlet with your permit; check how the treatment "
-        "runs, its reagents and the monitoring devices. No answer is owed.",
+        "runs, its reagents and the monitoring devices. No reply is required.",
     },
     "data.fault": {
         "zh": "请检查{family}监测设备的运行、校准和数据标记，查看数采仪与网络，异常的按规定报告并修复；无需反馈。",
         "en": "Check the devices that measure {family}, their calibration and data marks, the logger and its network; "
-        "report and mend what is abnormal. No answer is owed.",
+        "report and mend what is abnormal. No reply is required.",
     },
     "permit.renewal": {
         "zh": "请核对排污许可证有效期；需要延续的，应在届满六十日前向发证机关提出申请；无需反馈。",
-        "en": "Look up until when your permit is valid; a renewal is applied for sixty days before it ends. No answer is owed.",
+        "en": "Look up until when your permit is valid; apply for renewal sixty days before it ends. No reply is required.",
     },
 }
 NO_FAMILY = {"zh": "", "en": "all factors"}

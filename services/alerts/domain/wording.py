@@ -8,32 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 
+from services.alerts.domain import figures
 from services.alerts.domain.alert import Alert, Change
 from services.alerts.domain.catalogue import Row
 from services.alerts.domain.law import cited
 from shared.domain.clock import SHANGHAI, shanghai_day
 from shared.domain.json import JsonObject
 from shared.domain.pollutant import pollutant
-from shared.domain.quantity import shown
+from shared.domain.quantity import shown_unit
 from shared.domain.region import full_name
 from shared.domain.risk import Risk, RiskState
 
-AVERAGING = {
-    "hour": {"zh": "小时均值", "en": "hourly mean"},
-    "day": {"zh": "日均值", "en": "daily mean"},
-    "instant": {"zh": "实时值", "en": "instant value"},
-}
 CHANGES: Mapping[Change, Mapping[str, str]] = {
     Change.OPENED: {"zh": "新预警", "en": "new alert"},
     Change.RAISED: {"zh": "预警升级", "en": "raised"},
     Change.LOWERED: {"zh": "预警降级", "en": "lowered"},
-    Change.CHANGED: {"zh": "事实更新", "en": "facts updated"},
+    Change.CHANGED: {"zh": "数据更新", "en": "data updated"},
     Change.CLEARED: {"zh": "已解除", "en": "cleared"},
-    Change.REOPENED: {"zh": "再次出现", "en": "there again"},
+    Change.REOPENED: {"zh": "再次发生", "en": "recurred"},
     Change.MERGED: {"zh": "并入另一预警", "en": "merged into another alert"},
-    Change.CONTRADICTED: {"zh": "重新判定认为不成立", "en": "a re-decision says it was none"},
+    Change.CONTRADICTED: {"zh": "经复核不成立", "en": "withdrawn after review"},
     Change.DELIVERED: {"zh": "已送达，开始计时", "en": "delivered, the clock runs"},
     Change.ACKNOWLEDGED: {"zh": "企业已签收", "en": "acknowledged by the enterprise"},
     Change.ANSWERED: {"zh": "企业已反馈", "en": "answered by the enterprise"},
@@ -41,6 +36,11 @@ CHANGES: Mapping[Change, Mapping[str, str]] = {
     Change.VERIFIED: {"zh": "已核实", "en": "verified"},
     Change.CLOSED: {"zh": "已办结", "en": "closed"},
     Change.WITHDRAWN: {"zh": "已撤回", "en": "withdrawn"},
+}
+# of an exceedance, in the words of those who read of it every day
+EXCEEDANCE: Mapping[Change, Mapping[str, str]] = {
+    Change.REOPENED: {"zh": "再次超标", "en": "recurred"},
+    Change.CONTRADICTED: {"zh": "经复核超标不成立", "en": "withdrawn after review"},
 }
 BY_PEOPLE = {Change.ACKNOWLEDGED, Change.ANSWERED, Change.OBJECTED, Change.VERIFIED, Change.CLOSED, Change.DELIVERED}
 ENDINGS = {
@@ -68,6 +68,8 @@ def instruction(alert: Alert, row: Row) -> dict[str, str]:
 def why(alert: Alert) -> dict[str, str]:
     """Why the newest revision is there: the change, and the finder's own words when it was the risk that moved."""
     words = CHANGES[alert.change]
+    if alert.risk.kind == "emission.exceeded":
+        words = EXCEEDANCE.get(alert.change, words)
     found = {} if alert.change in BY_PEOPLE else alert.risk.why
     return {
         "zh": f"{words['zh']}：{found['zh']}" if found.get("zh") else words["zh"],
@@ -95,7 +97,6 @@ def values(risk: Risk, row: Row, lang: str) -> dict[str, str | None]:
     """What templates may name."""
     factor = pollutant(risk.factor) if risk.factor else None
     since = risk.opened_at.astimezone(SHANGHAI)
-    averaging = risk.window.averaging if risk.window else ""
     facts = {name: value for name, value in risk.facts.items() if isinstance(value, str)}
     return facts | {
         "who": risk.enterprise_name or risk.credit_code or full_name(risk.region),
@@ -104,20 +105,19 @@ def values(risk: Risk, row: Row, lang: str) -> dict[str, str | None]:
         "outlet": risk.outlet_name or risk.outlet,
         "point": risk.mn,
         "factor": (factor.zh if lang == "zh" else factor.en) if factor else None,
-        "averaging": AVERAGING.get(averaging, {}).get(lang, averaging),
+        "mean": figures.mean_of(risk, lang),
         "decided": risk.decided,
         "measured": risk.measured,
-        "unit": risk.unit,
+        "unit": shown_unit(risk.unit) if risk.unit else None,
+        "converted": figures.converted(risk, lang),
         "limit": risk.limit,
-        "multiple": risk.multiple,
-        "share": _share(risk.multiple),
+        "times_over": figures.times_over(risk),
+        "percent_over": figures.percent_over(risk),
+        "percent_of_limit": figures.percent_of_limit(risk),
+        "count": figures.count(risk, lang),
+        "fired": figures.rule_fired(risk, lang),
         "since": f"{since:%Y-%m-%d %H:%M}",
         "answer_hours": str(row.answer_hours) if row.answer_hours else None,
         "kind": risk.kind,
         "condition": risk.condition,
     }
-
-
-def _share(multiple: str | None) -> str | None:
-    """Per cent of the limit, from multiple = decided / limit - 1."""
-    return shown((Decimal(multiple) + 1) * 100, 1) if multiple else None

@@ -16,7 +16,6 @@ from services.monitoring.domain.exceedance import (
     DAYS_OVER_WITHIN_S,
     STARTS_WITHIN_S,
     UNKNOWN_AFTER,
-    Condition,
     Decided,
     Run,
     condition,
@@ -178,7 +177,7 @@ class _Outlet:
             Place.of_window(row, site),
             kind=KIND,
             condition=graded.value,
-            why=_why(target, run, graded, row),
+            why=_why(target, run, row),
             subject=self.key.subject,
             span=RiskSpan(target.first_window, run.start, run.last),
             now=self.now,
@@ -259,7 +258,7 @@ def _multiple(row: VerdictRow) -> str:
     return shown_multiple(multiple(row.decided or 0, row.bound))
 
 
-def _why(target: Assigned, run: Run, graded: Condition, row: VerdictRow) -> wording.Why:
+def _why(target: Assigned, run: Run, row: VerdictRow) -> wording.Why:
     if target.cleared:
         return wording.cleared(target.cleared)
     return wording.exceeded(
@@ -269,7 +268,6 @@ def _why(target: Assigned, run: Run, graded: Condition, row: VerdictRow) -> word
         limit=row.limit,
         unit=row.unit,
         multiple=_multiple(row),
-        condition=graded,
         windows=len(run.windows),
     )
 

@@ -5,30 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from services.monitoring.domain.exceedance import Condition
 from services.monitoring.domain.silence import Silence
 from shared.domain.pollutant import pollutant
-from shared.domain.quantity import plain
+from shared.domain.quantity import plain, shown_nonzero, shown_unit
 from shared.domain.risk import Cleared
 
 AVERAGES = {"hour": ("小时均值", "hour mean"), "day": ("日均值", "day mean")}
 _CLEARED = {
     Cleared.COMPLIANT: ("恢复达标", "compliant again"),
-    Cleared.UNKNOWN: ("连续 24 个时段无有效数据", "24 windows without a valid value"),
+    Cleared.UNKNOWN: ("连续24个时段无有效数据", "24 windows without a valid value"),
     Cleared.RESUMED: ("恢复通讯", "data again"),
     Cleared.EXCEEDED: ("已超过限值", "the limit was passed"),
     Cleared.TAKEN_BACK: ("数据更正后不再超标", "no excess after correction"),
     Cleared.MERGED: ("与相邻超标合并", "merged with the adjoining excess"),
     Cleared.QUIET: ("一小时内再无错误口令", "no wrong password for an hour"),
 }
-_CONDITIONS = {
-    Condition.FIRST: ("", ""),
-    Condition.LASTING: ("持续或较重", "lasting or marked"),
-    Condition.GRAVE: ("严重", "grave"),
-    Condition.REPEATED: ("反复", "repeated"),
-}
 _SILENCES = {
-    Silence.SHORT: ("超过应报时间", "overdue"),
+    Silence.SHORT: ("逾期未上报", "report overdue"),
     Silence.HOURS: ("2 小时", "2 hours"),
     Silence.DAY: ("24 小时", "24 hours"),
 }
@@ -41,24 +34,24 @@ def cleared(reason: Cleared) -> Why:
     return {"zh": zh, "en": en}
 
 
-def exceeded(factor: str, averaging: str, *, decided: str, limit: str, unit: str, multiple: str, condition: Condition,
-             windows: int) -> Why:  # fmt: skip
-    named, (zh_mean, en_mean) = pollutant(factor), AVERAGES[averaging]
-    zh, en = _CONDITIONS[condition]
+def exceeded(factor: str, averaging: str, *, decided: str, limit: str, unit: str, multiple: str, windows: int) -> Why:
+    """`multiple`: decided / limit - 1; `windows`: how many hours or days are over the limit."""
+    named, (zh_mean, en_mean), shown = pollutant(factor), AVERAGES[averaging], shown_unit(unit)
+    over = Decimal(multiple)
     return {
-        "zh": f"{named.zh}{zh_mean}最高 {decided} {unit},限值 {limit} {unit},超标 {multiple} 倍,共 {windows} 个时段"
-        + (f";{zh}" if zh else ""),
-        "en": f"{named.en} {en_mean} up to {decided} {unit}, limit {limit} {unit}, over by {multiple} times, "
-        f"{windows} window{'s' if windows > 1 else ''}" + (f"; {en}" if en else ""),
+        "zh": f"{named.zh}{zh_mean}最高{decided} {shown}，限值{limit} {shown}，超标{shown_nonzero(over, 2)}倍，"
+        f"共{windows}{'日' if averaging == 'day' else '小时'}",
+        "en": f"{named.en} {en_mean} up to {decided} {shown}, limit {limit} {shown}, "
+        f"{shown_nonzero(over * 100, 0)} % over the limit, {windows} {averaging}{'s' if windows > 1 else ''} in all",
     }
 
 
 def nearing(factor: str, averaging: str, *, decided: str, limit: str, unit: str, closed: bool) -> Why:
-    named, (zh_mean, en_mean) = pollutant(factor), AVERAGES[averaging]
+    named, (zh_mean, en_mean), shown = pollutant(factor), AVERAGES[averaging], shown_unit(unit)
     share = plain(Decimal(decided) * 100 / Decimal(limit) // 1) if Decimal(limit) else "100"
     return {
-        "zh": f"{named.zh}{zh_mean}{'' if closed else '(本时段至今)'} {decided} {unit},为限值 {limit} {unit} 的 {share}%",
-        "en": f"{named.en} {en_mean}{'' if closed else ' so far'} {decided} {unit}, {share}% of the limit {limit} {unit}",
+        "zh": f"{named.zh}{zh_mean}{'' if closed else '（本时段至今）'}{decided} {shown}，为限值{limit} {shown}的{share}%",
+        "en": f"{named.en} {en_mean}{'' if closed else ' so far'} {decided} {shown}, {share} % of the limit {limit} {shown}",
     }
 
 
@@ -68,12 +61,12 @@ def no_longer_near() -> Why:
 
 def silent(step: Silence, minutes: int) -> Why:
     zh, en = _SILENCES[step]
-    return {"zh": f"已 {minutes} 分钟未收到数据({zh})", "en": f"no data for {minutes} minutes ({en})"}
+    return {"zh": f"已{minutes}分钟未收到数据（{zh}）", "en": f"no data for {minutes} minutes ({en})"}
 
 
 def area_silent(silent_points: int, points: int) -> Why:
     return {
-        "zh": f"本区县 {points} 个监测点中 {silent_points} 个同时中断",
+        "zh": f"本区县{points}个监测点中{silent_points}个同时中断",
         "en": f"{silent_points} of {points} points of the county are silent together",
     }
 
@@ -82,12 +75,12 @@ def guessed(condition: str, mn: str, address: str) -> Why:
     """`condition`: one `address` guesses, or a `point` is guessed from many."""
     if condition == "point":
         return {
-            "zh": f"多个未知地址对监测点 {mn} 给出错误口令,最近为 {address};对未知地址已放慢比对",
+            "zh": f"多个未知地址对监测点 {mn} 给出错误口令，最近为 {address}；对未知地址已放慢比对",
             "en": f"unknown addresses gave wrong passwords for point {mn}, the last of them {address}; "
             "theirs are compared slowly now",
         }
     return {
-        "zh": f"地址 {address} 连续给出错误口令,最近针对监测点 {mn};已暂停比对",
+        "zh": f"地址 {address} 连续给出错误口令，最近针对监测点 {mn}；已暂停比对",
         "en": f"address {address} gave wrong passwords, the last for point {mn}; its next ones are not compared for a while",
     }
 
@@ -96,7 +89,7 @@ def faulty(factors: Sequence[str], fault: str) -> Why:
     named = [pollutant(factor) for factor in factors]
     zh, en = "、".join(one.zh for one in named), ", ".join(one.en for one in named)
     if fault == "oxygen_missing":
-        return {"zh": f"{zh}需按氧含量折算,但缺少有效氧含量", "en": f"{en}: oxygen is needed to convert, none valid"}
+        return {"zh": f"{zh}需按氧含量折算，但缺少有效氧含量", "en": f"{en}: oxygen is needed to convert, none valid"}
     return {"zh": f"{zh}数据标记 {fault}", "en": f"{en}: marked {fault} by the device"}
 
 
@@ -104,7 +97,7 @@ def implausible(factor: str, *, value: str, unit: str) -> Why:
     """`value`: what was reported and cannot be a measurement."""
     named = pollutant(factor)
     return {
-        "zh": f"{named.zh}上报值 {value} {unit} 不可能是测量值,不参与判定",
+        "zh": f"{named.zh}上报值 {value} {unit} 不可能是测量值，不参与判定",
         "en": f"{named.en} {value} {unit} cannot be a measurement and decides nothing",
     }
 
@@ -113,7 +106,7 @@ def mismatched(factor: str, *, reported: str, own: str, unit: str) -> Why:
     """`reported`: the device's converted mean; `own`: its mean converted by us, which decides."""
     named = pollutant(factor)
     return {
-        "zh": f"{named.zh}上报折算值 {reported} {unit} 与按实测值和氧含量折算的 {own} {unit} 不符,以后者判定",
+        "zh": f"{named.zh}上报折算值 {reported} {unit} 与按实测值和氧含量折算的 {own} {unit} 不符，以后者判定",
         "en": f"{named.en} converted by the device to {reported} {unit}, by its mean and oxygen {own} {unit}, which decides",
     }
 

@@ -38,7 +38,10 @@ RENEWAL_STEPS: Mapping[str, Words] = {
     Step.LEFT_180: Words("距有效期届满{left}天", "{left} days of validity are left"),
     Step.LEFT_90: Words("距有效期届满{left}天", "{left} days of validity are left"),
     Step.STATUTORY: Words("延续申请最迟应于{by}提交", "renewal must be applied for by {by}"),
-    Step.LATE: Words("有效期不足60天，尚无延续申请", "fewer than 60 days are left and no application is on file"),
+    Step.LATE: Words(
+        "距届满{left}天，已逾申请延续期限，未见延续申请",
+        "{left} days are left, the term to apply has passed and no application is on file",
+    ),
     Step.EXPIRED_QUIET: Words("有效期已于{valid_to}届满", "it expired at the end of {valid_to}"),
     Step.EXPIRED_DISCHARGING: Words("有效期届满后仍有排放", "discharge was seen after it expired"),
 }
@@ -60,7 +63,7 @@ REFUSED = Words(
 )
 GAPS: Mapping[str, Words] = {
     MISSING: Words(
-        "已登记监测点，但企业从未取得覆盖它的许可证",
+        "已登记监测点，从未关联过排污许可证",
         "a registered point that no permit of its enterprise ever covered",
     ),
     REGISTER_GAP: Words("监测点在登记中尚无对应许可证", "the register has no permit for this point yet"),

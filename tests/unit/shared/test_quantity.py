@@ -61,3 +61,34 @@ def test_what_is_no_finite_number_is_refused_by_field(text: str) -> None:
     with pytest.raises(Invalid) as wrong:
         quantity.decimal(text, "limits[0].limit")
     assert wrong.value.field == "limits[0].limit"
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [
+        ("0.377", 2, "0.38"),
+        ("0.004", 2, "0.004"),
+        ("37.7", 0, "38"),
+        ("0.4", 0, "0.4"),
+        ("0", 2, "0"),
+        ("-0.004", 2, "-0.004"),
+    ],
+)
+def test_a_small_value_is_never_rounded_to_nothing(value: str, places: int, text: str) -> None:
+    assert quantity.shown_nonzero(Decimal(value), places) == text
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [
+        ("mg/m3", "mg/m³"),
+        ("mg/m³", "mg/m³"),
+        ("ug/m3", "µg/m³"),
+        ("mg/L", "mg/L"),
+        ("", ""),
+        ("1", ""),
+        ("m3/s", "m³/s"),
+    ],
+)
+def test_a_unit_is_shown_as_people_read_it(unit: str, text: str) -> None:
+    assert quantity.shown_unit(unit) == text
