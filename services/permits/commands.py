@@ -244,6 +244,7 @@ def _expiring_fields(one: ExpiringPermit) -> Mapping[str, object]:
         "apply_by": one.apply_by,
         "provisional": one.provisional,
         "renewal_applied_on": one.renewal_applied_on,
+        "renewal_refused_on": one.renewal_refused_on,
     }
 
 

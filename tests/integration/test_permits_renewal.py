@@ -173,6 +173,8 @@ def test_discharge_beside_an_application_filed_after_the_end_is_shown_to_enterpr
         assert "延续申请已于2026-12-18提交" in event["data"]["why"]["zh"]
         assert "application filed on 2026-12-18" in event["data"]["why"]["en"]
         assert event["data"]["facts"]["applied_on"] == "2026-12-18"
+    (item,) = admin.get("/permits/v1/expiring").json()["items"]
+    assert (item["step"], item["renewal_applied_on"]) == ("expired_discharging", "2026-12-18")
 
 
 def test_a_refused_application_restarts_the_warnings_and_a_further_one_stops_them(register: RegisterHarness) -> None:
@@ -190,7 +192,7 @@ def test_a_refused_application_restarts_the_warnings_and_a_further_one_stops_the
     facts = register.published(topic=RISKS)[3]["data"]["facts"]
     assert (facts["refused_on"], facts["applied_on"]) == ("2026-11-25", None)
     (item,) = admin.get("/permits/v1/expiring").json()["items"]
-    assert (item["step"], item["renewal_applied_on"]) == ("late", None)
+    assert (item["step"], item["renewal_applied_on"], item["renewal_refused_on"]) == ("late", None, "2026-11-25")
     register.tomorrow()
     put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-11-26"))
     assert published_risks(register)[5:] == [

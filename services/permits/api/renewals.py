@@ -31,7 +31,7 @@ Year = Annotated[int, Path(ge=1990, le=2199)]
 
 
 class ExpiringOut(BaseModel):
-    """A permit with few days left. `step`: of the warning, null when an application is on file."""
+    """A permit with few days left. `step`: of the warning, null when it waits for an application."""
 
     number: str
     credit_code: str
@@ -42,7 +42,8 @@ class ExpiringOut(BaseModel):
     step: str | None
     apply_by: date = Field(description="last working day not after valid_to - 60 days (管理条例 Art. 14)")
     provisional: bool = Field(description="apply_by stands on a year whose notice is not published")
-    renewal_applied_on: date | None
+    renewal_applied_on: date | None = Field(description="of an application that is pending")
+    renewal_refused_on: date | None = Field(description="of the last application, withdrawn or refused")
 
 
 class CoverageOut(BaseModel):

@@ -83,6 +83,11 @@ class Expiry:
         """Whether the pending application was filed after the permit had expired."""
         return self.applied_on is not None and self.applied_on > self.valid_to
 
+    def stops_the_steps(self, today: date, discharged_on: date | None) -> bool:
+        """Whether an application is pending that the steps wait for: not one filed after the end while discharge is seen."""
+        beside = self.applied_late and self.discharging(today, discharged_on)
+        return self.applied_on is not None and not beside
+
     def discharging(self, today: date, discharged_on: date | None) -> bool:
         """Whether a discharge was seen after the end; `discharged_on`: the last day of one."""
         return today > self.valid_to and discharged_on is not None and discharged_on > self.valid_to
@@ -214,8 +219,7 @@ def decide(
 ) -> Decision:
     """What is to be published today; `last`: of this expiry date, None when nothing was published yet."""
     before = last.step if last is not None else None
-    shown_beside_application = expiry.applied_late and expiry.discharging(today, discharged_on)
-    if expiry.applied_on is not None and not shown_beside_application:
+    if expiry.stops_the_steps(today, discharged_on):
         return Decision(Reason.APPLIED, published=before)
     due = due_step(expiry, today, discharged_on=discharged_on, calendar=calendar)
     if due is None:

@@ -19,7 +19,7 @@ BATCH = 500  # rows a query
 
 @dataclass(frozen=True, slots=True)
 class ExpiringPermit:
-    """A permit with its end as it counts on a day. `step`: of the warning, None when an application is on file;
+    """A permit with its end as it counts on a day. `step`: of the warning, None when it waits for an application;
     `apply_by`: the last working day to apply; `place`: where a list goes on after it."""
 
     number: str
@@ -32,6 +32,7 @@ class ExpiringPermit:
     apply_by: date
     provisional: bool
     renewal_applied_on: date | None
+    renewal_refused_on: date | None
     place: Place
 
 
@@ -70,9 +71,10 @@ def _expiring(entry: RenewalEntry, expiry: Expiry, on: date, as_of: AsOf) -> Exp
         region=entry.holder.region if entry.holder else None,
         valid_to=expiry.valid_to,
         left_days=expiry.left_days(on),
-        step=None if expiry.applied_on else step,
+        step=None if expiry.stops_the_steps(on, entry.discharged_on) else step,
         apply_by=last.day,
         provisional=last.provisional,
         renewal_applied_on=expiry.applied_on,
+        renewal_refused_on=expiry.refused_on,
         place=Place(entry.valid_to, entry.number),
     )
