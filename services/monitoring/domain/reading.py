@@ -96,7 +96,9 @@ def micro(value: float) -> int | None:
     if not isfinite(value) or abs(value) >= LARGEST:
         return None
     near = round(value * 1e6)
-    if near / 1e6 == value and abs(near) < 1 << 53:  # at most 6 decimals as written: exact
+    if (
+        near / 1e6 == value and abs(value) < 1 << 33
+    ):  # at most 6 decimals as written; floats stand closer than 1e-6: exact
         return near
     return int((Decimal(repr(value)) * 1_000_000).to_integral_value(ROUND_HALF_EVEN))
 

@@ -111,8 +111,8 @@ class Decider:
                 changes.waiting[DueKey(mn, averaging, start)] = max(
                     end_s(start, averaging) + GRACE_S, case.now_s + RETRY_S
                 )
-                if old is None:
-                    continue
+                if old is None or old.status.decides:
+                    continue  # what was decided stands until the window is settled
             self._change(case, factor, bound, verdict, old, changes)
         for factor, old in before.items():
             if factor not in bounds and old.status is not Status.NONE:

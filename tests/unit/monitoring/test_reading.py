@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.monitoring.domain.reading import NotANumber, micro, rank, reading
@@ -51,6 +51,7 @@ def test_what_no_instrument_reads_has_no_value(value: float) -> None:
 
 
 @given(st.floats(min_value=-1e11, max_value=1e11, allow_nan=False))
+@example(8589934592.44336)
 def test_micro_units_are_the_written_number_rounded_half_even(value: float) -> None:
     written = (Decimal(repr(value)) * 1_000_000).to_integral_value(ROUND_HALF_EVEN)
     assert micro(value) == int(written)
