@@ -45,6 +45,14 @@ class Target:
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Host and port as they stand in a URL; `port` None: the scheme's own."""
+
+    host: str
+    port: int | None
+
+
 def read_target(url: str) -> Target:
     """The target that `url` names. Raises: Invalid, which names the URL and the rule."""
     if len(url) > LONGEST_URL or VISIBLE.fullmatch(url) is None:
@@ -55,12 +63,12 @@ def read_target(url: str) -> Target:
     if parts is None:
         raise refused(url, "http:// or https://, then a host")
     scheme, resource = parts["scheme"].lower(), parts["resource"]
-    host, port = _host_and_port(url, parts["authority"].lower())
-    address = _address(url, host)
+    authority = _authority(url, parts["authority"].lower())
+    address = _address(url, authority.host)
     return Target(
         scheme=scheme,
-        host=host if address is None else str(address),
-        port=DEFAULT_PORTS[scheme] if port is None else port,
+        host=authority.host if address is None else str(address),
+        port=DEFAULT_PORTS[scheme] if authority.port is None else authority.port,
         resource=resource if resource.startswith("/") else f"/{resource}",
         address=address,
     )
@@ -73,7 +81,7 @@ def refused(url: str, rule: str, *, code: str | None = None) -> Invalid:
     )
 
 
-def _host_and_port(url: str, authority: str) -> tuple[str, int | None]:
+def _authority(url: str, authority: str) -> Authority:
     if "@" in authority:
         raise refused(url, "a host without user or password")
     if "%" in authority:
@@ -83,10 +91,10 @@ def _host_and_port(url: str, authority: str) -> tuple[str, int | None]:
         raise refused(url, "a host name, an IPv4 address or an IPv6 address in brackets, then perhaps a port")
     port = parts["port"]
     if port is None:
-        return parts["host"], None
+        return Authority(parts["host"], None)
     if PORT.fullmatch(port) is None or int(port) > HIGHEST_PORT:
         raise refused(url, f"a port from 1 to {HIGHEST_PORT}")
-    return parts["host"], int(port)
+    return Authority(parts["host"], int(port))
 
 
 def _address(url: str, host: str) -> Address | None:

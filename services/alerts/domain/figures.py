@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.clock import SHANGHAI
-from shared.domain.quantity import shown, shown_nonzero
+from shared.domain.quantity import plain, shown_nonzero
 from shared.domain.risk import Risk, Window
 
 MEANS: Mapping[str, Mapping[str, str]] = {
@@ -60,9 +60,10 @@ def percent_over(risk: Risk) -> str | None:
 
 
 def percent_of_limit(risk: Risk) -> str | None:
-    """Per cent of the limit that is reached."""
-    multiple = _multiple(risk)
-    return shown((multiple + 1) * 100, 1) if multiple is not None else None
+    """Whole per cent of the limit that are reached, never more than there are: 89.9 % is not yet 90."""
+    if not risk.decided or not risk.limit or Decimal(risk.limit) <= 0:
+        return None
+    return plain(Decimal(risk.decided) * 100 // Decimal(risk.limit))
 
 
 def count(risk: Risk, lang: str) -> str | None:

@@ -42,7 +42,7 @@ def test_what_is_not_known_is_left_out() -> None:
     )
 
 
-NEAR = {"kind": "emission.nearing", "condition": "near_80", "multiple": "-0.18", "decided": "28.7"}
+NEAR = {"kind": "emission.nearing", "condition": "near_80", "multiple": None, "decided": "28.7"}
 
 
 def test_a_mean_that_is_near_its_limit_is_of_its_hour_or_of_this_hour_so_far() -> None:
@@ -58,6 +58,15 @@ def test_a_mean_that_is_near_its_limit_is_of_its_hour_or_of_this_hour_so_far() -
     }
     late = replace(running, changed_at=T0 + timedelta(minutes=3))  # seen after its hour has ended
     assert "本小时截至09:00均值" in wording.headline(*alert_of(late))["zh"]
+
+
+@pytest.mark.parametrize(
+    ("decided", "limit", "text"),
+    [("31.49", "35", "，已达限值的89%"), ("31.5", "35", "，已达限值的90%"), ("0", "0", ""), ("1", None, "")],
+)
+def test_the_share_of_the_limit_is_never_rounded_up(decided: str, limit: str | None, text: str) -> None:
+    near = wording.headline(*alert_of(a_risk(**{**NEAR, "decided": decided, "limit": limit})))
+    assert near["zh"].endswith(text or "mg/m³")
 
 
 def span(start: str, end: str, averaging: str = "hour", count: int = 1) -> Window:
