@@ -19,11 +19,10 @@ from types import FrameType
 import structlog
 import uvicorn
 from fastapi import Depends, FastAPI, Response
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlmodel import Session
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.domain.events import ALERTS, PACKETS, QUARANTINE, REGISTRY, RISKS
@@ -34,6 +33,7 @@ from shared.runtime.auth import Authentication, Verifier
 from shared.runtime.body_limit import BodyLimits, document_refusals
 from shared.runtime.consuming import Consumer, described
 from shared.runtime.metrics import Metrics
+from shared.runtime.pages import add_pages
 from shared.runtime.query_check import QueryCheck, template
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
@@ -42,6 +42,12 @@ from shared.runtime.web import OpenApi, install_problems, problem_schemas
 
 log = structlog.get_logger(__name__)
 VERSION = "0.1.0"
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "令牌，由 POST /permits/v1/keys 签发 / a token that POST /permits/v1/keys issues",
+}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -142,10 +148,10 @@ class Host:
         app.state.verifier = Verifier(self.context.directory, self.context.clock.wall_now)
         app.state.stopping = self.stopping
         install_problems(app)
+        documents = {service.name: openapi(service) for service in self.services}
         for service in self.services:
-            document = openapi(service)
-            app.include_router(service.router, dependencies=[Depends(QueryCheck(document))])
-            self._describe(app, service.name, document)
+            app.include_router(service.router, dependencies=[Depends(QueryCheck(documents[service.name]))])
+        add_pages(app, documents)
         app.add_api_route("/healthz", lambda: {"status": "ok"}, include_in_schema=False)
         app.add_api_route("/readyz", self._readyz, include_in_schema=False)
         app.add_api_route("/metrics", self._metrics, include_in_schema=False)
@@ -156,15 +162,6 @@ class Host:
         for topic in topics(self.context.settings.distributed):
             self.context.metrics.poisoned.labels(topic)  # a counter that begins at 1 has no increase
         return app
-
-    def _describe(self, app: FastAPI, name: str, document: OpenApi) -> None:
-        prefix = f"/{name}/v1"
-        app.add_api_route(f"{prefix}/openapi.json", lambda: JSONResponse(document), include_in_schema=False)
-
-        def docs() -> HTMLResponse:
-            return get_swagger_ui_html(openapi_url=f"{prefix}/openapi.json", title=f"Yujing {name}")
-
-        app.add_api_route(f"{prefix}/docs", docs, include_in_schema=False)
 
     def not_ready(self) -> dict[str, str]:
         """Why this process cannot work now; empty when it can."""
@@ -316,6 +313,8 @@ def openapi(service: Service) -> OpenApi:
         routes=service.router.routes,
         description="Errors are RFC 9457 problem+json; times are RFC 3339 with offset; lists are `{items, next}`.",
     )
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= problem_schemas()
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {}).update(problem_schemas())
+    components["securitySchemes"] = {"bearer": BEARER}
+    document["security"] = [{"bearer": []}]  # every route of a service needs a token
     return document_refusals(document)
