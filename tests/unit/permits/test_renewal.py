@@ -256,6 +256,17 @@ def test_a_refused_application_restarts_the_steps_from_where_the_dates_stand(ref
     assert news(evaluated(refused, again.published, refused_on)) == []
 
 
+def test_an_application_that_is_withdrawn_on_the_day_it_was_filed_stops_nothing() -> None:
+    line = a_timeline(applied_on=date(2026, 10, 19), refused_on=date(2026, 10, 19))
+    first = evaluated(line, PublishedRisks(), date(2026, 10, 19))
+    assert (news(first), first.changes[0].risk.refused_on) == ([(RENEWAL, "late")], date(2026, 10, 19))
+
+
+def test_a_refusal_of_an_earlier_application_leaves_the_later_one_pending() -> None:
+    line = a_timeline(applied_on=date(2026, 10, 19), refused_on=date(2026, 10, 12))
+    assert news(evaluated(line, PublishedRisks(), date(2026, 10, 19))) == [(DECISION_DUE, "pending")]
+
+
 def test_an_application_refused_long_before_the_end_brings_the_next_step_on_its_day() -> None:
     line = a_timeline(applied_on=date(2026, 3, 2), refused_on=date(2026, 4, 1))
     waiting = evaluated(line, PublishedRisks(), date(2026, 4, 1))
