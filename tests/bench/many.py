@@ -14,7 +14,7 @@ from services.alerts.store.peer_tables import NOTICE
 from tests.bench.frames import registered
 from tests.bench.rows import Row, quantile
 from tests.support.alerts_case import T0
-from tests.support.alerts_harness import an_alerts_harness, an_enterprise, codes, trouble
+from tests.support.alerts_harness import an_alerts_harness, an_enterprise, an_exceedance, codes
 from tests.support.product import Logger, Process, last_hour
 
 ENTERPRISES, AFFECTED = 10_000, 400  # P(X ≥ 400 | 10,000, 2 %) is far below 1 %
@@ -30,7 +30,7 @@ def peer_decision(folder: Path) -> list[Row]:
         for code in some:
             url, owner = f"https://{code}.example/", Owner(credit_code=code)
             harness.parts.endpoint_store.add(session, ContactPoint("webhook", url), owner, by="bench", wall_now=T0)
-    harness.take(*(trouble(code, T0 + timedelta(seconds=n)) for n, code in enumerate(some[:AFFECTED])))
+    harness.take(*(an_exceedance(code, T0 + timedelta(seconds=n)) for n, code in enumerate(some[:AFFECTED])))
     slot = T0 + timedelta(hours=1)
     began = time.monotonic()
     harness.peers.run(slot)

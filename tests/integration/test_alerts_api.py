@@ -270,7 +270,7 @@ def test_the_stream_resumes_behind_the_last_id_and_ends_when_the_process_stops(h
     assert harness.ask("province", "/stream", after=-1).status_code == 422
 
 
-def test_one_look_serves_many_listeners(harness: ApiHarness) -> None:
+def test_one_query_serves_many_listeners(harness: ApiHarness) -> None:
     count = 20
     got: list[str] = []
 

@@ -32,7 +32,7 @@ def harness(tmp_path: Path, database_url: str | None) -> Iterator[AlertsHarness]
         with database.engine.begin() as connection:
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS alerts")
     made = an_alerts_harness(tmp_path, database=database)
-    made.settle(CODE)
+    made.register_enterprises(CODE)
     yield made
     made.database.close()
 
@@ -88,7 +88,7 @@ def test_who_supervises_stops_an_endpoint_and_its_owner_is_shown_who_and_why(har
     assert shown["history"] == [step]
     assert harness.get(OWNER, "/endpoints")["items"][0]["history"] == [step]
     assert post(harness, who, f"/{endpoint}/disable", text="再次").status_code == 409
-    harness.happens(a_risk(credit_code=CODE))
+    harness.take_at_their_time(a_risk(credit_code=CODE))
     assert harness.pushes() == []
 
 

@@ -16,7 +16,7 @@ from services.alerts.store.tables import ALERT
 from shared.database import Database, open_database
 from shared.runtime.migrating import migrate
 from tests.support.alerts_case import T0
-from tests.support.alerts_harness import AlertsHarness, an_alerts_harness, codes, minutes, trouble
+from tests.support.alerts_harness import AlertsHarness, an_alerts_harness, an_exceedance, codes, minutes
 from tests.support.migrating import downgrade
 from tests.support.receiver import Receiver
 
@@ -46,7 +46,7 @@ def test_an_alert_shows_its_articles_in_chinese_and_english_to_callers_and_recei
     harness = an_alerts_harness(tmp_path, database=database)
     with Receiver() as receiver:
         harness.endpoint(receiver.url("/hook"), credit_code="E000")
-        harness.happens(trouble("E000", T0))
+        harness.take_at_their_time(an_exceedance("E000", T0))
         with harness.sending():
             (message,) = receiver.wait_taken(1, "/hook")
     (listed,) = harness.get("enterprise:E000", "/alerts")["items"]
@@ -62,8 +62,8 @@ def test_what_an_older_version_stored_is_shown_in_both_languages_after_the_upgra
     database: Database, tmp_path: Path
 ) -> None:
     harness, some = an_alerts_harness(tmp_path, database=database), codes(14)
-    harness.settle(*some)
-    harness.happens(*(trouble(code, T0 + minutes(5 * n)) for n, code in enumerate(some[:3])))
+    harness.register_enterprises(*some)
+    harness.take_at_their_time(*(an_exceedance(code, T0 + minutes(5 * n)) for n, code in enumerate(some[:3])))
     harness.at(T0 + timedelta(hours=1))
     before, pushed = documents(harness), [push.notification for push in harness.pushes()]
     assert len(before) == 4  # three alerts and the notice

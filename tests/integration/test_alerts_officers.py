@@ -15,7 +15,7 @@ from services.alerts.store.tables import DIGEST_ITEM, SUBSCRIPTION
 from shared.domain.clock import SHANGHAI
 from shared.domain.risk import Risk
 from tests.support.alerts_case import T0, cleared
-from tests.support.alerts_harness import AlertsHarness, minutes, opened, trouble
+from tests.support.alerts_harness import AlertsHarness, an_exceedance, minutes, opened
 
 PATH = "/alerts/v1/subscriptions"
 CODE = "91150102MA0N0AAA1B"
@@ -46,7 +46,7 @@ def received(harness: AlertsHarness, endpoint: str) -> list[tuple[str, datetime]
 
 def first_hour(code: str = "E000", when: datetime = T0, **other: Any) -> Risk:
     """A first hour over the limit: the catalogue tells the enterprise alone."""
-    return trouble(code, when, **other)
+    return an_exceedance(code, when, **other)
 
 
 def test_a_subscription_receives_what_the_catalogue_sends_to_others(harness: AlertsHarness) -> None:
@@ -56,13 +56,13 @@ def test_a_subscription_receives_what_the_catalogue_sends_to_others(harness: Ale
     red = subscribed(harness, filter={"min_level": "red"})
     city = subscribed(harness, "officer:1502")
     risk = first_hour()
-    harness.happens(risk)
+    harness.take_at_their_time(risk)
     assert [reason for reason, _ in received(harness, wide)] == ["first"]
     assert [received(harness, one) for one in (steel, offline, red, city)] == [[], [], [], []]
     graver = replace(risk, revision=2, condition="repeated", changed_at=T0 + minutes(60))
-    harness.happens(graver)
+    harness.take_at_their_time(graver)
     assert [reason for reason, _ in received(harness, red)] == ["level_raised"]
-    harness.happens(cleared(graver, 3, hours=3))
+    harness.take_at_their_time(cleared(graver, 3, hours=3))
     assert [reason for reason, _ in received(harness, red)] == ["level_raised", "cleared"]
     assert [reason for reason, _ in received(harness, wide)] == ["first", "level_raised", "cleared"]
 
@@ -71,14 +71,14 @@ def test_whoever_is_notified_unasked_is_not_notified_twice(harness: AlertsHarnes
     endpoint = subscribed(harness, "officer:150102")
     subscribed_again = {"name": "又一个", "via": {"endpoint": endpoint}}
     assert harness.client("officer:150102").post(PATH, json=subscribed_again).status_code == 201
-    harness.happens(first_hour(condition="lasting"))
+    harness.take_at_their_time(first_hour(condition="lasting"))
     assert [reason for reason, _ in received(harness, endpoint)] == ["first"]
 
 
 def test_beforehand_warnings_reach_an_officer_only_when_the_stage_is_named(harness: AlertsHarness) -> None:
     everything = subscribed(harness, filter={"kinds": ["*"]})
     before = subscribed(harness, filter={"stages": ["before"]})
-    harness.happens(first_hour(kind="data.fault", condition="fault"))
+    harness.take_at_their_time(first_hour(kind="data.fault", condition="fault"))
     assert (received(harness, everything), len(received(harness, before))) == ([], 1)
 
 
@@ -86,10 +86,10 @@ def test_quiet_hours_hold_a_push_till_the_morning_unless_it_is_red(harness: Aler
     endpoint = subscribed(harness, quiet={"from": "22:00", "to": "07:00"})
     night, morning = at("2026-11-20 23:10"), at("2026-11-21 07:00")
     risk = first_hour(when=night)
-    harness.happens(risk)
+    harness.take_at_their_time(risk)
     red = replace(risk, revision=2, condition="repeated", changed_at=night + minutes(30))
-    harness.happens(red)
-    harness.happens(first_hour("E001", at("2026-11-21 07:00")))
+    harness.take_at_their_time(red)
+    harness.take_at_their_time(first_hour("E001", at("2026-11-21 07:00")))
     assert received(harness, endpoint) == [
         ("first", morning),
         ("level_raised", night + minutes(30)),
@@ -100,22 +100,22 @@ def test_quiet_hours_hold_a_push_till_the_morning_unless_it_is_red(harness: Aler
 def test_the_all_clear_of_the_night_waits_for_the_morning_too(harness: AlertsHarness) -> None:
     endpoint = subscribed(harness, quiet={"from": "22:00", "to": "07:00"})
     risk = first_hour(when=at("2026-11-20 21:00"))
-    harness.happens(risk, cleared(risk, 2, hours=3))
+    harness.take_at_their_time(risk, cleared(risk, 2, hours=3))
     assert received(harness, endpoint) == [("first", at("2026-11-20 21:00")), ("cleared", at("2026-11-21 07:00"))]
 
 
 def test_a_daily_digest_has_each_alert_once_whatever_restarts(harness: AlertsHarness) -> None:
     endpoint = subscribed(harness, digest="daily")
     risks = [first_hour(f"E{n:03}", at("2026-11-20 09:00") + minutes(n)) for n in range(3)]
-    harness.happens(*risks)
-    harness.happens(replace(risks[0], revision=2, condition="lasting", changed_at=at("2026-11-20 10:00")))
+    harness.take_at_their_time(*risks)
+    harness.take_at_their_time(replace(risks[0], revision=2, condition="lasting", changed_at=at("2026-11-20 10:00")))
     harness.at(at("2026-11-21 08:29"))
     assert received(harness, endpoint) == []
     for moment in ("2026-11-21 08:30", "2026-11-21 08:31", "2026-11-21 09:00"):
         harness.at(at(moment))
         replace(harness).tick()  # another process over the same rows
     late = first_hour("E003", at("2026-11-21 10:00"))
-    harness.happens(late)
+    harness.take_at_their_time(late)
     harness.at(at("2026-11-24 12:00"))
     first, second = harness.messages(endpoint)
     assert (first["type"], first["data"]["reason"]) == ("yujing.digest.v1", "daily")
@@ -128,7 +128,7 @@ def test_a_daily_digest_has_each_alert_once_whatever_restarts(harness: AlertsHar
 
 def test_a_weekly_digest_comes_on_monday(harness: AlertsHarness) -> None:
     endpoint = subscribed(harness, digest="weekly")
-    harness.happens(first_hour(when=at("2026-11-18 10:00")))  # a Wednesday
+    harness.take_at_their_time(first_hour(when=at("2026-11-18 10:00")))  # a Wednesday
     harness.at(at("2026-11-22 23:59"))
     assert received(harness, endpoint) == []
     harness.at(at("2026-11-23 08:30"))
@@ -139,7 +139,7 @@ def test_historical_ones_come_as_one_digest_a_minute_after_the_last(harness: Ale
     enterprise, _ = harness.endpoint("https://e.example/", credit_code="E000")
     officer = subscribed(harness)
     for n in range(4):
-        harness.happens(first_hour(when=T0 + timedelta(seconds=20 * n), id=f"rsk_{n}", historical=True))
+        harness.take_at_their_time(first_hour(when=T0 + timedelta(seconds=20 * n), id=f"rsk_{n}", historical=True))
     harness.at(T0 + timedelta(seconds=119))
     assert harness.pushes() == []
     harness.at(T0 + timedelta(seconds=120))
@@ -154,7 +154,7 @@ def test_a_long_digest_goes_in_several_and_loses_none(harness: AlertsHarness, mo
     monkeypatch.setattr("services.alerts.store.digests.MOST", 2)
     monkeypatch.setattr("services.alerts.handlers.digests.MOST", 2)
     endpoint = subscribed(harness, digest="daily")
-    harness.happens(*(first_hour(f"E{n:03}", T0 + minutes(n)) for n in range(5)))
+    harness.take_at_their_time(*(first_hour(f"E{n:03}", T0 + minutes(n)) for n in range(5)))
     harness.at(T0 + timedelta(days=1))
     named = [one["id"] for message in harness.messages(endpoint) for one in message["data"]["alerts"]]
     assert (len(harness.messages(endpoint)), len(named), len(set(named))) == (3, 5, 5)
@@ -223,7 +223,7 @@ def test_an_enterprise_s_endpoint_never_receives_others_and_an_office_s_only_of_
     as_admin = harness.client("admin").post(PATH, json={"name": "x", "via": {"endpoint": theirs}})
     assert as_admin.status_code == 422
     assert harness.client("officer:15").post(PATH, json={"name": "x", "via": {"endpoint": county}}).status_code == 201
-    harness.happens(first_hour("E009"))
+    harness.take_at_their_time(first_hour("E009"))
     assert received(harness, county) == []
 
 
@@ -234,7 +234,9 @@ def test_a_scoped_kind_may_be_asked_for_with_the_scope(harness: AlertsHarness) -
 
 
 def test_a_division_s_counts(harness: AlertsHarness) -> None:
-    harness.happens(first_hour("E000"), first_hour("E001", condition="repeated"), first_hour("E002", region="150202"))
+    harness.take_at_their_time(
+        first_hour("E000"), first_hour("E001", condition="repeated"), first_hour("E002", region="150202")
+    )
     found = harness.get("officer:15", "/regions/1501/summary")
     assert (found["region"], found["total"], found["unended"]) == (
         {"code": "150100", "name": "内蒙古自治区呼和浩特市"},
@@ -253,6 +255,6 @@ def test_a_division_s_counts(harness: AlertsHarness) -> None:
 def test_no_message_to_officers_is_twice_the_same(harness: AlertsHarness) -> None:
     endpoint = subscribed(harness)
     risk = first_hour()
-    harness.happens(risk)
+    harness.take_at_their_time(risk)
     harness.take(risk)
     assert len({json.dumps(one) for one in harness.messages(endpoint)}) == len(harness.messages(endpoint)) == 1

@@ -29,11 +29,11 @@ from tests.support.alerts_harness import (
     AlertsHarness,
     an_alerts_harness,
     an_enterprise,
+    an_exceedance,
     codes,
     minutes,
     opened,
     registered,
-    trouble,
 )
 from tests.support.migrating import downgrade
 from tests.support.receiver import Receiver
@@ -47,20 +47,20 @@ def harness(tmp_path: Path) -> Iterator[AlertsHarness]:
 
 
 def three(harness: AlertsHarness, some: list[str], **other: Any) -> None:
-    """Three of them have the same trouble within the hour."""
-    harness.happens(*(trouble(code, T0 + minutes(5 * n), **other) for n, code in enumerate(some[:3])))
+    """Three of them exceed the same limit within the hour."""
+    harness.take_at_their_time(*(an_exceedance(code, T0 + minutes(5 * n), **other) for n, code in enumerate(some[:3])))
 
 
 def notices(harness: AlertsHarness) -> list[Any]:
     return list(harness.rows(NOTICE, NOTICE.c.slot, NOTICE.c.id))
 
 
-def test_a_common_trouble_is_sent_to_the_whole_class_at_the_next_whole_hour(harness: AlertsHarness) -> None:
+def test_a_common_exceedance_is_sent_to_the_whole_class_at_the_next_whole_hour(harness: AlertsHarness) -> None:
     some = codes(14)
-    harness.settle(*some)
-    harness.settle("X001", industry="C3011")
-    harness.settle("X002", factors=["a34013"])  # its permit has no SO2
-    harness.settle("X003", valid_to="2026-11-19")  # its permit ran out
+    harness.register_enterprises(*some)
+    harness.register_enterprises("X001", industry="C3011")
+    harness.register_enterprises("X002", factors=["a34013"])  # its permit has no SO2
+    harness.register_enterprises("X003", valid_to="2026-11-19")  # its permit ran out
     ends = {code: harness.endpoint(f"https://{code}.example/", credit_code=code)[0] for code in [*some, "X001"]}
     three(harness, some)
     harness.at(SLOT - timedelta(seconds=1))
@@ -87,9 +87,9 @@ def test_a_common_trouble_is_sent_to_the_whole_class_at_the_next_whole_hour(harn
 
 def test_the_permit_that_governs_on_the_day_says_who_is_exposed(harness: AlertsHarness) -> None:
     some = codes(12)
-    harness.settle(*some)
-    harness.settle("G001", group="集团")  # three sites of one group
-    harness.settle("G002", group="集团")
+    harness.register_enterprises(*some)
+    harness.register_enterprises("G001", group="集团")  # three sites of one group
+    harness.register_enterprises("G002", group="集团")
     first, permit = an_enterprise("V001", factors=["a34013"])
     later = json.loads(permit.value or b"")
     (version,) = later["data"]["versions"]
@@ -110,8 +110,8 @@ def test_the_permit_that_governs_on_the_day_says_who_is_exposed(harness: AlertsH
 
 
 def test_the_register_read_again_changes_nothing_and_its_heartbeat_is_passed_over(harness: AlertsHarness) -> None:
-    harness.settle("E001")
-    harness.settle("E001", factors=["a21026", "w01018"])
+    harness.register_enterprises("E001")
+    harness.register_enterprises("E001", factors=["a21026", "w01018"])
     beat = Event(HEARTBEAT, "/permits", "registry:heartbeat", 7, T0, {})
     gone = Record(REGISTRY, 0, 1, "enterprise:E009", None, {}, T0)
     harness.register([Record(REGISTRY, 0, 0, "heartbeat", encode_event(beat), {}, T0), gone])
@@ -126,24 +126,24 @@ def test_the_register_read_again_changes_nothing_and_its_heartbeat_is_passed_ove
 
 def test_ticks_restarts_and_replays_make_no_second_notice(harness: AlertsHarness, tmp_path: Path) -> None:
     some = codes(14)
-    harness.settle(*some)
+    harness.register_enterprises(*some)
     three(harness, some)
     harness.at(SLOT)
     again = replace(harness)  # another process over the same rows
     again.at(SLOT + minutes(1))
     three(again, some)
-    again.happens(*(trouble(code, SLOT + timedelta(days=2)) for code in some[3:6]))
+    again.take_at_their_time(*(an_exceedance(code, SLOT + timedelta(days=2)) for code in some[3:6]))
     again.at(SLOT + timedelta(days=3))
     assert len(notices(again)) == 1
-    again.happens(*(trouble(code, SLOT + timedelta(days=10)) for code in some[:3]))
+    again.take_at_their_time(*(an_exceedance(code, SLOT + timedelta(days=10)) for code in some[:3]))
     again.at(SLOT + timedelta(days=10, hours=1))
     assert len(notices(again)) == 1  # six of 14 in the week before: three are nothing unusual
 
 
 def test_a_slot_that_was_missed_is_caught_up_at_the_last_whole_hour(harness: AlertsHarness) -> None:
     some = codes(14)
-    harness.settle(*some)
-    with_clock = [trouble(code, T0 + minutes(n)) for n, code in enumerate(some[:3])]
+    harness.register_enterprises(*some)
+    with_clock = [an_exceedance(code, T0 + minutes(n)) for n, code in enumerate(some[:3])]
     harness.take(*with_clock)
     harness.at(T0 + timedelta(hours=5, minutes=20))
     assert [one.slot for one in notices(harness)] == [T0 + timedelta(hours=5)]
@@ -156,7 +156,7 @@ def test_a_slot_that_was_missed_is_caught_up_at_the_last_whole_hour(harness: Ale
 )
 def test_what_is_no_fact_for_peers_leads_to_nothing(harness: AlertsHarness, changed: dict[str, Any]) -> None:
     some = codes(14)
-    harness.settle(*some)
+    harness.register_enterprises(*some)
     three(harness, some, **changed)
     harness.at(SLOT)
     assert notices(harness) == [] and harness.rows(FACT) == []
@@ -165,9 +165,9 @@ def test_what_is_no_fact_for_peers_leads_to_nothing(harness: AlertsHarness, chan
 @pytest.mark.parametrize("by", ["finder", "officer"])
 def test_a_withdrawn_one_does_not_count(harness: AlertsHarness, by: str) -> None:
     some = codes(14)
-    harness.settle(*some)
+    harness.register_enterprises(*some)
     three(harness, some)
-    first = trouble(some[0], T0)
+    first = an_exceedance(some[0], T0)
     if by == "finder":
         harness.take(replace(first, revision=2, state=RiskState.WITHDRAWN))
     else:
@@ -180,7 +180,7 @@ def test_a_withdrawn_one_does_not_count(harness: AlertsHarness, by: str) -> None
 
 def test_a_small_crowd_gives_a_draft_that_only_its_officers_see(harness: AlertsHarness) -> None:
     some = codes(11)
-    harness.settle(*some)
+    harness.register_enterprises(*some)
     three(harness, some)
     harness.at(SLOT)
     harness.relay()
@@ -191,32 +191,35 @@ def test_a_small_crowd_gives_a_draft_that_only_its_officers_see(harness: AlertsH
     assert harness.client(f"enterprise:{some[0]}").get("/alerts/v1/peer-notices/drafts").status_code == 403
     assert all(harness.get(f"enterprise:{code}", "/peer-notices")["items"] == [] for code in some)
     assert not [push for push in harness.pushes() if push.reason == "peer_notice"]
-    harness.happens(trouble(some[5], SLOT + minutes(10)))
+    harness.take_at_their_time(an_exceedance(some[5], SLOT + minutes(10)))
     harness.at(SLOT + timedelta(hours=1))
     assert len(harness.get("admin", "/peer-notices/drafts")["items"]) == 1
 
 
 def test_late_renewals_and_faults_are_notified_too(harness: AlertsHarness) -> None:
     some = codes(13)
-    harness.settle(*some)
+    harness.register_enterprises(*some)
     renewal = {"kind": "permit.renewal", "factor": None, "window": None}
     three(harness, some, condition="left_90", **renewal)
     late = [
-        trouble(code, T0 + minutes(5 * n), condition="late", revision=2, **renewal) for n, code in enumerate(some[:3])
+        an_exceedance(code, T0 + minutes(5 * n), condition="late", revision=2, **renewal)
+        for n, code in enumerate(some[:3])
     ]
     harness.at(SLOT)
     assert notices(harness) == []
     harness.take(*(replace(one, changed_at=SLOT + minutes(1)) for one in late))
     fault = {"kind": "data.fault", "condition": "fault", "factor": "a19001"}  # oxygen is measured, not permitted
-    harness.happens(*(trouble(code, SLOT + minutes(n), id=f"rsk_f{n}", **fault) for n, code in enumerate(some[:3])))
+    harness.take_at_their_time(
+        *(an_exceedance(code, SLOT + minutes(n), id=f"rsk_f{n}", **fault) for n, code in enumerate(some[:3]))
+    )
     harness.at(SLOT + timedelta(hours=1))
     assert {(one.kind, one.family) for one in notices(harness)} == {("permit.renewal", ""), ("data.fault", "flue")}
 
 
 def test_officers_of_the_area_see_what_was_sent(harness: AlertsHarness) -> None:
     some = codes(8)
-    harness.settle(*some)
-    harness.settle(*codes(5, "N"), region="150103")
+    harness.register_enterprises(*some)
+    harness.register_enterprises(*codes(5, "N"), region="150103")
     three(harness, some)
     harness.at(SLOT)
     harness.relay()
@@ -227,7 +230,7 @@ def test_officers_of_the_area_see_what_was_sent(harness: AlertsHarness) -> None:
 
 def test_the_messages_that_arrive_are_the_same_bytes(harness: AlertsHarness) -> None:
     some = codes(13)
-    harness.settle(*some)
+    harness.register_enterprises(*some)
     with Receiver() as receiver:
         for code in some[2:6]:
             harness.endpoint(receiver.url(f"/{code}"), credit_code=code)
@@ -262,7 +265,7 @@ def view(harness: AlertsHarness, code: str) -> str:
 def seeded(folder: Path, size: int) -> Path:
     """The register and the endpoints, the same for every run."""
     harness = an_alerts_harness(folder)
-    harness.settle(*codes(size))
+    harness.register_enterprises(*codes(size))
     for code in codes(size):
         harness.endpoint(f"https://{code}.example/", credit_code=code)
     harness.database.close()
@@ -321,10 +324,10 @@ def test_two_replicas_that_tick_together_make_one_notice_and_one_digest(
     database = open_database(database_url, tmp_path, "alerts")
     migrate(database, "services.alerts.migrations", "alerts")
     harness, some = an_alerts_harness(tmp_path, database=database), codes(14)
-    harness.settle(*some)
+    harness.register_enterprises(*some)
     endpoint, _ = harness.endpoint("https://office.example/", region="15")
-    wish = {"name": "日报", "via": {"endpoint": endpoint}, "digest": "daily"}
-    assert harness.client("officer:15").post("/alerts/v1/subscriptions", json=wish).status_code == 201
+    subscription = {"name": "日报", "via": {"endpoint": endpoint}, "digest": "daily"}
+    assert harness.client("officer:15").post("/alerts/v1/subscriptions", json=subscription).status_code == 201
     three(harness, some)
     harness.clocks.field_now = T0 + timedelta(days=1)
     other = replace(harness)
@@ -342,7 +345,7 @@ def test_the_upgrade_drops_the_bytes_of_a_notice_and_keeps_all_else(tmp_path: Pa
     database = open_database(database_url, tmp_path, "alerts")
     migrate(database, "services.alerts.migrations", "alerts")
     harness, some = an_alerts_harness(tmp_path, database=database), codes(14)
-    harness.settle(*some)
+    harness.register_enterprises(*some)
     three(harness, some)
     harness.at(SLOT)
     before = notices(harness)

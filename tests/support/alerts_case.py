@@ -151,7 +151,7 @@ class DeliveryHarness:
         return self.rows(OUTBOX, OUTBOX.c.id)
 
     def wait_until(self, condition: Any, timeout_s: float = 10.0) -> None:
-        """Look again and again until it holds; fails loudly after the deadline."""
+        """Poll until the condition holds; fails with the pushes after the deadline."""
         deadline, pause = monotonic() + timeout_s, threading.Event()
         while not condition():
             assert monotonic() < deadline, f"not so after {timeout_s} s: {[tuple(p)[-8:] for p in self.pushes()]}"

@@ -62,7 +62,7 @@ def registered(kind: str, name: str, data: dict[str, Any]) -> Record:
 def an_enterprise(
     code: str, *, region: str = COUNTY, industry: str = CLASS, factors: Sequence[str] = ("a21026",), **other: Any
 ) -> list[Record]:
-    """What the register says of an enterprise and its permit. `other`: group, valid_to."""
+    """What the register publishes of an enterprise and its permit. `other`: group, valid_to."""
     valid_to = other.pop("valid_to", "2030-12-15")
     enterprise = {"credit_code": code, "name": f"{code}厂", "industry": industry, "region": region, **other}
     limits = [{"factor": one, "averaging": "hour", "limit": "35", "unit": "mg/m3"} for one in factors]
@@ -78,7 +78,7 @@ def an_enterprise(
     ]
 
 
-def trouble(code: str, at: datetime, **other: Any) -> Risk:
+def an_exceedance(code: str, at: datetime, **other: Any) -> Risk:
     """An excess of SO2 at an enterprise of the harness."""
     facts: dict[str, Any] = {
         "id": f"rsk_{code}_{at:%d%H%M}",
@@ -112,7 +112,7 @@ class AlertsHarness(DeliveryHarness):
         with self.database.transaction() as session:
             self.parts.registry_records.take(session, [one for some in records for one in some])
 
-    def settle(self, *codes: str, **other: Any) -> None:
+    def register_enterprises(self, *codes: str, **other: Any) -> None:
         """Enterprises of the class with a permit."""
         self.register(*(an_enterprise(code, **other) for code in codes))
 
@@ -127,7 +127,7 @@ class AlertsHarness(DeliveryHarness):
         self.peers.run(self.clocks.field_now)
         self.digests.run(self.clocks.field_now)
 
-    def happens(self, *risks: Risk) -> None:
+    def take_at_their_time(self, *risks: Risk) -> None:
         """Each risk is taken at its own field time."""
         for risk in sorted(risks, key=lambda one: one.changed_at):
             self.at(risk.changed_at)

@@ -1,4 +1,4 @@
-"""One message of every type as the product itself says it, taken from its topics; `--write` keeps them as golden files.
+"""One message of every type as the product itself publishes it, taken from its topics; `--write` keeps them as golden files.
 
     python -m tests.support.goldens --write DIR      writes what DIR does not hold yet; a golden file is never changed
 
@@ -21,7 +21,7 @@ from shared.domain.events import ALERTS, PACKETS, QUARANTINE, REGISTERED, REGIST
 from shared.eventlog.codec import decode
 from shared.ports import NewRecord
 from tests.support.alerts_case import T0, cleared
-from tests.support.alerts_harness import AlertsHarness, an_alerts_harness, codes, minutes, trouble
+from tests.support.alerts_harness import AlertsHarness, an_alerts_harness, an_exceedance, codes, minutes
 from tests.support.product import Logger, Source, eventually, frame, last_hour
 from tests.support.whole import Whole, packet, whole
 
@@ -149,11 +149,11 @@ def _received(folder: Path, happen: Callable[[AlertsHarness], None]) -> Publishe
 
 
 def _common(harness: AlertsHarness) -> None:
-    """Three of a class of fourteen have the same trouble within the hour."""
+    """Three of a class of fourteen exceed the same limit within the hour."""
     some = codes(14)
-    harness.settle(*some)
+    harness.register_enterprises(*some)
     harness.endpoint("https://peer.example/", credit_code=some[0])
-    harness.happens(*(trouble(code, T0 + minutes(5 * n)) for n, code in enumerate(some[:3])))
+    harness.take_at_their_time(*(an_exceedance(code, T0 + minutes(5 * n)) for n, code in enumerate(some[:3])))
     harness.at(T0 + timedelta(hours=1))
 
 
@@ -162,8 +162,8 @@ def _historical(harness: AlertsHarness) -> None:
     harness.endpoint("https://county.example/", region="150102")
     harness.endpoint("https://own.example/", credit_code="E000")
     for n in range(2):
-        risk = trouble("E000", T0 + minutes(n), historical=True, condition="lasting")
-        harness.happens(risk, cleared(risk, 2))
+        risk = an_exceedance("E000", T0 + minutes(n), historical=True, condition="lasting")
+        harness.take_at_their_time(risk, cleared(risk, 2))
     harness.at(T0 + timedelta(days=2))
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: every condition that monitoring says has its row, and a wrong catalogue is refused by name."""
+"""The catalogue: every condition that monitoring publishes has its row, and a wrong catalogue is refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When peers are reminded of a common problem: a table of named cases, the statistics, and what the words may not say."""
+"""When peers are reminded of a common problem: a table of named cases, the statistics, and what the words may not reveal."""
 
 from __future__ import annotations
 

@@ -127,8 +127,8 @@ def test_how_far_over_is_never_shown_as_nothing(multiple: str, times: str, perce
 def test_other_kinds_have_their_own_words() -> None:
     silent = wording.headline(*alert_of(a_risk(kind="data.offline", condition="short", window=None)))
     assert silent["zh"] == "呼和浩特示例热电 1号锅炉烟囱 监测点 A110000_0001 自2026-11-20 09:00起没有数据"
-    strange = wording.headline(*alert_of(a_risk(kind="data.suspect", condition="flat")))
-    assert strange["zh"].endswith("出现目录未收录的风险 data.suspect（flat）")
+    unknown = wording.headline(*alert_of(a_risk(kind="data.suspect", condition="flat")))
+    assert unknown["zh"].endswith("出现目录未收录的风险 data.suspect（flat）")
     dates = {"left_days": "40", "valid_to": "2026-12-30", "apply_by": "2026-10-30"}
     late = wording.headline(*alert_of(a_risk(kind="permit.renewal", condition="late", facts=dates)))
     assert late["zh"].endswith("距届满40天，已逾申请延续期限，未见延续申请")
