@@ -43,13 +43,14 @@ fuzz: setup ## odd input by every entrance, in both shapes; SECONDS=600 for each
 	@YUJING_FUZZ_SECONDS=$(FUZZ_SECONDS) YUJING_FUZZ_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) \
 		$(BIN)/python -m pytest tests/fuzz $(ARGS)
 
-check: setup ## format, lint, types, imports, contracts, rules of the code
+check: setup ## format, lint, types, imports, contracts, rules of the code, words
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.support.contracts --check
-	@$(BIN)/python -m tests.support.ground
+	@$(BIN)/python -m tests.support.ground --check
+	@$(BIN)/python -m tests.support.words --check
 
 bench: setup ## measure; a table and JSON
 	@$(BIN)/python -m tests.bench $(ARGS)

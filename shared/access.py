@@ -2,7 +2,7 @@
 
 An enterprise sees what is its own and not hidden from it; an officer what lies in the own division, and kinds of risk that
 are bound to a scope only with that scope; `ops` what is for operators; `admin` everything; a device nothing of this. What a
-role may *do* is said beside each route (`runtime/auth.allow`).
+role may *do* stands beside each route (`runtime/auth.allow`).
 """
 
 from __future__ import annotations

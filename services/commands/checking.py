@@ -1,4 +1,4 @@
-"""check-config, doctor, openapi: what is set, whether it can work, what the doors look like."""
+"""check-config, doctor, openapi: what is set, whether it can work, what the APIs look like."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _takes_list(schema: OpenApi) -> bool:
 
 
 class QueryCheck:
-    """The dependency of every route of a service. Who calls is checked first: a stranger learns nothing of the parameters."""
+    """The dependency of every route of a service. Who calls is checked first: an unknown caller learns nothing of names."""
 
     def __init__(self, document: OpenApi) -> None:
         self._known = read_operations(document)

@@ -131,8 +131,8 @@ def test_refusals_are_logged_once_a_minute_with_the_address_and_all_are_counted(
                 assert refused_at_once(room)
             room.time.monotonic_s += 61
             assert refused_at_once(room)
-        told = [line for line in lines if line["event"] == "a connection was refused"]
-        assert [(line["address"], line["reason"], line["refused_since_last_line"]) for line in told] == [
+        logged = [line for line in lines if line["event"] == "a connection was refused"]
+        assert [(line["address"], line["reason"], line["refused_since_last_line"]) for line in logged] == [
             ("127.0.0.1", "too-many-unidentified", 0),
             ("127.0.0.1", "too-many-unidentified", 4),
         ]

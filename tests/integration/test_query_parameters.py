@@ -14,7 +14,7 @@ from shared.runtime.query_check import Operation, read_operations
 from tests.support.whole import Route, Whole, whole
 
 STREAM = "/alerts/v1/stream"  # never ends when it is asked rightly
-LETTERS = "abcdefghijklmnopqrstuvwxyz_"
+ALPHABET = "abcdefghijklmnopqrstuvwxyz_"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_parameter_that_comes_twice_is_refused_where_one_is_expected(product: 
 
 
 @settings(max_examples=60, deadline=None)
-@given(name=st.text(LETTERS, min_size=1, max_size=12) | st.text(min_size=1, max_size=300))
+@given(name=st.text(ALPHABET, min_size=1, max_size=12) | st.text(min_size=1, max_size=300))
 def test_no_unknown_name_passes(product: Whole, client: TestClient, name: str) -> None:
     (route,) = (one for one in product.routes() if (one.verb, one.path) == ("get", "/alerts/v1/alerts"))
     if name in route.parameters("query"):
@@ -77,9 +77,9 @@ def test_what_is_declared_passes(client: TestClient) -> None:
 
 
 def test_who_may_not_call_a_route_learns_nothing_of_its_parameters(product: Whole) -> None:
-    stranger = product.bare()
+    unknown = product.bare()
     for route in product.routes():
-        answer = stranger.request(route.verb, address(route), params={"regoin": "15"})
+        answer = unknown.request(route.verb, address(route), params={"regoin": "15"})
         assert answer.status_code == 401, f"{route}: {answer.status_code}"
     device = product.client(product.token("device", mns=["A" * 24]))
     assert device.get("/permits/v1/points", params={"regoin": "15"}).status_code == 403

@@ -68,7 +68,7 @@ class Admission:
 
     def identify(self, connection: Admitted, mn: str) -> None:
         """A frame was accepted for the point: its connection counts against its address no longer. One point identifies
-        so many connections: a password that leaked opens no door for thousands."""
+        so many connections: a password that leaked is no way in for thousands."""
         if connection.identified_by is not None or self._of_point[mn] >= self._limits.connections_of_point:
             return
         connection.identified_by = mn

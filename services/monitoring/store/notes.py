@@ -1,4 +1,4 @@
-"""Notes on items of packets: one row for each item of a window, whatever packet said it last."""
+"""Notes on items of packets: one row for each item of a window, whatever packet carried it last."""
 
 from __future__ import annotations
 

@@ -58,10 +58,10 @@ def delimited_rows(content: bytes) -> Iterator[Row]:
 
 def _separator(sample: str) -> str:
     """The separator with which a row names most columns; where none does, with which the widest row is widest."""
-    return max(SEPARATORS, key=lambda separator: _told_by(sample, separator))
+    return max(SEPARATORS, key=lambda separator: _separated_by(sample, separator))
 
 
-def _told_by(sample: str, separator: str) -> tuple[bool, int, int]:
+def _separated_by(sample: str, separator: str) -> tuple[bool, int, int]:
     """Whether the header is complete, how many columns are known, how wide the first rows are."""
     best, above = (False, 0, 0), list[str]()
     try:
