@@ -201,7 +201,8 @@ def _is_text(value: object) -> bool:
 class Authentication:
     """The middleware that finds out who calls before anything else, and withholds the body when nobody may be assumed.
 
-    It refuses nothing itself: a route is open, but gets no body of an unknown caller, unless it has `allow`, which reads the finding.
+    It refuses nothing itself: a route is open, but gets no body of an unknown caller, unless it has `allow`, which reads the
+    finding.
     """
 
     def __init__(self, app: ASGIApp) -> None:
