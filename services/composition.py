@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
 import typer
+from sqlmodel import Session
 
 from services.alerts.service import build as build_alerts
+from services.alerts.store.sealed_secrets import SEALING_KEY as ALERTS_KEY
 from services.monitoring.service import build as build_monitoring
+from services.monitoring.store.sealed_secrets import SEALING_KEY as MONITORING_KEY
 from services.permits.commands import add_commands as add_permits_commands
 from services.permits.service import build as build_permits
+from services.permits.service import check_keys as check_permits_keys
+from services.permits.store.sealed_secrets import SEALING_KEY as PERMITS_KEY
 from shared.database import Database
 from shared.domain.clock import Clock, field_clock, system_clock
-from shared.domain.errors import Conflict, Invalid
+from shared.domain.errors import Conflict, Invalid, Unreachable
 from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import EventLog
 from shared.private_files import close_to_others
@@ -23,16 +30,23 @@ from shared.runtime.directory import Directory
 from shared.runtime.host import topics
 from shared.runtime.logs import set_up_logs
 from shared.runtime.metrics import Metrics
-from shared.runtime.migrating import migrate
+from shared.runtime.migrating import behind, migrate
+from shared.runtime.sealing_key import SealingKey, place_of_secret_key
 from shared.runtime.secrets import sealer
 from shared.runtime.service import Context, Service
 from shared.runtime.settings import Settings, load_settings
 
+log = structlog.get_logger(__name__)
+TRY_AGAIN_S = 1.0  # a database that is away at the start
 BUILD: Mapping[str, Callable[[Context], Service]] = {
     "permits": build_permits,
     "monitoring": build_monitoring,
     "alerts": build_alerts,
 }
+SEALING_KEYS: Mapping[str, SealingKey] = {"permits": PERMITS_KEY, "monitoring": MONITORING_KEY, "alerts": ALERTS_KEY}
+KEY_CHECKS: Mapping[str, Callable[[Context, Session], None]] = {
+    "permits": check_permits_keys
+}  # of other keys than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,47 @@ def make(settings: Settings, names: Sequence[str]) -> Made:
     context = make_context(settings)
     if not settings.distributed:
         migrate_all(context, names)
+    for name in names:
+        _adopt_keys_once_reachable(context, name)
     return Made(context, tuple(BUILD[name](context) for name in names))
+
+
+def _adopt_keys_once_reachable(context: Context, name: str) -> None:
+    while True:
+        database = context.database(name)
+        try:
+            return adopt_keys(context, name, database)
+        except Unreachable as away:
+            log.warning("the start waits for a database", service=name, why=away.detail)
+            time.sleep(TRY_AGAIN_S)
+        finally:
+            database.close()
+
+
+def adopt_keys(context: Context, name: str, database: Database) -> None:
+    """Keep the fingerprint of the secret key at a service's first start; raises OtherKey later for another key."""
+    with database.transaction() as session:
+        check_keys(context, name, session)
+        SEALING_KEYS[name].adopt(session, context.sealer, context.clock.wall_now())
+        check_keys(context, name, session)  # another replica may have been quicker
+
+
+def check_keys(context: Context, name: str, session: Session) -> None:
+    """Raises OtherKey when the keys of this process are not those that the service's data were made with, and Conflict
+    when its tables are of an earlier version; changes nothing."""
+    check_secret_key(context, name, session)
+    if name in KEY_CHECKS:
+        KEY_CHECKS[name](context, session)
+
+
+def check_secret_key(context: Context, name: str, session: Session) -> None:
+    """The same of the secret key alone."""
+    if behind(session.connection(), f"services.{name}.migrations"):
+        raise Conflict(
+            f"{name} 的数据表须先升级 / the tables of {name} are of an earlier version: run `yujing migrate`",
+            code="not-migrated",
+        )
+    SEALING_KEYS[name].check(session, context.sealer, place_of_secret_key(context.settings))
 
 
 @contextmanager
@@ -127,6 +181,8 @@ def open_service(name: str) -> Iterator[tuple[Context, Database]]:
             migrate_all(context, [name])
         database = context.database(name)
         try:
+            with database.read() as session:
+                check_secret_key(context, name, session)
             yield context, database
         finally:
             database.close()

@@ -19,6 +19,7 @@ from services.permits.handlers.expiring import ExpiringPermit, expiring
 from services.permits.handlers.imports import Importer
 from services.permits.handlers.official_list import CHANGED, CREATED, UNCHANGED
 from services.permits.handlers.renewals import as_of_now
+from services.permits.handlers.tokens import publish_key
 from services.permits.service import importer_of, registrar_of
 from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry, State
@@ -72,6 +73,15 @@ def add_commands(app: typer.Typer, open_service: OpenService) -> None:
     keys = typer.Typer(no_args_is_help=True, help="令牌 / Tokens.")
     keys.callback()(_keys)
     keys.command("create")(create_key)
+
+    @keys.command("accept")
+    def accept_key(as_json: AsJson = False) -> None:
+        """启用新签名密钥 / Sign with the key in the signing key's file from now on (made when there is none)."""
+        with plain_errors(), open_service() as (context, database), database.transaction() as session:
+            key = signing_key(context.settings.signing_key)
+            added = publish_key(registrar_of(context), session, key)
+        print_result({"kid": key.kid, "state": "added" if added else "known before"}, as_json=as_json)
+
     app.add_typer(keys, name="keys")
 
 

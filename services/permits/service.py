@@ -21,7 +21,7 @@ from services.permits.handlers.period_stamps import take_period_stamps
 from services.permits.handlers.publishing import Registrar
 from services.permits.handlers.registry_heartbeat import RegistryHeartbeat
 from services.permits.handlers.renewals import take_discharges
-from services.permits.handlers.tokens import ensure_admin_token
+from services.permits.handlers.tokens import check_signing_key, ensure_admin_token
 from services.permits.store.tables import PermitsLease, PermitsOutbox, PermitsProgress, table_of
 from shared.database import Database
 from shared.domain.events import ALERTS, RISKS
@@ -71,6 +71,11 @@ def build(context: Context) -> Service:
         workers=[ThreadWorker("registry-heartbeat", heartbeat.run), ThreadWorker("imports", importer.run)],
         ready=heartbeat.not_ready,
     )
+
+
+def check_keys(context: Context, session: Session) -> None:
+    """Raises OtherKey when this process may not sign tokens here; changes nothing."""
+    check_signing_key(session, context.settings.signing_key, context.clock.wall_now())
 
 
 def importer_of(

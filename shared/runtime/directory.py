@@ -12,7 +12,7 @@ from datetime import datetime
 
 import structlog
 
-from shared.domain.errors import DomainError, Unreachable
+from shared.domain.errors import DomainError, Invalid, Unreachable
 from shared.domain.events import HEARTBEAT, REGISTRY
 from shared.domain.json import JsonObject, read_object, read_text
 from shared.eventlog.codec import decode_event
@@ -36,6 +36,8 @@ class Directory:
         self._passwords: dict[str, str | None] = {}
         self._regions: dict[str, str] = {}
         self._keys: dict[str, str] = {}
+        self._opened = False  # whether one sealed password has opened: then the secret key is right
+        self._unopened: str | None = None  # the MN of one that did not
         self._revoked: set[str] = set()
         self._caught_up = threading.Event()
         self.offset = 0
@@ -72,6 +74,12 @@ class Directory:
 
     def caught_up(self) -> bool:
         return self._caught_up.is_set()
+
+    def other_key(self) -> str | None:
+        """Why no logger's password can be compared here; None when one opens, or none is sealed."""
+        if self._opened or self._unopened is None:
+            return None
+        return f"the secret key here is not the one that sealed the register: the password of {self._unopened} does not open"
 
     def register_age_s(self) -> float:
         """Seconds since the last record of the register."""
@@ -114,6 +122,7 @@ class Directory:
         if kind == "point":
             point = read_point(data)
             self._passwords.pop(name, None)
+            self._try_key(name, point.sealed_password)
             if point.active:
                 self._points[name] = point
             else:
@@ -124,3 +133,14 @@ class Directory:
             self._keys[name] = read_text(data, "public")
         elif kind == "revocation":
             self._revoked.add(name)
+
+    def _try_key(self, mn: str, sealed: str | None) -> None:
+        """Until one password has opened, try each."""
+        if self._opened or sealed is None:
+            return
+        try:
+            self._sealer.open(sealed, PASSWORD)
+        except Invalid:
+            self._unopened = mn
+        else:
+            self._opened = True

@@ -168,6 +168,8 @@ class Host:
         wrong: dict[str, str] = {}
         if not self.context.directory.caught_up():
             wrong["register"] = "not caught up yet"
+        if (why := self.context.directory.other_key()) is not None:
+            wrong["secret key"] = why
         if (why := self.context.log.healthy()) is not None:
             wrong["log"] = why
         for service in self.services:

@@ -30,6 +30,12 @@ def head(package: str) -> str:
     return max(file.name.split("_", 1)[0] for file in versions if file.name[:4].isdigit())
 
 
+def behind(connection: Connection, package: str) -> bool:
+    """Whether the tables are of an earlier version than the code."""
+    current = _current(connection)
+    return current is None or current < head(package)
+
+
 def _current(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
@@ -14,6 +16,7 @@ from shared.domain.errors import Invalid
 from shared.private_files import make_private_folder
 from shared.runtime.settings import Settings
 
+FINGERPRINT_OF = b"yujing: the fingerprint of a secret key"
 VERSION = "g1:"  # AES-256-GCM, 12-byte nonce before the text
 
 
@@ -24,6 +27,9 @@ class Sealer:
         if len(key) != 32:
             raise Invalid("the secret key is not 32 bytes", field="YUJING_SECRET_KEY", rule="32 bytes in base64")
         self._aead = AESGCM(key)
+        self.fingerprint = hmac.new(key, FINGERPRINT_OF, hashlib.sha256).hexdigest()[
+            :32
+        ]  # tells keys apart, tells nothing of them
 
     def seal(self, text: str, purpose: str) -> str:
         nonce = secrets.token_bytes(12)

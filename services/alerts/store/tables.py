@@ -12,6 +12,7 @@ from services.alerts.store.sql_types import StoredDocument
 from shared.database import UtcDateTime, WideInteger
 from shared.eventlog.outbox import LeaseColumns, OutboxColumns
 from shared.eventlog.progress import ProgressColumns
+from shared.runtime.sealing_key import SealingKeyColumns
 
 
 class AlertsTable(SQLModel):
@@ -35,6 +36,10 @@ class AlertsProgress(ProgressColumns, AlertsTable, table=True):
 
 class AlertsLease(LeaseColumns, AlertsTable, table=True):
     __tablename__ = "lease"
+
+
+class AlertsSealingKey(SealingKeyColumns, AlertsTable, table=True):
+    __tablename__ = "sealing_key"
 
 
 class AlertRow(AlertsTable, table=True):
@@ -221,6 +226,7 @@ def _table(name: str) -> Table:
 
 
 OUTBOX, PROGRESS, LEASE = _table("outbox"), _table("progress"), _table("lease")
+SEALING_KEY = _table("sealing_key")
 ALERT, HISTORY, ENDPOINT = _table("alert"), _table("alert_history"), _table("endpoint")
 ENDPOINT_HISTORY = _table("endpoint_history")
 PUSH, ATTEMPT, ENDPOINT_COUNT = _table("push"), _table("attempt"), _table("endpoint_count")

@@ -20,6 +20,7 @@ from services.monitoring.packet_record import (
     read_packet,
 )
 from services.monitoring.store import quarantine
+from services.monitoring.store.sealed_secrets import PASSWORD_OF_ITEM
 from shared.domain.clock import Clock
 from shared.domain.errors import Conflict, Invalid
 from shared.domain.events import PACKETS
@@ -35,7 +36,6 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
 
 log = structlog.get_logger(__name__)
-PASSWORD_OF_ITEM = "quarantine-password"  # purpose under which the gateway seals the password of an item
 REASONS = frozenset(reason.value for reason in QuarantineReason)
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Field, SQLModel
 from shared.database import UtcDateTime, WideInteger
 from shared.eventlog.outbox import LeaseColumns, OutboxColumns
 from shared.eventlog.progress import ProgressColumns
+from shared.runtime.sealing_key import SealingKeyColumns
 
 NO_ROWID = {"sqlite_with_rowid": False}
 
@@ -229,6 +230,10 @@ class MonitoringProgress(ProgressColumns, MonitoringTable, table=True):
 
 class MonitoringLease(LeaseColumns, MonitoringTable, table=True):
     __tablename__ = "lease"
+
+
+class MonitoringSealingKey(SealingKeyColumns, MonitoringTable, table=True):
+    __tablename__ = "sealing_key"
 
 
 def table(model: type[SQLModel]) -> Table:

@@ -23,7 +23,8 @@ from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.region import prefix, regions
-from shared.runtime.auth import ALGORITHM, SigningKey, claims
+from shared.runtime.auth import ALGORITHM, SigningKey, claims, signing_key
+from shared.runtime.sealing_key import OtherKey
 from shared.runtime.secrets import write_private
 
 log = structlog.get_logger(__name__)
@@ -118,6 +119,29 @@ def _read(token: str) -> _Revoked:
         return _Revoked(str(body["jti"]), datetime.fromtimestamp(int(body["exp"]), UTC))
     except (jwt.PyJWTError, KeyError, ValueError, TypeError, OverflowError, OSError, binascii.Error) as wrong:
         raise Invalid("the token cannot be read", field="token", value="…", rule="a token of ours") from wrong
+
+
+def check_signing_key(session: Session, path: Path, now: datetime) -> None:
+    """Raises OtherKey when the key in `path` is new here (or there is none) while tokens of another key are in force.
+
+    A key that was published before is known; a new one becomes known by `yujing keys accept`. Changes nothing.
+    """
+    kid = signing_key(path).kid if path.exists() else None
+    if kid is not None and store.find_key(session, kid) is not None:
+        return
+    in_force = store.count_in_force(session, now)
+    if in_force == 0:
+        return
+    known = ", ".join(one.kid for one in store.list_keys(session)) or "none"
+    here = (
+        f"签名密钥 {path} 是新的 / the signing key in {path} is new (id {kid})"
+        if kid
+        else f"缺少签名密钥 / no key in {path}"
+    )
+    raise OtherKey(
+        f"{here}, while {in_force} tokens signed by another (known ids: {known}) are in force: 请恢复原密钥，或执行 / put the"
+        " old key back, or run `yujing keys accept` to sign with the new one; the old tokens stay valid"
+    )
 
 
 def publish_key(registrar: Registrar, session: Session, key: SigningKey) -> bool:

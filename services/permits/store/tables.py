@@ -11,6 +11,7 @@ from shared.database import UtcDateTime
 from shared.domain.json import JsonObject
 from shared.eventlog.outbox import LeaseColumns, OutboxColumns
 from shared.eventlog.progress import ProgressColumns
+from shared.runtime.sealing_key import SealingKeyColumns
 
 SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
@@ -203,3 +204,7 @@ class PermitsProgress(ProgressColumns, PermitsTable, table=True):
 
 class PermitsLease(LeaseColumns, PermitsTable, table=True):
     __tablename__ = "lease"
+
+
+class PermitsSealingKey(SealingKeyColumns, PermitsTable, table=True):
+    __tablename__ = "sealing_key"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from services.permits.store.tables import PublicKeyRow, RevocationRow, TokenIssuanceRow
 
@@ -56,6 +56,13 @@ def find_issuance(session: Session, jti: str) -> Issuance | None:
     if row is None:
         return None
     return Issuance(row.jti, row.role, row.subject, row.issued_by, row.issued_at, row.expires_at)
+
+
+def count_in_force(session: Session, now: datetime) -> int:
+    """Tokens that were issued, have not expired and were not revoked."""
+    revoked = select(RevocationRow.jti)
+    in_force = (col(TokenIssuanceRow.expires_at) > now, col(TokenIssuanceRow.jti).not_in(revoked))
+    return session.exec(select(func.count()).select_from(TokenIssuanceRow).where(*in_force)).one()
 
 
 def find_revocation(session: Session, jti: str) -> Revocation | None:
