@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from services.alerts.api import routes
+from services.alerts.api import TAGS, routes
 from services.alerts.api.alerts import alert_routes
 from services.alerts.api.deliveries import delivery_routes
 from services.alerts.api.endpoints import endpoint_routes
 from services.alerts.api.events import event_routes
 from services.alerts.api.peer_notices import peer_routes
 from services.alerts.api.subscriptions import subscription_routes
+from services.alerts.api.webhooks import webhook_routes
 from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.channels import Channels, all_channels
 from services.alerts.channels.guard import Guard
@@ -175,4 +176,6 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
         ],
         jobs=[Job("alerts-peers", of.peer_notices.run), Job("alerts-digests", of.digests.run)],
         workers=[LoopWorker("alerts-delivery", sender.run), event_stream],
+        tags=TAGS,
+        webhooks=webhook_routes(),
     )

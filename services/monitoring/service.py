@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
-from services.monitoring.api import monitoring_router
+from services.monitoring.api import TAGS, monitoring_router
 from services.monitoring.detectors.guessing import GuessingWatch
 from services.monitoring.gateway import gateway_worker
 from services.monitoring.handlers.availability import AliveNotes, Backlog
@@ -80,4 +80,5 @@ def build(context: Context) -> Service:
         ],
         workers=[gateway_worker(context, note_alive=AliveNotes(clock, database).note)],
         ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",
+        tags=TAGS,
     )

@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import APIRouter
 from sqlmodel import Session
 
+from services.permits.api import TAGS
 from services.permits.api.documents import take_document
 from services.permits.api.imports import imports_router
 from services.permits.api.register import register_router
@@ -70,6 +71,7 @@ def build(context: Context) -> Service:
         jobs=[Job("renewal-sweep", sweep.run)],
         workers=[ThreadWorker("registry-heartbeat", heartbeat.run), ThreadWorker("imports", importer.run)],
         ready=heartbeat.not_ready,
+        tags=TAGS,
     )
 
 

@@ -38,7 +38,7 @@ from shared.runtime.query_check import QueryCheck, template
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
 from shared.runtime.watching_log import LogWatch
-from shared.runtime.web import OpenApi, install_problems, problem_schemas
+from shared.runtime.web import OpenApi, install_problems, named_pages, problem_schemas
 
 log = structlog.get_logger(__name__)
 VERSION = "0.1.0"
@@ -148,7 +148,8 @@ class Host:
         app.state.verifier = Verifier(self.context.directory, self.context.clock.wall_now)
         app.state.stopping = self.stopping
         install_problems(app)
-        documents = {service.name: openapi(service) for service in self.services}
+        url = self.context.settings.public_url or "/"
+        documents = {service.name: openapi(service, url=url) for service in self.services}
         for service in self.services:
             app.include_router(service.router, dependencies=[Depends(QueryCheck(documents[service.name]))])
         add_pages(app, documents)
@@ -307,16 +308,19 @@ class Timed:
             self.metrics.requests.labels(method, template(scope), str(status[0])).observe(spent)
 
 
-def openapi(service: Service) -> OpenApi:
-    """The OpenAPI document of one service, as committed under `docs/openapi/`."""
+def openapi(service: Service, *, url: str = "/") -> OpenApi:
+    """The OpenAPI document of one service, as committed under `docs/openapi/`. `url`: where the installation answers."""
     document = get_openapi(
-        title=f"Yujing 预警: {service.name}",
+        title=f"Yujing {service.name}",
         version=VERSION,
         routes=service.router.routes,
+        webhooks=service.webhooks.routes,
+        servers=[{"url": url, "description": "this installation"}],
+        tags=[{"name": name, "description": text} for name, text in service.tags.items()],
         description="Errors are RFC 9457 problem+json; times are RFC 3339 with offset; lists are `{items, next}`.",
     )
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(problem_schemas())
     components["securitySchemes"] = {"bearer": BEARER}
     document["security"] = [{"bearer": []}]  # every route of a service needs a token
-    return document_refusals(document)
+    return named_pages(document_refusals(document))

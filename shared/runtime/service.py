@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -133,7 +133,8 @@ class LoopWorker:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service, wired. `ready` gives None, or why not."""
+    """One service, wired. `ready` gives None, or why not. `tags`: what each tag of its OpenAPI document means;
+    `webhooks`: what its receivers get, for that document alone."""
 
     name: str
     router: APIRouter
@@ -146,3 +147,5 @@ class Service:
     jobs: Sequence[Job] = ()
     workers: Sequence[Worker] = ()
     ready: Callable[[], str | None] = field(default=lambda: None)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    webhooks: APIRouter = field(default_factory=APIRouter)

@@ -13,6 +13,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
@@ -97,6 +98,23 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: str | None = None
+
+
+def named_pages(document: OpenApi) -> OpenApi:
+    """The OpenAPI document with a plain name for each page of a list: `AlertPage` for `Page[Alert]`."""
+    text = json.dumps(document, ensure_ascii=False)
+    for before in [name for name in document["components"]["schemas"] if name.startswith("Page_")]:
+        after = before.removeprefix("Page_").removesuffix("_").removesuffix("Out") + "Page"
+        text = text.replace(f'"{before}"', f'"{after}"').replace(f'/{before}"', f'/{after}"')
+    named: OpenApi = json.loads(text)
+    for name, schema in named["components"]["schemas"].items():
+        schema["title"] = name
+    return named
+
+
+def operation_id(route: APIRoute) -> str:
+    """A route's function is what clients call its operation."""
+    return route.name
 
 
 def cursor(*key: object) -> str:

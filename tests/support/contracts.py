@@ -1,7 +1,8 @@
 """Holds what is published against the code: OpenAPI documents, AsyncAPI, JSON Schemas. `--write` brings them up to date.
 
-The OpenAPI documents are made from the routes; AsyncAPI and the schemas of events are written by hand and checked: every
-event type of the code stands there, every schema is valid, every reference resolves.
+The OpenAPI documents are made from the routes, the schemas of what alerts publishes from the models that the routes name;
+AsyncAPI and the other schemas are written by hand and checked: every event type of the code stands there, every schema is
+valid, every reference resolves.
 """
 
 from __future__ import annotations
@@ -16,13 +17,24 @@ from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 
+from services.alerts.api import documents
 from services.composition import BUILD, make_context
 from shared.domain import events
 from shared.runtime.host import openapi, topics
 from shared.runtime.settings import load_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+MODELS: dict[str, type[BaseModel]] = {
+    "alert": documents.Alert,
+    "cloudevent": documents.CloudEvent,
+    "digest": documents.Digest,
+    "law": documents.LegalBasis,
+    "notice": documents.PeerNotice,
+    "notice_event": documents.PeerNoticeEvent,
+    "words": documents.Words,
+}
 
 
 def openapi_documents() -> dict[str, str]:
@@ -40,18 +52,58 @@ def openapi_documents() -> dict[str, str]:
 
 def wrong_openapi(*, write: bool) -> list[str]:
     """What differs between the committed documents and the code."""
-    wrong = []
+    wrong: list[str] = []
     for name, text in openapi_documents().items():
-        path = DOCS / "openapi" / name
-        if write:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            continue
-        kept = path.read_text(encoding="utf-8") if path.exists() else ""
-        diff = list(difflib.unified_diff(kept.splitlines(), text.splitlines(), "committed", "code", lineterm="", n=1))
-        if diff:
-            wrong.append(f"docs/openapi/{name} is not in step with the code:\n" + "\n".join(diff[:20]))
+        wrong += _kept(DOCS / "openapi" / name, text, write)
     return wrong
+
+
+def _kept(path: Path, text: str, write: bool) -> list[str]:
+    """Write the file, or say what differs in it."""
+    if write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return []
+    kept = path.read_text(encoding="utf-8") if path.exists() else ""
+    diff = list(difflib.unified_diff(kept.splitlines(), text.splitlines(), "committed", "code", lineterm="", n=1))
+    return [f"{path.relative_to(DOCS)} is not in step with the code:\n" + "\n".join(diff[:20])] if diff else []
+
+
+def schema_documents() -> dict[str, str]:
+    """File name → text of the JSON Schemas that have a model; a model with a file of its own is referred to by that file."""
+    return {f"{name}.json": _schema(model) for name, model in MODELS.items()}
+
+
+def _schema(model: type[BaseModel]) -> str:
+    schema = model.model_json_schema(mode="serialization")
+    others = {one.__name__: name for name, one in MODELS.items() if one is not model}
+    inside = {name: one for name, one in schema.pop("$defs", {}).items() if name not in others}
+    text = json.dumps(schema | ({"$defs": inside} if inside else {}), ensure_ascii=False)
+    for name, file in others.items():
+        text = text.replace(f'"#/$defs/{name}"', f'"{file}.json"')
+    document = {"$schema": Draft202012Validator.META_SCHEMA["$id"], **json.loads(text)}
+    used = _used(document)
+    if inside:
+        document["$defs"] = {name: one for name, one in sorted(document["$defs"].items()) if name in used}
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _used(document: Any) -> set[str]:
+    """Names of the definitions that are reached from the top."""
+    found: set[str] = set()
+    waiting = [{name: one for name, one in document.items() if name != "$defs"}]
+    while waiting:
+        for ref in _references(waiting.pop()):
+            name = ref.removeprefix("#/$defs/")
+            if name != ref and name not in found:
+                found.add(name)
+                waiting.append(document["$defs"][name])
+    return found
+
+
+def wrong_schemas(*, write: bool) -> list[str]:
+    """What differs between the committed schemas and the models."""
+    return [wrong for name, text in schema_documents().items() for wrong in _kept(DOCS / "schemas" / name, text, write)]
 
 
 def event_types() -> set[str]:
@@ -101,7 +153,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--check", action="store_true")
     write = parser.parse_args().write
-    wrong = wrong_openapi(write=write) + wrong_events()
+    wrong = wrong_openapi(write=write) + wrong_schemas(write=write) + wrong_events()
     for line in wrong:
         sys.stderr.write(line + "\n")
     return 1 if wrong else 0

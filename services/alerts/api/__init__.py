@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from shared.runtime.web import PROBLEMS
+from shared.runtime.web import PROBLEMS, operation_id
 
 PREFIX = "/alerts/v1"
+TAGS = {
+    "alerts": "预警 / Alerts",
+    "events": "事件 / Events",
+    "endpoints": "推送端点 / Endpoints",
+    "deliveries": "推送记录 / Deliveries",
+    "subscriptions": "订阅 / Subscriptions",
+    "peer-notices": "同行提醒 / Peer notices",
+    "divisions": "区域 / Divisions",
+    "webhooks": "推送内容 / What an endpoint receives",
+}
 
 
 def routes(*resources: APIRouter) -> APIRouter:
     """The routes of all resources, in this order."""
-    router = APIRouter(prefix=PREFIX, responses=PROBLEMS)
+    router = APIRouter(prefix=PREFIX, responses=PROBLEMS, generate_unique_id_function=operation_id)
     for resource in resources:
         router.include_router(resource)
     return router

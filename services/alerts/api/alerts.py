@@ -5,83 +5,94 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
-from services.alerts.api.pages import page_of, read_position
+from services.alerts.api.documents import Alert
+from services.alerts.api.pages import read_position, stored_page
 from services.alerts.api.requests import AlertQuery, Note, Statement
-from services.alerts.api.responses import AlertOut, HistoryOut, NotifiedOut
+from services.alerts.api.responses import AlertWithHistory, HistoryOut, NotifiedOut
 from services.alerts.api.roles import ByEnterprise, ByOfficer, Reader
 from services.alerts.domain.alert import Move
 from services.alerts.handlers.alerts import AlertService
 from services.alerts.store.alerts import AlertFilter, AlertStore
 from services.alerts.store.paging import Position
 from services.alerts.store.pushes import PushStore
-from services.alerts.store.sql_types import StoredDocument
 from shared.access import Caller
 from shared.database import Database
 from shared.runtime.web import Page
 
-TAG = "预警 / Alerts"
+TAG = "alerts"
 
 
 def alert_routes(database: Database, alerts: AlertService, store: AlertStore, pushes: PushStore) -> APIRouter:
     """The routes of the inbox; long because it is only wiring."""
     router = APIRouter(tags=[TAG])
 
-    def moved(caller: Caller, alert_id: str, move: Move, text: str) -> AlertOut:
+    def moved(caller: Caller, alert_id: str, move: Move, text: str) -> JSONResponse:
         with database.transaction() as session:
             store.document(session, alert_id, caller)  # 404 outside the scope
             alerts.move(session, alert_id, move, who=f"{caller.role}:{caller.subject}", text=text)
             return _whole(store, pushes, session, alert_id, caller)
 
-    @router.get("/alerts", summary="预警列表，最新在前 / Alerts, newest first")
-    def list_alerts(caller: Reader, query: Annotated[AlertQuery, Query()]) -> Page[StoredDocument]:
+    @router.get("/alerts", response_model=Page[Alert], summary="预警列表，最新在前 / Alerts, newest first")
+    def list_alerts(caller: Reader, query: Annotated[AlertQuery, Query()]) -> JSONResponse:
         filter = AlertFilter(**query.model_dump(exclude={"limit", "cursor"}))
         with database.read() as session:
             behind = read_position(query.cursor)
             records = store.page(session, caller, filter, behind=behind, limit=query.limit + 1)
-        return page_of(
+        return stored_page(
             records,
             query.limit,
             position=lambda alert: Position(alert.opened_at, alert.id),
             item=lambda alert: alert.document,
         )
 
-    @router.get("/alerts/{alert_id}", summary="一条预警及其经过 / One alert with its history")
-    def get_alert(caller: Reader, alert_id: str) -> AlertOut:
+    @router.get(
+        "/alerts/{alert_id}", response_model=AlertWithHistory, summary="一条预警及其经过 / One alert with its history"
+    )
+    def get_alert(caller: Reader, alert_id: str) -> JSONResponse:
         with database.read() as session:
             return _whole(store, pushes, session, alert_id, caller)
 
-    @router.post("/alerts/{alert_id}/acknowledge", summary="签收 / Acknowledge")
-    def acknowledge(caller: ByEnterprise, alert_id: str, note: Note | None = None) -> AlertOut:
+    @router.post("/alerts/{alert_id}/acknowledge", response_model=AlertWithHistory, summary="签收 / Acknowledge")
+    def acknowledge_alert(caller: ByEnterprise, alert_id: str, note: Note | None = None) -> JSONResponse:
         return moved(caller, alert_id, Move.ACKNOWLEDGE, note.text if note else "")
 
-    @router.post("/alerts/{alert_id}/answer", summary="反馈原因和措施 / Answer with cause and measures")
-    def answer(caller: ByEnterprise, alert_id: str, statement: Statement) -> AlertOut:
+    @router.post(
+        "/alerts/{alert_id}/answer",
+        response_model=AlertWithHistory,
+        summary="反馈原因和措施 / Answer with cause and measures",
+    )
+    def answer_alert(caller: ByEnterprise, alert_id: str, statement: Statement) -> JSONResponse:
         return moved(caller, alert_id, Move.ANSWER, statement.text)
 
-    @router.post("/alerts/{alert_id}/objection", summary="提出异议 / Object")
-    def objection(caller: ByEnterprise, alert_id: str, statement: Statement) -> AlertOut:
+    @router.post("/alerts/{alert_id}/objection", response_model=AlertWithHistory, summary="提出异议 / Object")
+    def object_to_alert(caller: ByEnterprise, alert_id: str, statement: Statement) -> JSONResponse:
         return moved(caller, alert_id, Move.OBJECTION, statement.text)
 
-    @router.post("/alerts/{alert_id}/verify", summary="核实 / Verify the answer")
-    def verify(caller: ByOfficer, alert_id: str, note: Note | None = None) -> AlertOut:
+    @router.post("/alerts/{alert_id}/verify", response_model=AlertWithHistory, summary="核实 / Verify the answer")
+    def verify_alert(caller: ByOfficer, alert_id: str, note: Note | None = None) -> JSONResponse:
         return moved(caller, alert_id, Move.VERIFY, note.text if note else "")
 
-    @router.post("/alerts/{alert_id}/close", summary="办结 / Close")
-    def close(caller: ByOfficer, alert_id: str, note: Note | None = None) -> AlertOut:
+    @router.post("/alerts/{alert_id}/close", response_model=AlertWithHistory, summary="办结 / Close")
+    def close_alert(caller: ByOfficer, alert_id: str, note: Note | None = None) -> JSONResponse:
         return moved(caller, alert_id, Move.CLOSE, note.text if note else "")
 
-    @router.post("/alerts/{alert_id}/withdraw", summary="撤回 / Withdraw: it was not a violation")
-    def withdraw(caller: ByOfficer, alert_id: str, statement: Statement) -> AlertOut:
+    @router.post(
+        "/alerts/{alert_id}/withdraw",
+        response_model=AlertWithHistory,
+        summary="撤回 / Withdraw: it was not a violation",
+    )
+    def withdraw_alert(caller: ByOfficer, alert_id: str, statement: Statement) -> JSONResponse:
         return moved(caller, alert_id, Move.WITHDRAW, statement.text)
 
     return router
 
 
-def _whole(store: AlertStore, pushes: PushStore, session: Session, alert_id: str, caller: Caller) -> AlertOut:
+def _whole(store: AlertStore, pushes: PushStore, session: Session, alert_id: str, caller: Caller) -> JSONResponse:
     """The alert, what became of it, and whether those concerned were notified."""
     document = store.document(session, alert_id, caller)
-    history = [HistoryOut.of(entry) for entry in store.history(session, alert_id)]
-    notified = [NotifiedOut.of(proof) for proof in pushes.proof(session, alert_id)]
-    return AlertOut(**document, history=history, notified=notified)
+    history = [HistoryOut.of(entry).model_dump(mode="json") for entry in store.history(session, alert_id)]
+    notified = [NotifiedOut.of(proof).model_dump(mode="json") for proof in pushes.proof(session, alert_id)]
+    return JSONResponse({**document, "history": history, "notified": notified})

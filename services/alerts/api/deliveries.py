@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter
 from sqlmodel import Session
 
-from services.alerts.api.endpoints import TAG
 from services.alerts.api.pages import page_of, read_position
 from services.alerts.api.requests import Cursor, Limit
 from services.alerts.api.responses import DeliveryOut
@@ -16,6 +15,8 @@ from services.alerts.store.pushes import PushFilter, PushState, PushStore
 from shared.access import Caller
 from shared.database import Database
 from shared.runtime.web import Page
+
+TAG = "deliveries"
 
 
 def delivery_routes(database: Database, store: PushStore, pushes: PushService) -> APIRouter:
@@ -50,7 +51,7 @@ def delivery_routes(database: Database, store: PushStore, pushes: PushService) -
     @router.post(
         "/deliveries/{push_id}/replay", status_code=202, summary="重推，同一 webhook-id / Push again, same webhook-id"
     )
-    def replay(caller: Owning, push_id: str) -> DeliveryOut:
+    def replay_delivery(caller: Owning, push_id: str) -> DeliveryOut:
         with database.transaction() as session:
             pushes.replay(session, push_id, caller)
             return one_delivery(store, session, push_id, caller)

@@ -23,7 +23,7 @@ from shared.domain.identity import credit_code
 from shared.domain.region import prefix
 from shared.runtime.web import Page
 
-TAG = "推送端点 / Endpoints"
+TAG = "endpoints"
 
 
 def endpoint_routes(
@@ -50,7 +50,7 @@ def endpoint_routes(
         status_code=201,
         summary="登记推送端点，密钥只向所有者显示一次 / Register; its owner is shown the secret once",
     )
-    def register(caller: Owning, body: EndpointIn) -> EndpointWithSecret | EndpointOut:
+    def register_endpoint(caller: Owning, body: EndpointIn) -> EndpointWithSecret | EndpointOut:
         owner, secret = owner_of(caller, body.owner), new_secret()
         contact = ContactPoint(channel.kind, body.url, secret)
         channel.validate(contact.address)
@@ -91,19 +91,19 @@ def endpoint_routes(
         "/endpoints/{endpoint_id}/rotate",
         summary="所有者更换密钥 / New secret for its owner; the old one signs for 24 h",
     )
-    def rotate(caller: Owning, endpoint_id: str) -> EndpointWithSecret:
+    def rotate_secret(caller: Owning, endpoint_id: str) -> EndpointWithSecret:
         with database.transaction() as session:
             secret = store.rotate(session, endpoint_id, caller, wall_now=clock.wall_now())
         return with_secret(caller, endpoint_id, secret)
 
     @router.post("/endpoints/{endpoint_id}/disable", summary="停用 / Stop pushes to it; its owner sees who and why")
-    def disable(caller: Supervising, endpoint_id: str, reason: Statement) -> EndpointDisabled:
+    def disable_endpoint(caller: Supervising, endpoint_id: str, reason: Statement) -> EndpointDisabled:
         with database.transaction() as session:
             at = endpoints.disable(session, endpoint_id, caller, text=reason.text)
-        return EndpointDisabled(id=endpoint_id, state=EndpointState.DISABLED.value, state_at=rfc3339(at))
+        return EndpointDisabled(id=endpoint_id, state=EndpointState.DISABLED, state_at=rfc3339(at))
 
     @router.post("/endpoints/{endpoint_id}/enable", summary="重新启用 / Enable again")
-    def enable(caller: Owning, endpoint_id: str) -> EndpointOut:
+    def enable_endpoint(caller: Owning, endpoint_id: str) -> EndpointOut:
         with database.transaction() as session:
             endpoints.enable(session, endpoint_id, caller)
         return shown(caller, endpoint_id)

@@ -9,29 +9,21 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from fastapi.responses import JSONResponse, StreamingResponse
 
+from services.alerts.api.documents import EventPage
 from services.alerts.api.roles import Reader
 from services.alerts.delivery.event_stream import PAGE, EventStream
 from services.alerts.store.events import StreamEvent, events_after, last_stream_no
-from services.alerts.store.sql_types import StoredDocument
 from shared.access import Caller
 from shared.database import Database
 from shared.domain.errors import Invalid
 from shared.eventlog.codec import decode_object
 
-TAG = "事件 / Events"
+TAG = "events"
 HEARTBEAT_S = 15.0
 LONGEST_WAIT_S = 60
 MOST_DIGITS = 100  # of a Last-Event-ID; Python reads no number of more than 4300
-
-
-class Events(BaseModel):
-    """`next`: ask with `after=` this number."""
-
-    items: list[StoredDocument]
-    next: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +37,14 @@ class Found:
 def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
     router = APIRouter(tags=[TAG])
 
-    @router.get("/events", summary="预警事件，可长轮询 / Events of alerts, by long poll")
+    @router.get("/events", response_model=EventPage, summary="预警事件，可长轮询 / Events of alerts, by long poll")
     async def list_events(
         caller: Reader,
         request: Request,
         after: Annotated[int, Query(ge=0, lt=2**62, description="stream number of the last event known")] = 0,
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="seconds to wait for an event")] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
-    ) -> Events:
+    ) -> JSONResponse:
         event_stream.end_with(request.app.state.stopping)
         found = await asyncio.to_thread(_found, database, caller, after, limit)
         events = found.events
@@ -62,7 +54,7 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
         events = events[:limit]
         # a page without events names no later number: it would show that there are events which the caller may not see
         items = [dict(decode_object(one.value)) for one in events]
-        return Events(items=items, next=events[-1].stream_no if events else after)
+        return JSONResponse({"items": items, "next": events[-1].stream_no if events else after})
 
     @router.get(
         "/stream",
@@ -70,7 +62,7 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
         response_class=StreamingResponse,
         responses={200: {"content": {"text/event-stream": {}}, "description": "one CloudEvent a message"}},
     )
-    async def stream(
+    async def stream_events(
         caller: Reader,
         request: Request,
         after: Annotated[int | None, Query(ge=0, lt=2**62, description="stream number; none: only what is new")] = None,

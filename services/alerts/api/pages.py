@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from fastapi.responses import JSONResponse
+
 from services.alerts.store.paging import Position
+from services.alerts.store.sql_types import StoredDocument
 from shared.domain.clock import parse_rfc3339
 from shared.runtime.web import Page, cursor, read_cursor
 
@@ -26,3 +29,15 @@ def page_of(
     last = position(records[limit - 1]) if len(records) > limit else None
     items = [item(record) for record in records[:limit]]
     return Page(items=items, next=cursor(last.at.isoformat(), last.id) if last else None)
+
+
+def stored_page(
+    records: Sequence[Record],
+    limit: int,
+    *,
+    position: Callable[[Record], Position],
+    item: Callable[[Record], StoredDocument],
+) -> JSONResponse:
+    """The same of stored documents. They leave as they are: nothing is dropped, and nothing is checked again for each reader."""
+    page = page_of(records, limit, position=position, item=item)
+    return JSONResponse({"items": page.items, "next": page.next})

@@ -1,19 +1,22 @@
 """What callers see; a secret only its owner, and only once. Times are RFC 3339 in Shanghai time. Alerts and peer notices leave
-as the documents that were stored (docs/schemas).
+as the documents that were stored (`documents`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from services.alerts.domain.law import Mark
+from services.alerts.api.documents import Alert, Time
+from services.alerts.domain.alert import Change, Status
+from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.subscription import Filter
 from services.alerts.store.alerts import HistoryEntry
-from services.alerts.store.endpoints import Endpoint, EndpointStep
-from services.alerts.store.pushes import PENDING, Attempt, PushProof, PushRecord
+from services.alerts.store.endpoints import Endpoint, EndpointState, EndpointStep
+from services.alerts.store.pushes import PENDING, Attempt, PushProof, PushRecord, PushState
 from services.alerts.store.subscriptions import SubscriptionRecord
 from shared.domain.clock import rfc3339
 
@@ -22,11 +25,11 @@ class HistoryOut(BaseModel):
     """`push`, `reason`: what was decided about a push; null when nothing was."""
 
     revision: int
-    at: str
-    what: str
+    at: Time
+    what: Change
     who: str
     why: str
-    status: str
+    status: Status
     push: str | None
     reason: str | None
 
@@ -35,10 +38,10 @@ class HistoryOut(BaseModel):
         return cls(
             revision=entry.revision,
             at=rfc3339(entry.at),
-            what=entry.what,
+            what=Change(entry.what),
             who=entry.who,
             why=entry.text,
-            status=entry.status,
+            status=Status(entry.status),
             push=entry.push,
             reason=entry.reason,
         )
@@ -48,54 +51,31 @@ class NotifiedOut(BaseModel):
     """Whether one of those concerned was notified: as whom, the push's state, and when it was delivered."""
 
     audience: str
-    state: str
+    state: PushState
     reason: str
-    delivered_at: str | None
+    delivered_at: Time | None
     attempts: int
 
     @classmethod
     def of(cls, proof: PushProof) -> NotifiedOut:
         return cls(
             audience=proof.audience,
-            state=proof.state,
+            state=PushState(proof.state),
             reason=proof.reason,
             delivered_at=_time(proof.delivered_at),
             attempts=proof.attempts,
         )
 
 
-class WordsOut(BaseModel):
-    """The same text in Chinese and English."""
+class AlertWithHistory(Alert):
+    """The alert, what became of it, and who was notified."""
 
-    zh: str
-    en: str
-
-
-class LegalBasisOut(BaseModel):
-    """An article in force on the day of the fact. `mark`: whether it was compared with the published text."""
-
-    key: str
-    instrument: WordsOut
-    source: str
-    article: str
-    text: WordsOut
-    mark: Mark
-
-
-class AlertOut(BaseModel):
-    """The alert's document (docs/schemas/alert.json), its history, and who was notified."""
-
-    model_config = ConfigDict(extra="allow")
-    id: str
-    headline: WordsOut
-    instruction: WordsOut
-    law: list[LegalBasisOut]
     history: list[HistoryOut]
     notified: list[NotifiedOut]
 
 
 class EndpointStepOut(BaseModel):
-    at: str
+    at: Time
     what: str
     who: str
     why: str
@@ -105,17 +85,35 @@ class EndpointStepOut(BaseModel):
         return cls(at=rfc3339(step.at), what=step.what, who=step.who, why=step.text)
 
 
+class EnterpriseOwner(BaseModel):
+    """An enterprise's own endpoint."""
+
+    credit_code: str
+
+
+class DivisionOwner(BaseModel):
+    """An endpoint of a division's officers. `region`: its prefix."""
+
+    region: str
+
+
+class OperatorsOwner(BaseModel):
+    """An endpoint of the platform's operators."""
+
+    operators: Literal[True] = True
+
+
 class EndpointOut(BaseModel):
     id: str
     url: str
-    owner: dict[str, str | bool] = Field(description="one of credit_code, region, operators")
-    state: str
+    owner: EnterpriseOwner | DivisionOwner | OperatorsOwner
+    state: EndpointState
     state_reason: str | None
-    state_at: str
+    state_at: Time
     secret_set: bool
-    created_at: str
-    failing_since: str | None
-    last_success_at: str | None
+    created_at: Time
+    failing_since: Time | None
+    last_success_at: Time | None
     history: list[EndpointStepOut]
 
     @classmethod
@@ -124,7 +122,7 @@ class EndpointOut(BaseModel):
             id=endpoint.id,
             url=endpoint.address,
             owner=_owner(endpoint),
-            state=endpoint.state,
+            state=EndpointState(endpoint.state),
             state_reason=endpoint.state_reason,
             state_at=rfc3339(endpoint.state_at),
             secret_set=bool(endpoint.sealed.current),
@@ -145,13 +143,13 @@ class EndpointDisabled(BaseModel):
     """All that a supervising authority is shown of an enterprise's endpoint."""
 
     id: str
-    state: str
-    state_at: str
+    state: EndpointState
+    state_at: Time
 
 
 class AttemptOut(BaseModel):
     number: int
-    at: str
+    at: Time
     outcome: str
     reason: str
     status: int | None
@@ -180,11 +178,11 @@ class DeliveryOut(BaseModel):
     alert: str | None
     event: str
     reason: str
-    state: str
+    state: PushState
     state_reason: str | None
-    created_at: str
-    due_at: str | None
-    delivered_at: str | None
+    created_at: Time
+    due_at: Time | None
+    delivered_at: Time | None
     attempts: list[AttemptOut]
 
     @classmethod
@@ -196,7 +194,7 @@ class DeliveryOut(BaseModel):
             alert=push.alert_id,
             event=push.event_id,
             reason=push.reason,
-            state=push.state,
+            state=PushState(push.state),
             state_reason=push.state_reason,
             created_at=rfc3339(push.created_at),
             due_at=rfc3339(push.due_at) if push.state in PENDING else None,
@@ -210,8 +208,8 @@ class FilterOut(BaseModel):
     industries: tuple[str, ...]
     kinds: tuple[str, ...]
     enterprises: tuple[str, ...]
-    stages: tuple[str, ...]
-    min_level: str | None
+    stages: tuple[Stage, ...]
+    min_level: Level | None
 
     @classmethod
     def of(cls, filter: Filter) -> FilterOut:
@@ -220,8 +218,8 @@ class FilterOut(BaseModel):
             industries=filter.industries,
             kinds=filter.kinds,
             enterprises=filter.enterprises,
-            stages=tuple(stage.value for stage in filter.stages),
-            min_level=filter.min_level.value if filter.min_level else None,
+            stages=filter.stages,
+            min_level=filter.min_level,
         )
 
 
@@ -246,7 +244,7 @@ class SubscriptionOut(BaseModel):
     via: ViaOut
     digest: str | None
     quiet: QuietOut | None
-    created_at: str
+    created_at: Time
 
     @classmethod
     def of(cls, record: SubscriptionRecord) -> SubscriptionOut:
@@ -280,11 +278,11 @@ class DivisionSummary(BaseModel):
     by_status: Mapping[str, int]
 
 
-def _owner(endpoint: Endpoint) -> dict[str, str | bool]:
+def _owner(endpoint: Endpoint) -> EnterpriseOwner | DivisionOwner | OperatorsOwner:
     owner = endpoint.owner
     if owner.credit_code is not None:
-        return {"credit_code": owner.credit_code}
-    return {"region": owner.region} if owner.region is not None else {"operators": True}
+        return EnterpriseOwner(credit_code=owner.credit_code)
+    return DivisionOwner(region=owner.region) if owner.region is not None else OperatorsOwner()
 
 
 def _time(at: datetime | None) -> str | None:

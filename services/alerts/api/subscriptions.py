@@ -24,7 +24,7 @@ from shared.domain.region import prefix, region
 from shared.domain.risk import INVESTIGATE
 from shared.runtime.web import Page
 
-TAG = "订阅 / Subscriptions"
+TAG = "subscriptions"
 
 
 def subscription_routes(
@@ -37,7 +37,7 @@ def subscription_routes(
         return SubscriptionOut.of(store.load(session, subscription_id, caller))
 
     @router.post("/subscriptions", status_code=201, summary="新建订阅 / Subscribe")
-    def subscribe(caller: ByOfficer, body: SubscriptionIn) -> SubscriptionOut:
+    def create_subscription(caller: ByOfficer, body: SubscriptionIn) -> SubscriptionOut:
         with database.transaction() as session:
             new = _checked(session, endpoints, caller, body)
             by = f"{caller.role}:{caller.subject}"
@@ -67,7 +67,7 @@ def subscription_routes(
             return shown(session, subscription_id, caller)
 
     @router.delete("/subscriptions/{subscription_id}", status_code=204, summary="取消订阅 / Unsubscribe")
-    def unsubscribe(caller: ByOfficer, subscription_id: str) -> None:
+    def delete_subscription(caller: ByOfficer, subscription_id: str) -> None:
         with database.transaction() as session:
             store.delete(session, subscription_id, caller)
 

@@ -12,14 +12,20 @@ from services.monitoring.api.series import add_series
 from services.monitoring.handlers.quarantine import PutBack
 from shared.database import Database
 from shared.runtime.service import Context
-from shared.runtime.web import PROBLEMS
+from shared.runtime.web import PROBLEMS, operation_id
 
-__all__ = ["monitoring_router"]
+__all__ = ["TAGS", "monitoring_router"]
+TAGS = {
+    "packets": "数据包 / Packets",
+    "points": "监测数据 / Values of points",
+    "exceedances": "超标 / Exceedances",
+    "quarantine": "隔离数据 / Quarantine",
+}
 
 
 def monitoring_router(context: Context, database: Database, put_back: PutBack) -> APIRouter:
     """All routes under /monitoring/v1."""
-    router = APIRouter(prefix="/monitoring/v1", responses=PROBLEMS)
+    router = APIRouter(prefix="/monitoring/v1", responses=PROBLEMS, generate_unique_id_function=operation_id)
     add_packets(router, context)
     add_series(router, database)
     add_notes(router, database)

@@ -7,10 +7,12 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, Table, select, tuple_
 
 from services.monitoring.api.requests import Cursor, From, Limit, Span, To, span_of
-from services.monitoring.api.responses import VerdictOut, shown_time
+from services.monitoring.api.responses import EpisodeOut, Time, VerdictOut, shown_time
 from services.monitoring.api.scope import enterprises_seen
 from services.monitoring.detectors.exceedance import KIND
 from services.monitoring.domain.verdict import Status, shown_value
@@ -35,6 +37,18 @@ class Order(StrEnum):
     ASC = "asc"
 
 
+class WindowSpan(BaseModel):
+    """From its start to its end, excluded."""
+
+    start: Time = Field(alias="from")
+    end: Time = Field(alias="to")
+    averaging: str
+
+    @classmethod
+    def of(cls, row: VerdictRow) -> WindowSpan:
+        return cls(**{"from": shown_time(row.start_s), "to": shown_time(row.end_s), "averaging": row.averaging})
+
+
 class WindowOut(VerdictOut):
     """An exceeding window of one point."""
 
@@ -43,10 +57,10 @@ class WindowOut(VerdictOut):
     outlet: str
     factor: str
     point: str
-    window: dict[str, str]
+    window: WindowSpan
     measured: str | None
     reference_o2_pct: str | None
-    first_seen_at: str
+    first_seen_at: Time
     historical: bool
 
     @classmethod
@@ -58,7 +72,7 @@ class WindowOut(VerdictOut):
             outlet=row.outlet,
             factor=row.factor,
             point=row.mn,
-            window={"from": shown_time(row.start_s), "to": shown_time(row.end_s), "averaging": row.averaging},
+            window=WindowSpan.of(row),
             measured=shown_value(row.measured, row.bound),
             reference_o2_pct=row.reference_o2_pct,
             first_seen_at=shown_time(row.first_seen_s),
@@ -66,11 +80,23 @@ class WindowOut(VerdictOut):
         )
 
 
+class ExceedancePage(BaseModel):
+    """Windows or episodes, as asked; `next` is the cursor of the following page, null at the end."""
+
+    items: list[WindowOut | EpisodeOut]
+    next: str | None
+
+
 def add_exceedances(router: APIRouter, database: Database) -> None:
     """GET exceedances."""
 
-    @router.get("/exceedances", tags=["exceedances"], summary="超标时段与超标过程 / Exceeding windows and episodes")
-    def read_exceedances(
+    @router.get(
+        "/exceedances",
+        response_model=ExceedancePage,
+        tags=["exceedances"],
+        summary="超标时段与超标过程 / Exceeding windows and episodes",
+    )
+    def list_exceedances(
         caller: Reader,
         of: Of = Of.WINDOWS,
         credit_code: str | None = None,
@@ -81,10 +107,11 @@ def add_exceedances(router: APIRouter, database: Database) -> None:
         order: Annotated[Order, Query(description="by the start: newest first, or oldest first")] = Order.DESC,
         after: Cursor = None,
         limit: Limit = 200,
-    ) -> Page[dict[str, object]]:
-        """`of=windows`: each exceeding window (WindowOut); `of=episodes`: each episode as its risk says it."""
+    ) -> JSONResponse:
+        """`of=windows`: each exceeding window; `of=episodes`: each episode as its risk has it."""
         query = _Query(caller, credit_code, outlet, factor, span_of(since, to), order, after, limit)
-        return _windows(database, query) if of is Of.WINDOWS else _episodes(database, query)
+        page = _windows(database, query) if of is Of.WINDOWS else _episodes(database, query)
+        return JSONResponse(page.model_dump())
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +153,7 @@ def _windows(database: Database, query: _Query) -> Page[dict[str, object]]:
     with database.read() as session:
         found = session.connection().execute(query.paged(over, d.start_s, d.mn, d.factor, d.averaging))
         rows = [read_row(row) for row in found]
-    items = [WindowOut.of_row(row).model_dump(mode="json") for row in rows[: query.limit]]
+    items = [WindowOut.of_row(row).model_dump(mode="json", by_alias=True) for row in rows[: query.limit]]
     last = rows[query.limit - 1] if len(rows) > query.limit else None
     return Page(items=items, next=cursor(last.start_s, last.mn, last.factor, last.averaging) if last else None)
 

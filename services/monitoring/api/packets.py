@@ -100,7 +100,7 @@ def add_packets(router: APIRouter, context: Context) -> None:
         summary="上报监测数据 / Take packets",
         openapi_extra=_BODY,
     )
-    def take_packets(
+    def send_packets(
         caller: Annotated[Caller, allow(Role.DEVICE, Role.OPS)],
         body: Annotated[bytes, body_up_to(LIMIT)],
         request: Request,

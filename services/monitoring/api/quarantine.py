@@ -47,7 +47,7 @@ def add_quarantine(router: APIRouter, database: Database, put_back: PutBack) -> 
     """List, put back, dismiss. Long because it only lists them."""
 
     @router.get("/quarantine", tags=["quarantine"], summary="隔离数据 / What was not understood")
-    def read_quarantine(
+    def list_quarantine(
         caller: Keeper,
         mn: str | None = None,
         reason: QuarantineReason | None = None,
@@ -70,14 +70,14 @@ def add_quarantine(router: APIRouter, database: Database, put_back: PutBack) -> 
         return Page(items=[_out(item) for item in items[:limit]], next=following)
 
     @router.post("/quarantine/{kept_id}/put-back", tags=["quarantine"], summary="恢复隔离数据 / Put it back")
-    def put_it_back(caller: Keeper, kept_id: KeptId) -> KeptOut:
+    def put_back_quarantined_item(caller: Keeper, kept_id: KeptId) -> KeptOut:
         """Its packet goes to `packets` again and is handled like any other."""
         with database.transaction() as session:
             put_back.now(session, _seen(session, caller, kept_id), by=caller.subject)
             return _out(_seen(session, caller, kept_id))
 
     @router.post("/quarantine/{kept_id}/dismiss", tags=["quarantine"], summary="排除隔离数据 / Dismiss it")
-    def dismiss_it(caller: Keeper, kept_id: KeptId) -> KeptOut:
+    def dismiss_quarantined_item(caller: Keeper, kept_id: KeptId) -> KeptOut:
         """It stays readable, and is done with."""
         with database.transaction() as session:
             item = _seen(session, caller, kept_id)

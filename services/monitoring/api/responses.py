@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from services.monitoring.domain.verdict import Status, multiple, shown_multiple, shown_value
 from services.monitoring.domain.verdict_row import VerdictRow
 from services.monitoring.domain.windows import instant
 from shared.domain.clock import rfc3339
 from shared.domain.item_note import ItemFault, ItemNote
+
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Decimal = Annotated[str, Field(description="a number that decides, as text")]
 
 
 class VerdictOut(BaseModel):
@@ -53,6 +58,59 @@ class ItemNoteOut(BaseModel):
         return ItemNoteOut(
             fault=note.fault, factor=note.factor, field=note.field, value=note.value, expected=note.expected
         )
+
+
+class Why(BaseModel):
+    """The same text in Chinese and English."""
+
+    zh: str
+    en: str
+
+
+class EpisodeWindow(BaseModel):
+    """The span of the episode: `count` whole windows."""
+
+    start: Time = Field(alias="from")
+    end: Time = Field(alias="to")
+    averaging: str
+    count: int
+
+
+class EpisodeOut(BaseModel):
+    """An episode as its risk has it, the same as on the topic `risks`. `basis` and `facts` belong to the kind of risk."""
+
+    id: str
+    revision: int
+    kind: str
+    condition: str
+    state: Literal["open", "cleared", "withdrawn", "merged"]
+    credit_code: str | None
+    enterprise_name: str | None
+    region: str
+    industry: str | None
+    group: str | None
+    outlet: str | None
+    outlet_name: str | None
+    factor: str | None
+    mn: str | None
+    permit: str | None
+    opened_at: Time
+    changed_at: Time
+    cleared_at: Time | None
+    cleared: str | None
+    merged_into: str | None
+    previous: str | None
+    historical: bool
+    muted: str | None
+    why: Why
+    window: EpisodeWindow | None
+    measured: Decimal | None
+    decided: Decimal | None
+    limit: Decimal | None
+    unit: str | None
+    multiple: Decimal | None
+    basis: dict[str, str | None]
+    facts: dict[str, object]
 
 
 def shown_time(at_s: int) -> str:

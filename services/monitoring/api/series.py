@@ -62,7 +62,7 @@ def add_series(router: APIRouter, database: Database) -> None:
     """GET series, latest. Long because it only lists them."""
 
     @router.get("/points/{mn}/series", tags=["points"], summary="监测数据序列 / A point's series")
-    def read_series(
+    def get_series(
         caller: PointReader,
         mn: str,
         factor: Annotated[str, Query(min_length=1, max_length=32)],
@@ -94,7 +94,7 @@ def add_series(router: APIRouter, database: Database) -> None:
         return Page(items=items, next=cursor(rows[limit - 1].start_s) if len(rows) > limit else None)
 
     @router.get("/points/{mn}/latest", tags=["points"], summary="最新监测数据 / A point's latest values")
-    def read_latest(caller: PointReader, mn: str) -> Page[ValueOut]:
+    def get_latest_values(caller: PointReader, mn: str) -> Page[ValueOut]:
         """The newest value of each factor and period."""
         with database.read() as session:
             units = read_point(point_seen(session, caller, mn).data).units

@@ -45,7 +45,7 @@ from services.permits.store import register as store
 from shared.database import Database
 from shared.domain.errors import Invalid
 from shared.domain.region import prefix
-from shared.runtime.web import PROBLEMS, Page, cursor
+from shared.runtime.web import PROBLEMS, Page, cursor, operation_id
 
 Found = TypeVar("Found")
 Shown = TypeVar("Shown")
@@ -59,7 +59,7 @@ IndustryPrefix = Annotated[str | None, Query(pattern=r"^[A-Z][0-9]{0,4}$", descr
 
 def register_router(registrar: Registrar, database: Database) -> APIRouter:
     """All routes of the register. Long because it only lists them."""
-    router = APIRouter(prefix="/permits/v1", responses=PROBLEMS)
+    router = APIRouter(prefix="/permits/v1", responses=PROBLEMS, generate_unique_id_function=operation_id)
     _enterprises(router, registrar, database)
     _permits(router, registrar, database)
     _points(router, registrar, database)

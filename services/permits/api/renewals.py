@@ -23,7 +23,7 @@ from shared.database import Database
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.region import prefix
-from shared.runtime.web import PROBLEMS, Page, read_cursor
+from shared.runtime.web import PROBLEMS, Page, operation_id, read_cursor
 from shared.runtime.web import cursor as cursor_of
 
 RegionPrefix = Annotated[str | None, Query(pattern=r"^(\d{2}){1,3}$", description="2, 4 or 6 digits")]
@@ -99,7 +99,7 @@ class CalendarYearWritten(CalendarYearOut):
 
 def renewals_router(registrar: Registrar, database: Database) -> APIRouter:
     """All routes of time and cover."""
-    router = APIRouter(prefix="/permits/v1", responses=PROBLEMS)
+    router = APIRouter(prefix="/permits/v1", responses=PROBLEMS, generate_unique_id_function=operation_id)
     _expiring(router, registrar, database)
     _coverage(router, registrar, database)
     _calendar(router, registrar, database)
