@@ -21,6 +21,7 @@ from services.permits.service import importer_of, registrar_of
 from shared.database import open_database
 from shared.domain.errors import Unreachable
 from shared.runtime.migrating import migrate
+from shared.runtime.service import ThreadWorker
 from tests.support.import_crash import crash
 from tests.support.importing import a_list, at_end, enterprises, entry_of, list_row, shown, upload, worker
 from tests.support.migrating import downgrade
@@ -69,6 +70,30 @@ def test_an_import_during_which_the_process_crashed_twice_has_failed_and_the_nex
         assert done["state"] == "done"
         labels = {"reason": "crashed"}
         assert opened.context.metrics.registry.get_sample_value("yujing_import_failures_total", labels) == 1
+
+
+class Unforeseen(Exception):
+    """An error that no handler names."""
+
+
+def test_an_error_that_nobody_names_counts_as_a_crash_and_the_next_import_runs(register: RegisterHarness) -> None:
+    def fail(*_: Any) -> Any:
+        raise Unforeseen
+
+    bad, good = upload(register, enterprises(1)), upload(register, a_list(list_row(2)))
+    failed: list[str] = []
+    running = ThreadWorker("imports", replace(importer(register, failed), take_document=fail).run)
+    running.start()
+    try:
+        assert at_end(register, good)["state"] == "done"
+        assert (entry_of(register, bad).state, entry_of(register, bad).attempt.begun) == ("running", 1)
+        register.clock.at += LATER
+        eventually(lambda: entry_of(register, bad).attempt.begun == 2, what="a second attempt")
+        register.clock.at += LATER
+        assert "ended abruptly 2 times" in at_end(register, bad)["failure"]
+        assert failed == ["crashed"]
+    finally:
+        running.stop()
 
 
 def test_a_clean_stop_is_no_crash_however_often_it_comes(

@@ -100,7 +100,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PutOutcome:
     """The history afterwards and why; `version` is the one that governs from the wished day."""
 
     history: PermitHistory
@@ -108,14 +108,14 @@ class Outcome:
     version: Version
 
 
-def put(history: PermitHistory, wish: Wish, *, today: date, now: datetime) -> Outcome:
+def put(history: PermitHistory, wish: Wish, *, today: date, now: datetime) -> PutOutcome:
     """The history with the wished version added, or as it was when that version governs already; raises Invalid."""
     first_valid = wish.document.valid_from
     effective = wish.effective_from or _usual_start(history, first_valid, today)
     _must_make_sense(wish, effective, first_valid)
     governing = history.in_force(effective)
     if governing is not None and governing.document == wish.document:
-        return Outcome(history, Change.NONE, governing)
+        return PutOutcome(history, Change.NONE, governing)
     if history.versions and effective < today and not wish.correction:
         raise Invalid(
             f"effective_from {effective} is before today, {today}",
@@ -125,7 +125,7 @@ def put(history: PermitHistory, wish: Wish, *, today: date, now: datetime) -> Ou
         )
     version = Version(effective, _after_all(history, now), wish.document, wish.correction, wish.reason)
     changed = replace(history, versions=_ordered((*history.versions, version)))
-    return Outcome(changed, _change(history, version), version)
+    return PutOutcome(changed, _change(history, version), version)
 
 
 def _usual_start(history: PermitHistory, first_valid: date, today: date) -> date:

@@ -7,7 +7,7 @@ import re
 import structlog
 from sqlmodel import Session
 
-from services.permits.domain.document import Findings
+from services.permits.domain.document import Examination
 from services.permits.domain.encoding import encode
 from services.permits.domain.enterprise import Enterprise, EnterpriseDocument, accepted, must_be_accepted, registered
 from services.permits.handlers.coverage_gaps import region_changed
@@ -66,7 +66,7 @@ def published_enterprise(enterprise: Enterprise) -> RegisteredObject:
 
 
 def _must_be_right(credit_code: str, document: EnterpriseDocument, *, must_accept: bool) -> None:
-    findings = Findings()
+    examination = Examination()
     checks = (
         lambda: (enterprise_code if must_accept else issued_code)(credit_code),
         lambda: region(document.region),
@@ -76,10 +76,10 @@ def _must_be_right(credit_code: str, document: EnterpriseDocument, *, must_accep
         try:
             check()
         except Invalid as wrong:
-            findings.wrongs.append(_with_remedy(wrong))
+            examination.wrongs.append(_with_remedy(wrong))
     if document.credit_code != credit_code:
-        findings.wrong("credit_code", document.credit_code, f"the one of the address, {credit_code}")
-    findings.refuse()
+        examination.wrong("credit_code", document.credit_code, f"the one of the address, {credit_code}")
+    examination.refuse()
 
 
 def _with_remedy(wrong: Invalid) -> Invalid:

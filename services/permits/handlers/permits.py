@@ -10,9 +10,9 @@ from sqlmodel import Session
 
 from services.permits.domain import permit as rules
 from services.permits.domain import point as point_rules
-from services.permits.domain.document import Findings, examine, point_units
+from services.permits.domain.document import Examination, examine, point_units
 from services.permits.domain.encoding import encode
-from services.permits.domain.permit import Change, Outcome, PermitHistory, Version, Wish
+from services.permits.domain.permit import Change, PermitHistory, PutOutcome, Version, Wish
 from services.permits.domain.permit_document import PermitDocument, PermitOutlet
 from services.permits.domain.point import PointWish, Position, Registration
 from services.permits.handlers.coverage_gaps import evaluate_gaps
@@ -71,12 +71,12 @@ def put_permit(
     identity.parse_permit_number(number)  # its enterprise is registered, so its credit code was accepted as it is
     code = number[:18]
     _must_have_enterprise(session, caller, code)
-    findings = Findings()
-    examined = _examined(wish, points, number, findings)
+    examination = Examination()
+    examined = _examined(wish, points, number, examination)
     former = store.find_permit(session, number, lock=True) or PermitHistory(number, code)
     outcome = rules.put(former, examined.wish, today=registrar.today(), now=registrar.now())
     points_before = _points(registrar, session, outcome.history)
-    moved = _register_points(registrar, session, outcome, examined.points, findings)
+    moved = _register_points(registrar, session, outcome, examined.points, examination)
     history = _keep(registrar, session, former, outcome, points_before)
     if outcome.change is not Change.NONE:
         evaluate_permit(registrar, session, history)
@@ -84,7 +84,7 @@ def put_permit(
     changed = moved or outcome.change is not Change.NONE
     on = max(registrar.today(), outcome.version.effective_from)
     view = PermitView(history, _points(registrar, session, history), on, outcome.change)
-    return Written(view, created=not former.versions, changed=changed, notes=tuple(findings.notes))
+    return Written(view, created=not former.versions, changed=changed, notes=tuple(examination.notes))
 
 
 def _must_have_enterprise(session: Session, caller: Caller, code: str) -> None:
@@ -99,28 +99,28 @@ def _must_have_enterprise(session: Session, caller: Caller, code: str) -> None:
     must_govern(caller, owner.region, "enterprise")
 
 
-def _examined(wish: Wish, points: Sequence[OutletWish], number: str, findings: Findings) -> ExaminedWish:
+def _examined(wish: Wish, points: Sequence[OutletWish], number: str, examination: Examination) -> ExaminedWish:
     """Raises Invalid with everything that is wrong."""
     if wish.document.number != number:
-        findings.wrong("number", wish.document.number, f"{number}, as the address begins")
+        examination.wrong("number", wish.document.number, f"{number}, as the address begins")
     if wish.document.credit_code != number[:18]:
-        findings.wrong("credit_code", wish.document.credit_code, f"{number[:18]}, as the address begins")
-    document = examine(wish.document, findings)
-    spelled = tuple(_spelled(one, findings) for one in points)
-    findings.refuse()
+        examination.wrong("credit_code", wish.document.credit_code, f"{number[:18]}, as the address begins")
+    document = examine(wish.document, examination)
+    spelled = tuple(_spelled(one, examination) for one in points)
+    examination.refuse()
     return ExaminedWish(replace(wish, document=document), spelled)
 
 
-def _spelled(point: OutletWish, findings: Findings) -> OutletWish:
+def _spelled(point: OutletWish, examination: Examination) -> OutletWish:
     settings = point.wish.settings
     if settings.units is None:
         return point
-    units = point_units(settings.units, f"{point.path}.units", findings)
+    units = point_units(settings.units, f"{point.path}.units", examination)
     return replace(point, wish=replace(point.wish, settings=replace(settings, units=units)))
 
 
 def _register_points(
-    registrar: Registrar, session: Session, outcome: Outcome, points: Sequence[OutletWish], findings: Findings
+    registrar: Registrar, session: Session, outcome: PutOutcome, points: Sequence[OutletWish], examination: Examination
 ) -> bool:
     """The points follow the newest version; an older one only brings in points nobody knows yet."""
     history = outcome.history
@@ -131,7 +131,7 @@ def _register_points(
         former = known.get(one.wish.mn)
         must_be_free(session, former, credit_code=history.credit_code, permit=history.number, path=f"{one.path}.mn")
         if former is not None and not newest:
-            findings.note(f"{one.path}: a later version governs this point; its registration stays as it is")
+            examination.note(f"{one.path}: a later version governs this point; its registration stays as it is")
             continue
         position = Position(one.outlet, history.number)
         registration = point_rules.register(
@@ -154,7 +154,7 @@ def _keep(
     registrar: Registrar,
     session: Session,
     former: PermitHistory,
-    outcome: Outcome,
+    outcome: PutOutcome,
     points_before: Mapping[str, Registration],
 ) -> PermitHistory:
     """Save and publish the permit if what is published of it changed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlmodel import Session
 
 from services.permits.domain import point as rules
-from services.permits.domain.document import Findings, point_units
+from services.permits.domain.document import Examination, point_units
 from services.permits.domain.encoding import encode
 from services.permits.domain.permit import PermitHistory
 from services.permits.domain.point import PERIOD_STAMP, PointWish, Position, Registration
@@ -44,9 +44,9 @@ def put_point(
     """Register a point by itself, or change it; settings that are not given go to their defaults, the password stays."""
     must_hold_scope(caller)
     identity.mn(wish.mn)
-    findings = Findings()
-    units = point_units(wish.settings.units or {}, "units", findings)
-    findings.refuse()
+    examination = Examination()
+    units = point_units(wish.settings.units or {}, "units", examination)
+    examination.refuse()
     wish = replace(wish, settings=replace(wish.settings, units=units))
     former = store.find_points(session, [wish.mn], registrar.sealer).get(wish.mn)
     code = wished.credit_code or (former.credit_code if former else None)
@@ -58,7 +58,7 @@ def put_point(
     registration = rules.register(former, wish, credit_code=code, position=position, now=registrar.now(), afresh=True)
     kept = keep_point(registrar, session, former, registration)
     evaluate_points(registrar, session, code, [kept.point])
-    return Written(kept.point, created=former is None, changed=kept.changed, notes=tuple(findings.notes))
+    return Written(kept.point, created=former is None, changed=kept.changed, notes=tuple(examination.notes))
 
 
 def _must_have_enterprise(session: Session, caller: Caller, code: str | None) -> None:

@@ -13,7 +13,7 @@ import jwt
 import structlog
 from sqlmodel import Session
 
-from services.permits.domain.document import Findings
+from services.permits.domain.document import Examination
 from services.permits.handlers.enterprises import registered_code
 from services.permits.handlers.publishing import RegisteredObject, Registrar, Written
 from services.permits.store import tokens as store
@@ -56,33 +56,33 @@ def issue(
 
 def _checked(session: Session, bearer: Caller) -> Caller:
     """The bearer with its region as a prefix; raises Invalid when the role and what it is given do not fit."""
-    findings = Findings()
+    examination = Examination()
     needed = NEEDS.get(bearer.role)
     if needed and not getattr(bearer, needed):
-        findings.wrong(needed, None, f"a token for the role {bearer.role} needs it")
+        examination.wrong(needed, None, f"a token for the role {bearer.role} needs it")
     for name, role in ONLY_FOR.items():
         if getattr(bearer, name) and bearer.role is not role:
-            findings.wrong(name, bearer.role.value, f"only for the role {role}")
-    _check_each(session, bearer, findings)
+            examination.wrong(name, bearer.role.value, f"only for the role {role}")
+    _check_each(session, bearer, examination)
     region = prefix(bearer.region) if bearer.region else None
     if bearer.region and not any(code.startswith(bearer.region) for code in regions()):
-        findings.wrong("region", bearer.region, "2, 4 or 6 digits that a division code of GB/T 2260 begins with")
-    findings.refuse()
+        examination.wrong("region", bearer.region, "2, 4 or 6 digits that a division code of GB/T 2260 begins with")
+    examination.refuse()
     return Caller(bearer.role, bearer.subject, bearer.credit_codes, region, bearer.scopes, bearer.mns)
 
 
-def _check_each(session: Session, bearer: Caller, findings: Findings) -> None:
+def _check_each(session: Session, bearer: Caller, examination: Examination) -> None:
     for i, code in enumerate(bearer.credit_codes):
-        _check(f"credit_codes[{i}]", code, partial(registered_code, session), findings)
+        _check(f"credit_codes[{i}]", code, partial(registered_code, session), examination)
     for i, mn in enumerate(bearer.mns):
-        _check(f"mns[{i}]", mn, identity.mn, findings)
+        _check(f"mns[{i}]", mn, identity.mn, examination)
 
 
-def _check(path: str, text: str, check: Callable[[str], str], findings: Findings) -> None:
+def _check(path: str, text: str, check: Callable[[str], str], examination: Examination) -> None:
     try:
         check(text)
     except Invalid as wrong:
-        findings.wrong(path, text, wrong.rule)
+        examination.wrong(path, text, wrong.rule)
 
 
 @dataclass(frozen=True, slots=True)

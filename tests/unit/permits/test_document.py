@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.permits.domain.document import Findings, examine, incomplete, point_units
+from services.permits.domain.document import Examination, examine, incomplete, point_units
 from services.permits.domain.encoding import decode, encode
 from services.permits.domain.permit_document import PermitDocument
 from shared.domain.errors import Invalid
@@ -27,25 +27,25 @@ def a_document(*outlets: dict[str, Any], **more: Any) -> PermitDocument:
     return decode({**names, **span, "outlets": list(outlets) or [an_outlet()], **more}, PermitDocument)
 
 
-def kept_unit(outlet: dict[str, Any], findings: Findings) -> tuple[str, str]:
+def kept_unit(outlet: dict[str, Any], examination: Examination) -> tuple[str, str]:
     """Factor and unit of the first limit as they are kept."""
-    outlets = examine(a_document(outlet), findings).outlets
+    outlets = examine(a_document(outlet), examination).outlets
     assert outlets is not None and outlets[0].limits is not None
     limit = outlets[0].limits[0]
     return limit.factor, limit.unit
 
 
 def wrongs(document: PermitDocument) -> dict[str, object]:
-    findings = Findings()
-    examine(document, findings)
-    assert all(wrong.rule for wrong in findings.wrongs)
-    return {wrong.field: wrong.value for wrong in findings.wrongs}
+    examination = Examination()
+    examine(document, examination)
+    assert all(wrong.rule for wrong in examination.wrongs)
+    return {wrong.field: wrong.value for wrong in examination.wrongs}
 
 
 def test_a_right_document_is_kept_as_it_came() -> None:
-    findings = Findings()
-    assert examine(a_document(), findings) == a_document()
-    assert (findings.wrongs, findings.notes) == ([], [])
+    examination = Examination()
+    assert examine(a_document(), examination) == a_document()
+    assert (examination.wrongs, examination.notes) == ([], [])
 
 
 LIMIT = "outlets[0].limits[0]"
@@ -114,20 +114,20 @@ def test_a_wrong_names_field_and_value(document: PermitDocument, field: str, val
 
 def test_everything_wrong_is_reported_at_once() -> None:
     outlet = an_outlet(limits=[a_limit(limit="0", unit="ppm", factor="x")])
-    findings = Findings()
-    examine(a_document(outlet, valid_to="2020-01-01"), findings)
+    examination = Examination()
+    examine(a_document(outlet, valid_to="2020-01-01"), examination)
     with pytest.raises(Invalid) as refused:
-        findings.refuse()
+        examination.refuse()
     fields = [one.field for one in (refused.value, *refused.value.also)]
     assert fields == ["valid_to", f"{LIMIT}.limit", f"{LIMIT}.unit", f"{LIMIT}.factor"]
 
 
 def test_a_2005_code_is_kept_as_the_2017_one_and_reported() -> None:
-    findings = Findings()
+    examination = Examination()
     outlet = an_outlet(code="DW001", medium="water", limits=[a_limit(factor="011", unit="mg/l", reference_o2_pct=None)])
-    assert kept_unit(outlet, findings) == ("w01018", "mg/L")
-    assert findings.wrongs == []
-    assert "011" in findings.notes[0] and "w01018" in findings.notes[0]
+    assert kept_unit(outlet, examination) == ("w01018", "mg/L")
+    assert examination.wrongs == []
+    assert "011" in examination.notes[0] and "w01018" in examination.notes[0]
 
 
 def test_a_2005_code_and_its_2017_one_are_one_factor() -> None:
@@ -140,16 +140,19 @@ def test_a_2005_code_and_its_2017_one_are_one_factor() -> None:
 @pytest.mark.parametrize("text", ["pH", "无量纲", "1", ""])
 def test_ph_has_one_spelling_of_no_dimension(text: str) -> None:
     outlet = an_outlet(medium="water", limits=[a_limit(factor="w01001", limit="9", unit=text, reference_o2_pct=None)])
-    findings = Findings()
-    assert kept_unit(outlet, findings) == ("w01001", "1")
-    assert findings.wrongs == []
+    examination = Examination()
+    assert kept_unit(outlet, examination) == ("w01001", "1")
+    assert examination.wrongs == []
 
 
 def test_a_device_may_send_what_no_limit_can_be_compared_with_and_that_is_reported() -> None:
-    findings = Findings()
-    assert point_units({"a21026": "ppm", "w20115": "毫克/升"}, "units", findings) == {"a21026": "ppm", "w20115": "mg/L"}
-    assert findings.wrongs == []
-    assert findings.notes == ["units.a21026: ppm cannot be converted to mg/m3; its windows get no verdict"]
+    examination = Examination()
+    assert point_units({"a21026": "ppm", "w20115": "毫克/升"}, "units", examination) == {
+        "a21026": "ppm",
+        "w20115": "mg/L",
+    }
+    assert examination.wrongs == []
+    assert examination.notes == ["units.a21026: ppm cannot be converted to mg/m3; its windows get no verdict"]
 
 
 def test_incomplete_names_what_is_null_and_takes_an_empty_list_for_a_statement() -> None:

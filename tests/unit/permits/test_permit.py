@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.permits.domain.permit import Change, Listed, Outcome, Period, PermitHistory, Wish, merge_listed, put
+from services.permits.domain.permit import Change, Listed, Period, PermitHistory, PutOutcome, Wish, merge_listed, put
 from services.permits.domain.permit_document import PermitDocument, PermitOutlet
 from shared.domain.errors import Invalid
 
@@ -32,7 +32,7 @@ def a_history(*documents: PermitDocument) -> PermitHistory:
     return history
 
 
-def put_into(history: PermitHistory, document: PermitDocument, **wish: Any) -> Outcome:
+def put_into(history: PermitHistory, document: PermitDocument, **wish: Any) -> PutOutcome:
     return put(history, Wish(document, **wish), today=TODAY, now=NOW)
 
 
