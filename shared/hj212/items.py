@@ -34,7 +34,7 @@ class ItemReader:
 
     def take(self, body: str) -> None:
         """Read what stands between the && of a CP."""
-        for text in body.split(";"):
+        for place, text in enumerate(body.split(";"), 1):
             item: list[Pair] = []
             for piece in text.split(","):
                 key, joined, value = piece.partition("=")
@@ -45,13 +45,13 @@ class ItemReader:
                 elif item:  # a comma inside a value: of a text, or of a decimal number
                     item[-1] = (item[-1][0], f"{item[-1][1]},{piece}")
                 else:
-                    self._nameless(piece.strip())
+                    self._nameless(piece.strip(), place)
             if item:
                 self.items.append(tuple(item))
                 self._sort(item)
 
-    def _nameless(self, piece: str) -> None:
-        code, _, field = piece.partition("-") if _CODE.fullmatch(piece) else ("", "", "")
+    def _nameless(self, piece: str, place: int) -> None:
+        code, _, field = piece.partition("-") if _CODE.fullmatch(piece) else ("", "", f"item {place}")
         self.item_notes.append(note(ItemFault.NO_NAME, code, field, piece))
 
     def _sort(self, item: list[Pair]) -> None:
@@ -64,16 +64,25 @@ class ItemReader:
             if fields is None or code in self.alias:
                 fields = self._factor(code)
             taken: Value | ItemFault = value.strip() if sub in _TEXT else read_number(value)
-            if taken == "" and sub == "Flag":  # as good as none
-                taken = ItemFault.EMPTY
-            if isinstance(taken, ItemFault):
-                self._note(taken, code, sub, value)
-            elif sub not in fields:
+            if sub not in fields and type(taken) is not ItemFault and taken != "":
                 fields[sub] = taken
-                if type(taken) is float and ("e" in value or "E" in value):
-                    self._note(ItemFault.EXPONENT, code, sub, value)
-            elif fields[sub] != taken:
-                self._note(ItemFault.DUPLICATE, code, sub, value)
+                if "E" in value or "e" in value:
+                    self._exponent(code, sub, value)
+            else:
+                self._odd(fields, code, sub, value, taken)
+
+    def _exponent(self, code: str, field: str, value: str) -> None:
+        if field not in _TEXT:
+            self._note(ItemFault.EXPONENT, code, field, value)
+
+    def _odd(self, fields: dict[str, Value], code: str, field: str, value: str, taken: Value | ItemFault) -> None:
+        """What is left out: no number, an empty mark (as good as none), another value than the first."""
+        if isinstance(taken, ItemFault):
+            self._note(taken, code, field, value)
+        elif taken == "" and field == "Flag":
+            self._note(ItemFault.EMPTY, code, field, value)
+        elif fields.setdefault(field, taken) != taken:
+            self._note(ItemFault.DUPLICATE, code, field, value)
 
     def _note(self, fault: ItemFault, code: str, field: str, value: str) -> None:
         self.item_notes.append(note(fault, self.alias.get(code, code), field, value))

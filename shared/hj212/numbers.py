@@ -19,7 +19,7 @@ def read_number(text: str) -> float | ItemFault:
         number = float(text)
     except ValueError:
         return _fault(text)
-    if isfinite(number) and len(text) <= LONGEST_NUMBER and text.isascii() and "_" not in text:
+    if len(text) <= LONGEST_NUMBER and text.isascii() and "_" not in text and isfinite(number):
         return number
     return _fault(text)
 

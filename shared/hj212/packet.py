@@ -128,14 +128,36 @@ def parse(segment: bytes, alias: Mapping[str, str] = _NO_ALIAS) -> Packet:
     reading = ItemReader(alias, notes)
     text, readable = _decode(segment, notes)
     header, body = _split(text, notes, reading.item_notes)
-    _check(header, notes)
-    enciphered = _enciphered(segment, readable)
-    if enciphered is not None:
-        raise Malformed(Wrong.ENCRYPTED, enciphered, _packet(header, reading, notes))
-    if "CP" in header:
-        raise Malformed(Wrong.CP, "CP does not open with &&", _packet(header, reading, notes))
+    try:
+        _check(header)
+        enciphered = _enciphered(segment, readable)
+        if enciphered is not None:
+            raise Malformed(Wrong.ENCRYPTED, enciphered)
+    except Malformed as wrong:
+        if _names_its_sender(header):
+            wrong.packet = _packet(header.fields, reading, notes)
+        raise
+    notes.extend(f"header field {key[:12]!r} unknown" for key in header.fields if key not in _HEADER)
+    if not header.fields.get("ST"):
+        notes.append("no ST")
     reading.take(body)
-    return _packet(header, reading, notes)
+    return _packet(header.fields, reading, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """`ambiguous`: fields that stand there twice with different values."""
+
+    fields: Mapping[str, str]
+    ambiguous: tuple[str, ...]
+    printable: bool
+
+
+def _names_its_sender(header: _Header) -> bool:
+    """Whether it is known who sent a segment that is otherwise not understood, so that it can be answered."""
+    said = [header.fields.get(name, "") for name in ("MN", "PW", "QN")]
+    plain = all(text.isprintable() for text in said) and not {"MN", "PW", "QN"}.intersection(header.ambiguous)
+    return plain and 0 < len(said[0]) <= MN_LONGEST
 
 
 def _packet(header: Mapping[str, str], reading: ItemReader, notes: list[str]) -> Packet:
@@ -144,7 +166,7 @@ def _packet(header: Mapping[str, str], reading: ItemReader, notes: list[str]) ->
     return Packet(
         qn=header.get("QN") or None,
         st=header.get("ST", ""),
-        cn=header["CN"],
+        cn=header.get("CN", ""),
         pw=header.get("PW"),
         mn=header["MN"],
         flag=flag,
@@ -184,7 +206,7 @@ def _enciphered(segment: bytes, readable: bool) -> str | None:
     return None
 
 
-def _split(text: str, notes: list[str], item_notes: list[ItemNote]) -> tuple[dict[str, str], str]:
+def _split(text: str, notes: list[str], item_notes: list[ItemNote]) -> tuple[_Header, str]:
     head, opened, rest = text.partition("CP=&&")
     body, closed, tail = rest.rpartition("&&")
     if opened and not closed:  # a sender that cuts what is too long: the item at the cut may have lost its end
@@ -196,31 +218,34 @@ def _split(text: str, notes: list[str], item_notes: list[ItemNote]) -> tuple[dic
     if tail.strip("; "):
         notes.append("fields after CP")
         head = f"{head};{tail}"
-    if not head.isprintable():
-        raise Malformed(Wrong.TEXT, "control characters in the header")
     header: dict[str, str] = {}
+    ambiguous = []
     for place, item in enumerate(head.split(";"), 1):
         key, joined, value = item.partition("=")
         if joined:
             key = key.strip()
             if header.setdefault(key, value.strip()) != value.strip():
-                raise Malformed(Wrong.DUPLICATE, f"header field {key[:12]!r} twice, with different values")
+                ambiguous.append(key)
         elif item.strip():
             notes.append(f"header item {place} has no '='")
-    notes.extend(f"header field {key[:12]!r} unknown" for key in header if key not in _HEADER and key != "CP")
-    return header, body
+    return _Header(header, tuple(ambiguous), head.isprintable()), body
 
 
-def _check(header: Mapping[str, str], notes: list[str]) -> None:
-    cn, mn = header.get("CN", ""), header.get("MN", "")
+def _check(header: _Header) -> None:
+    """Raises Malformed for a header without which the rest cannot be understood."""
+    cn, mn = header.fields.get("CN", ""), header.fields.get("MN", "")
+    if not header.printable:
+        raise Malformed(Wrong.TEXT, "control characters in the header")
+    if header.ambiguous:
+        raise Malformed(Wrong.DUPLICATE, f"header field {header.ambiguous[0][:12]!r} twice, with different values")
     if not (mn and cn):
         raise Malformed(Wrong.MISSING, "MN and CN are needed")
     if len(mn) > MN_LONGEST:
         raise Malformed(Wrong.MN, f"{len(mn)} characters, at most {MN_LONGEST} expected")
     if not (len(cn) == 4 and cn.isascii() and cn.isdigit()):
         raise Malformed(Wrong.CN, f"{cn[:12]!r}, four digits expected")
-    if not header.get("ST"):
-        notes.append("no ST")
+    if "CP" in header.fields:
+        raise Malformed(Wrong.CP, "CP does not open with &&")
 
 
 def _number(header: Mapping[str, str], name: str, notes: list[str]) -> int | None:

@@ -156,8 +156,9 @@ def test_a_packet_of_which_nothing_can_be_used_waits_whole_and_is_acknowledged(l
     [
         f"{HEAD}CP=DataTime=20261120080000;{GOOD}".encode(),
         f"{HEAD}CP=&&".encode() + b"\xe4\xff\x80\xab&&",
+        f"{HEAD}ST=32;CP=&&DataTime=20261120080000;{GOOD}&&".encode(),
     ],
-    ids=["a CP that does not open", "bytes that are no text"],
+    ids=["a CP that does not open", "bytes that are no text", "two systems"],
 )
 def test_a_segment_that_cannot_be_understood_is_acknowledged_once_it_is_safe(line: Line, segment: bytes) -> None:
     assert line.send(encode(segment)) == ["9014"]

@@ -30,6 +30,8 @@ def aligned(at: datetime, period: str) -> Alignment | None:
     if period not in _NAMES:
         return Alignment(at_s, mended=False)
     start = start_s(at_s, period)
+    if at_s == start and not at.microsecond:
+        return Alignment(start, mended=False)
     for candidate in (start, end_s(start, period)):
         distance = abs(at - instant(candidate))
         if distance <= MENDED:

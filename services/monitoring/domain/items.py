@@ -40,9 +40,12 @@ def readings(factors: Mapping[str, Fields], period: str, noted: Collection[str] 
             notes.append(note(ItemFault.BAD_CODE, factor, "", factor))
             continue
         faults = _faults(factor, sent)
-        notes.extend(faults)
-        bad = {one.field for one in faults}
-        found = reading({name: value for name, value in sent.items() if name not in bad} if bad else sent, period)
+        if faults:
+            notes.extend(faults)
+            bad = {one.field for one in faults}
+            found = reading({name: value for name, value in sent.items() if name not in bad}, period)
+        else:
+            found = reading(sent, period)
         if found is not None and found.mark not in MARKS:
             notes.append(note(ItemFault.UNKNOWN_MARK, factor, "Flag", str(sent.get("Flag"))))
         if found is None or (found.micro is None and found.mark in NORMAL):

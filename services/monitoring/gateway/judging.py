@@ -154,7 +154,8 @@ def _of_point(cut: Cut, packet: Packet, directory: Directory, field_now: datetim
     rejection = check(found.document, directory, field_now)
     if rejection is None or rejection.code is QuarantineReason.FUTURE:  # the handler keeps it until its time has come
         return found
-    detail = "; ".join((rejection.detail, *packet.notes, *map(str, packet.item_notes)))[:DETAIL]
+    named = rejection.code is QuarantineReason.BAD_NUMBER  # its detail names the items
+    detail = "; ".join((rejection.detail, *packet.notes, *(() if named else map(str, packet.item_notes))))[:DETAIL]
     return Refused(rejection.code, detail, packet.mn, packet.pw, registered=True, packet=packet)
 
 

@@ -89,7 +89,7 @@ def test_a_value_that_is_no_number_costs_itself_and_is_noted_for_what_it_is(valu
         ("w01018-Rtd=0.5E+1;w01001-Rtd=7", [(ItemFault.EXPONENT, "w01018", "Rtd", "0.5E+1")]),
         ("w01018-Rtd=5;w01001-Rtd=7;w21003", [(ItemFault.NO_NAME, "w21003", "", "w21003")]),
         ("w01018-Rtd=5;w01001-Rtd=7;w21003-Rtd", [(ItemFault.NO_NAME, "w21003", "Rtd", "w21003-Rtd")]),
-        ("w01018-Rtd=5;\x00\r\n;w01001-Rtd=7", [(ItemFault.NO_NAME, "", "", "\ufffd")]),
+        ("w01018-Rtd=5;\x00\r\n;w01001-Rtd=7", [(ItemFault.NO_NAME, "", "item 2", "\ufffd")]),
         ("w01018-Rtd=5;w01001-Rtd=7,w01001-Flag=", [(ItemFault.EMPTY, "w01001", "Flag", "")]),
     ],
     ids=[
@@ -176,7 +176,9 @@ def test_what_cannot_be_understood_is_malformed_with_its_reason(segment: bytes, 
     with pytest.raises(Malformed) as wrong:
         parse(segment)
     assert wrong.value.reason is reason
-    assert (wrong.value.packet is not None) == (reason in (Wrong.CP, Wrong.ENCRYPTED))  # who sent it is known there
+    sender = wrong.value.packet
+    assert (sender is not None) == (b"MN=1" in segment and len(segment) < 50 and b"\r" not in segment)
+    assert sender is None or (sender.mn, sender.factors) == ("1", {})
 
 
 @pytest.mark.parametrize(
