@@ -10,7 +10,7 @@ from shared.domain.pollutant import pollutant
 from shared.domain.quantity import plain, shown_nonzero, shown_unit
 from shared.domain.risk import Cleared
 
-AVERAGES = {"hour": ("小时均值", "hour mean"), "day": ("日均值", "day mean")}
+AVERAGES = {"hour": ("小时均值", "hourly mean"), "day": ("日均值", "daily mean")}
 _CLEARED = {
     Cleared.COMPLIANT: ("恢复达标", "compliant again"),
     Cleared.UNKNOWN: ("连续24个时段无有效数据", "24 windows without a valid value"),
@@ -114,7 +114,7 @@ def mismatched(factor: str, *, reported: str, own: str, unit: str) -> Why:
 def stamps_end(reports: int, minutes: int) -> Why:
     """`reports`: how many hours in a row; `minutes`: at most so long after the stamped hour began."""
     return {
-        "zh": f"连续 {reports} 个小时均值在其标注时段开始后 {minutes} 分钟内即上报,疑似以时段结束时刻标记",
+        "zh": f"连续 {reports} 个小时均值在其标注时段开始后 {minutes} 分钟内即上报，疑似以时段结束时刻标记",
         "en": f"{reports} hour means in a row came within {minutes} minutes of the stamped hour's begin: "
         "the device probably stamps the end of the period",
     }
