@@ -155,9 +155,9 @@ class _Header:
 
 def _names_its_sender(header: _Header) -> bool:
     """Whether it is known who sent a segment that is otherwise not understood, so that it can be answered."""
-    said = [header.fields.get(name, "") for name in ("MN", "PW", "QN")]
-    plain = all(text.isprintable() for text in said) and not {"MN", "PW", "QN"}.intersection(header.ambiguous)
-    return plain and 0 < len(said[0]) <= MN_LONGEST
+    texts = [header.fields.get(name, "") for name in ("MN", "PW", "QN")]
+    plain = all(text.isprintable() for text in texts) and not {"MN", "PW", "QN"}.intersection(header.ambiguous)
+    return plain and 0 < len(texts[0]) <= MN_LONGEST
 
 
 def _packet(header: Mapping[str, str], reading: ItemReader, notes: list[str]) -> Packet:
