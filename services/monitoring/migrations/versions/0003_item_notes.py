@@ -27,3 +27,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("mn", "at_s", "command", "factor", "field", "fault"),
         sqlite_with_rowid=False,
     )
+
+
+def downgrade() -> None:
+    op.drop_table("item_note")
