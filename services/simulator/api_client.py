@@ -7,11 +7,12 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 
 from shared.domain.errors import Conflict, Unreachable
+from shared.domain.json import JsonObject, as_object, read_objects, read_text
 
 from .officers import divisions_of, wishes
 from .region import SampleEnterprise, SampleRegion
@@ -39,7 +40,7 @@ class ApiClient:
             await self._send("PUT", path, enterprise.document())
             if enterprise.term is Term.NONE:
                 for point in enterprise.points:
-                    body = point.document() | {"credit_code": enterprise.credit_code, "outlet": point.outlet}
+                    body = {**point.document(), "credit_code": enterprise.credit_code, "outlet": point.outlet}
                     await self._send("PUT", f"/permits/v1/points/{point.mn}", body)
             else:
                 await self.permit(enterprise)
@@ -67,32 +68,32 @@ class ApiClient:
 
     async def enterprise_token(self, credit_code: str) -> str:
         body = {"role": "enterprise", "subject": SAMPLE_SUBJECT, "credit_codes": [credit_code]}
-        return str((await self._send("POST", "/permits/v1/keys", body))["token"])
+        return read_text(await self._send("POST", "/permits/v1/keys", body), "token")
 
     async def officer_token(self, region: str) -> str:
         body = {"role": "officer", "subject": SAMPLE_SUBJECT, "region": region}
-        return str((await self._send("POST", "/permits/v1/keys", body))["token"])
+        return read_text(await self._send("POST", "/permits/v1/keys", body), "token")
 
     async def endpoint(self, url: str, token: str) -> tuple[str, str]:
         """Registers a webhook endpoint of the token's owner; its id and secret."""
         made = await self._send("POST", "/alerts/v1/endpoints", {"url": url}, token)
-        return str(made["id"]), str(made["secret"])
+        return read_text(made, "id"), read_text(made, "secret")
 
-    async def subscribe(self, wish: Mapping[str, Any], token: str) -> None:
+    async def subscribe(self, wish: JsonObject, token: str) -> None:
         await self._send("POST", "/alerts/v1/subscriptions", wish, token)
 
-    async def all(self, path: str, *, token: str | None = None, **query: str) -> list[dict[str, Any]]:
+    async def all(self, path: str, *, token: str | None = None, **query: str) -> list[JsonObject]:
         """Every item of a list, page after page; as the token's owner sees it."""
-        found: list[dict[str, Any]] = []
+        found: list[JsonObject] = []
         for _ in range(PAGES):
-            answer = _good(await self._ask(path, query, token)).json()
-            found += answer["items"]
+            answer = as_object(_good(await self._ask(path, query, token)).json(), path)
+            found += read_objects(answer, "items")
             if not answer.get("next"):
                 break
-            query["cursor"] = answer["next"]
+            query["cursor"] = read_text(answer, "next")
         return found
 
-    async def events(self) -> AsyncIterator[Mapping[str, Any]]:
+    async def events(self) -> AsyncIterator[JsonObject]:
         """The public event stream, from now on, over any break of the connection."""
         while True:
             try:
@@ -102,7 +103,7 @@ class ApiClient:
                 pass
             await asyncio.sleep(0.5)
 
-    async def _stream(self) -> AsyncIterator[Mapping[str, Any]]:
+    async def _stream(self) -> AsyncIterator[JsonObject]:
         headers = self._headers() | {"accept": "text/event-stream"}
         if self._last_event:
             headers["last-event-id"] = self._last_event
@@ -119,7 +120,7 @@ class ApiClient:
                 elif name == "data":
                     data.append(value.removeprefix(" "))
                 elif not line and data:
-                    yield json.loads("\n".join(data))
+                    yield as_object(json.loads("\n".join(data)), "an event")
                     data = []
 
     async def _ask(self, path: str, query: Mapping[str, str] | None = None, token: str | None = None) -> httpx.Response:
@@ -128,12 +129,12 @@ class ApiClient:
         except httpx.TransportError as wrong:
             raise Unreachable(f"{self.client.base_url} does not answer: {wrong!r}") from wrong
 
-    async def _send(self, verb: str, path: str, body: Mapping[str, Any], token: str | None = None) -> Any:
+    async def _send(self, verb: str, path: str, body: JsonObject, token: str | None = None) -> JsonObject:
         try:
             answer = await self.client.request(verb, path, json=body, headers=self._headers(token))
         except httpx.TransportError as wrong:
             raise Unreachable(f"{self.client.base_url} does not answer: {wrong!r}") from wrong
-        return _good(answer).json() if answer.content else None
+        return as_object(_good(answer).json(), path) if answer.content else {}
 
     def _headers(self, token: str | None = None) -> dict[str, str]:
         return {"authorization": f"Bearer {token or self.token}"}

@@ -30,7 +30,8 @@ from .receiver import Message, Receiver
 from .region import SampleRegion, sample_region
 from .scenes import Scenes
 from .screen import Screen
-from .summary import GRACE_WALL_S, checks, document, pending
+from .seen import SeenCoverage
+from .summary import GRACE_WALL_S, checks, pending, report_on
 
 STATUS_EVERY_S = 5.0
 SETTLE_S = 8.0  # for pushes still on their way at the end
@@ -90,8 +91,9 @@ class Demo:
             f" ({monotonic_s() - began:.1f} s)"
         )
         for row in await self.api.all("/permits/v1/coverage") if self.receiver is not None else ():
-            if row["lacks"]:
-                self.screen.say(f"缺口 coverage: {row['name']} 缺 lacks {', '.join(row['lacks'])}")
+            seen = SeenCoverage.read(row)
+            if seen.lacks:
+                self.screen.say(f"缺口 coverage: {seen.name} 缺 lacks {', '.join(seen.lacks)}")
 
     async def live(self, left_s: float | None) -> None:
         """Until the time is over or somebody stops it."""
@@ -181,15 +183,15 @@ async def _finish(demo: Demo, *, as_json: bool, judged: bool) -> int:
         made += promises(evidence)
     if not judged:
         made = [check for check in made if check.ok]
-    report = document(demo.region, demo.fleet.stats, demo.receiver, found, made)
+    report = report_on(demo.region, demo.fleet.stats, demo.receiver, found, made)
     demo.screen.summary(report)
     if as_json:
-        sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(report.document(), ensure_ascii=False) + "\n")
         sys.stdout.flush()
     for check in made:
         if check.ok is False:
             demo.screen.say(f"未兑现 not kept: {check.name} ({check.detail})")
-    return 0 if report["ok"] else 1
+    return 0 if report.ok else 1
 
 
 @contextlib.contextmanager

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+
+from shared.domain.json import JsonObject
 
 from .api_client import ApiClient
 from .received import Received
 from .region import SampleRegion
+from .seen import SeenAlert, SeenCoverage, SeenExpiring, text_in
 from .terms import Term
-
-Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The lists as the public API gives them; `notices` as a clean enterprise of the class sees them."""
+    """What the public API's lists hold; `deliveries`: the state of each; `notices` as a clean enterprise of the class sees
+    them."""
 
-    alerts: Sequence[Item] = ()
-    exceedances: Sequence[Item] = ()
-    deliveries: Sequence[Item] = ()
-    quarantine: Sequence[Item] = ()
-    expiring: Sequence[Item] = ()
-    coverage: Sequence[Item] = ()
-    notices: Sequence[Item] = ()
+    alerts: Sequence[SeenAlert] = ()
+    exceedances: int = 0
+    deliveries: Sequence[str] = ()
+    quarantined: int = 0
+    expiring: Sequence[SeenExpiring] = ()
+    coverage: Sequence[SeenCoverage] = ()
+    notices: Sequence[JsonObject] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,8 @@ class Evidence:
     received: Received
     reached: Reached
 
-    def alerts(self, kind: str, credit_code: str) -> list[Item]:
-        return [
-            one
-            for one in self.found.alerts
-            if one["kind"] == kind and (one.get("enterprise") or {}).get("credit_code") == credit_code
-        ]
+    def alerts(self, kind: str, credit_code: str) -> list[SeenAlert]:
+        return [one for one in self.found.alerts if one.kind == kind and one.credit_code == credit_code]
 
 
 async def look(api: ApiClient, region: SampleRegion, *, as_peer: bool) -> Findings:
@@ -68,11 +65,11 @@ async def look(api: ApiClient, region: SampleRegion, *, as_peer: bool) -> Findin
     clean = next((one for one in region.peers if not any(point.troubles for point in one.points)), None)
     token = await api.enterprise_token(clean.credit_code) if as_peer and clean else None
     return Findings(
-        alerts=await api.all("/alerts/v1/alerts"),
-        exceedances=await api.all("/monitoring/v1/exceedances"),
-        deliveries=await api.all("/alerts/v1/deliveries"),
-        quarantine=await api.all("/monitoring/v1/quarantine"),
-        expiring=await api.all("/permits/v1/expiring") if as_peer else (),
-        coverage=await api.all("/permits/v1/coverage") if as_peer else (),
+        alerts=[SeenAlert.read(one) for one in await api.all("/alerts/v1/alerts")],
+        exceedances=len(await api.all("/monitoring/v1/exceedances")),
+        deliveries=[text_in(one, "state") for one in await api.all("/alerts/v1/deliveries")],
+        quarantined=len(await api.all("/monitoring/v1/quarantine")),
+        expiring=[SeenExpiring.read(one) for one in await api.all("/permits/v1/expiring")] if as_peer else (),
+        coverage=[SeenCoverage.read(one) for one in await api.all("/permits/v1/coverage")] if as_peer else (),
         notices=await api.all("/alerts/v1/peer-notices", token=token) if as_peer else (),
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from shared.domain import region as divisions
+from shared.domain.json import JsonObject
 
 from .region import PROVINCE, SampleRegion
+from .seen import SeenAlert
 from .trouble import LEVELS, TroubleKind
 
 CITY, DUTY, DESK = "city", "duty", "desk"
@@ -30,7 +31,7 @@ class Wish:
     stages: tuple[str, ...] = ("during", "after")
     digest: str | None = None
 
-    def document(self, endpoint: str) -> dict[str, Any]:
+    def document(self, endpoint: str) -> JsonObject:
         """The body of `POST /alerts/v1/subscriptions`."""
         asked = {
             "regions": [self.region],
@@ -40,13 +41,13 @@ class Wish:
         }
         return {"name": self.name, "filter": asked, "via": {"endpoint": endpoint}, "digest": self.digest}
 
-    def wants(self, alert: Mapping[str, Any]) -> bool:
-        """Whether an alert, as its document says, is asked for."""
+    def wants(self, alert: SeenAlert) -> bool:
+        """Whether an alert is asked for."""
         return (
-            str(alert["region"]).startswith(self.region)
-            and fnmatchcase(str(alert["kind"]), self.kinds)
-            and LEVELS.index(alert["level"]) >= LEVELS.index(self.least)
-            and alert["stage"] in self.stages
+            alert.region.startswith(self.region)
+            and fnmatchcase(alert.kind, self.kinds)
+            and LEVELS.index(alert.level) >= LEVELS.index(self.least)
+            and alert.stage in self.stages
         )
 
 

@@ -46,7 +46,7 @@ def _step(evidence: Evidence, enterprise: SampleEnterprise) -> Check:
     asked = CASES[enterprise.term]
     hits = evidence.alerts("permit.renewal", enterprise.credit_code)
     notified = evidence.received.alerts.get(enterprise.credit_code, {})
-    steps = {step for one in hits for step in notified.get(str(one["id"]), ())}
+    steps = {step for one in hits for step in notified.get(one.id, ())}
     ok = any(STEPS.index(step) >= STEPS.index(asked.step) for step in steps)
     waits = {Term.TURNING: day_start(evidence.region.on + DAY), Term.EXPIRED: evidence.reached.origin + 2 * HOUR}
     due = waits.get(enterprise.term, evidence.reached.origin) + SOON
@@ -61,12 +61,12 @@ def _application(evidence: Evidence) -> Iterator[Check]:
         return
     done = evidence.reached.done.get(Term.APPLYING)
     due = done + SOON if done else None
-    cleared = [alert["cleared"] for alert in evidence.alerts("permit.renewal", one.credit_code)]
-    rows = [row for row in evidence.found.expiring if row["credit_code"] == one.credit_code]
-    stopped = cleared == ["applied"] and [row["step"] for row in rows] == [None]
+    cleared = [alert.cleared for alert in evidence.alerts("permit.renewal", one.credit_code)]
+    rows = [row for row in evidence.found.expiring if row.credit_code == one.credit_code]
+    stopped = cleared == ["applied"] and [row.step for row in rows] == [""]
     yield _judged(evidence, "提交申请即停止提醒 an application stops the steps", stopped, f"cleared {cleared}", due=due)
     terms = evidence.alerts("permit.decision_due", one.credit_code)
-    notified = [alert for alert in terms if str(alert["id"]) in evidence.received.alerts.get(DESK, {})]
+    notified = [alert for alert in terms if alert.id in evidence.received.alerts.get(DESK, {})]
     name = "窗口得知办理期限 the desk is notified of its term → permit.decision_due"
     yield _judged(
         evidence, name, len(terms) == len(notified) == 1, f"alerts {len(terms)}, notified {len(notified)}", due=due
@@ -75,8 +75,8 @@ def _application(evidence: Evidence) -> Iterator[Check]:
 
 def _gap(evidence: Evidence) -> Iterator[Check]:
     """Coverage says who lacks what; a monitor without permit is a gap of the register, then a clue."""
-    lacks = {row["credit_code"]: row["lacks"] for row in evidence.found.coverage}
-    expected = {Term.NONE: ["permit"], Term.EXPIRED: ["valid_permit"], Term.LONG: []}
+    lacks = {row.credit_code: row.lacks for row in evidence.found.coverage}
+    expected: dict[Term, tuple[str, ...]] = {Term.NONE: ("permit",), Term.EXPIRED: ("valid_permit",), Term.LONG: ()}
     wrong = [
         f"{one.name} {lacks.get(one.credit_code)}"
         for one in evidence.region.enterprises
@@ -92,7 +92,7 @@ def _gap(evidence: Evidence) -> Iterator[Check]:
         evidence, "登记缺口 no permit known → register.gap", gap, f"{gap}", due=evidence.reached.origin + SOON
     )
     missing = evidence.alerts("permit.missing", one.credit_code)
-    notified = any(str(alert["id"]) in evidence.received.alerts.get(DESK, {}) for alert in missing)
+    notified = any(alert.id in evidence.received.alerts.get(DESK, {}) for alert in missing)
     done = evidence.reached.done.get(Term.NONE)
     name = "登记齐全而无证 the register is complete → permit.missing"
     yield _judged(
@@ -130,7 +130,7 @@ def _marks(one: SampleEnterprise) -> list[str]:
 def _subscription(evidence: Evidence, wish: Wish) -> Check:
     """Everything that was asked for, and nothing else."""
     notified = evidence.received.alerts.get(wish.owner, {})
-    wanted = {str(one["id"]) for one in evidence.found.alerts if wish.wants(one)}
+    wanted = {one.id for one in evidence.found.alerts if wish.wants(one)}
     first = [facts for (owner, _), facts in evidence.received.first.items() if owner == wish.owner]
     besides = [facts for facts in first if not wish.wants(facts)]
     detail = f"asked for {len(wanted)}, received {len(wanted & set(notified))}, besides {len(besides)}"
@@ -143,7 +143,7 @@ def _digest(evidence: Evidence, wish: Wish) -> Check:
     """The digest of the morning after holds the early steps that were open before."""
     early = {Term.LEFT_180, Term.LEFT_90, Term.STATUTORY}
     codes = [one.credit_code for one in evidence.region.enterprises if one.term in early]
-    wanted = {str(alert["id"]) for code in codes for alert in evidence.alerts("permit.renewal", code)}
+    wanted = {alert.id for code in codes for alert in evidence.alerts("permit.renewal", code)}
     had = evidence.received.digests.get(wish.owner, set())
     morning = day_start(shanghai_day(evidence.reached.origin)) + DIGEST_AT
     due = (morning if morning > evidence.reached.origin else morning + DAY) + SOON

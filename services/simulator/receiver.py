@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 from shared.domain.clock import Clock
 from shared.domain.errors import Conflict
+from shared.domain.json import JsonObject, as_object
 
 TOLERANCE_S = 300
 LARGEST_BODY = 1_000_000
@@ -32,7 +32,7 @@ class Message:
 
     owner: str
     webhook_id: str
-    event: Mapping[str, Any]
+    event: JsonObject
     body: bytes
 
 
@@ -108,7 +108,7 @@ class Receiver:
                 return 204
             self._seen.add((owner, webhook_id))
             self.verified += 1
-        self.on_message(Message(owner, webhook_id, json.loads(body), body))
+        self.on_message(Message(owner, webhook_id, as_object(json.loads(body), "an event"), body))
         return 204
 
 
@@ -139,7 +139,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             """Nothing: verified messages are passed on, refused ones counted."""
 
     return Handler

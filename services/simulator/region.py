@@ -10,11 +10,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from stdnum.cn import uscc
 
 from shared.domain import region as divisions
+from shared.domain.json import JsonObject
 from shared.register import Limit
 
 from .terms import PLACED, Term, validity
@@ -45,7 +45,7 @@ class SamplePoint:
     troubles: tuple[Trouble, ...] = ()
     longest_cp: int = LONGEST_CP
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonObject:
         return {"mn": self.mn, "system": self.system, "password": self.password, "interval_s": 60}
 
 
@@ -64,7 +64,7 @@ class SampleEnterprise:
     def permit_number(self) -> str:
         return f"{self.credit_code}001P"
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonObject:
         """The body of `PUT /permits/v1/enterprises/{credit_code}`."""
         return {
             "credit_code": self.credit_code,
@@ -73,7 +73,7 @@ class SampleEnterprise:
             "region": self.region,
         }
 
-    def permit(self, *, applied_on: date | None = None) -> dict[str, Any]:
+    def permit(self, *, applied_on: date | None = None) -> JsonObject:
         """The body of `PUT /permits/v1/permits/{number}`; `applied_on`: of an application to renew it."""
         city = divisions.region(f"{self.region[:4]}00").name
         return {
@@ -88,7 +88,7 @@ class SampleEnterprise:
             "reports": [{"kind": "annual", "due": "01-31"}],
         }
 
-    def _outlet(self, point: SamplePoint) -> dict[str, Any]:
+    def _outlet(self, point: SamplePoint) -> JsonObject:
         return {
             "code": point.outlet,
             "medium": self.trade.medium,

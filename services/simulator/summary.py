@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from shared.domain.clock import HOUR, day_start, shanghai_day
+from shared.domain.json import JsonObject
 
 from .api_client import ApiClient
 from .findings import Check, Evidence, Findings, Reached
@@ -15,6 +16,7 @@ from .fleet import Stats
 from .promises import NOT_YET
 from .receiver import Receiver
 from .region import SamplePoint, SampleRegion
+from .seen import SeenAlert
 from .trouble import LEVELS, TROUBLE_NAMES, Trouble, TroubleKind
 
 OXYGEN_GRACE = timedelta(minutes=90)  # an hour later the oxygen counts as missing; then a job has to come by
@@ -30,7 +32,7 @@ def checks(evidence: Evidence, stats: Stats, receiver: Receiver | None) -> list[
         Check("全部应答 every packet answered", stats.unanswered == 0, f"unanswered {stats.unanswered}"),
         *(_trouble(point, trouble, found.alerts, reached) for point, trouble in _promised(region)),
     ]
-    grave = [alert for alert in found.alerts if alert.get("level") in OFFICIAL]
+    grave = [alert for alert in found.alerts if alert.level in OFFICIAL]
     made.append(Check("橙色或红色预警 orange or red", bool(grave), f"{len(grave)}"))
     if receiver is not None:
         made += [
@@ -44,10 +46,10 @@ def _promised(region: SampleRegion) -> Iterable[tuple[SamplePoint, Trouble]]:
     return ((point, t) for point in region.points for t in point.troubles if t.expected is not None)
 
 
-def _trouble(point: SamplePoint, trouble: Trouble, alerts: Sequence[Mapping[str, Any]], reached: Reached) -> Check:
+def _trouble(point: SamplePoint, trouble: Trouble, alerts: Sequence[SeenAlert], reached: Reached) -> Check:
     kind, level = trouble.expected or ("", LEVELS[0])
-    hits = [a for a in alerts if a.get("point") == point.mn and a.get("kind") == kind]
-    best = max((a["level"] for a in hits), key=LEVELS.index, default=None)
+    hits = [alert for alert in alerts if alert.point == point.mn and alert.kind == kind]
+    best = max((alert.level for alert in hits), key=LEVELS.index, default=None)
     zh, en = TROUBLE_NAMES[trouble.kind]
     name = f"{zh} {en} → {level}"
     if best == level:
@@ -70,30 +72,70 @@ async def pending(api: ApiClient) -> int:
     return sum([len(await api.all("/alerts/v1/deliveries", state=state)) for state in ("due", "sending")])
 
 
-def document(
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """What the receiver counted."""
+
+    verified: int
+    repeated: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The summary of a demonstration."""
+
+    enterprises: int
+    points: int
+    stats: Stats
+    found: Findings
+    webhooks: Webhooks | None
+    checks: Sequence[Check]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no promise was broken."""
+        return all(check.ok is not False for check in self.checks)
+
+    @property
+    def by_level(self) -> dict[str, int]:
+        return dict(Counter(alert.level for alert in self.found.alerts))
+
+    @property
+    def by_state(self) -> dict[str, int]:
+        """Pushes, by their state."""
+        return dict(Counter(self.found.deliveries))
+
+    def document(self) -> JsonObject:
+        """The summary as JSON."""
+        return {
+            "enterprises": self.enterprises,
+            "points": self.points,
+            "packets": {
+                "sent": self.stats.sent,
+                "acknowledged": self.stats.acknowledged,
+                "resent": self.stats.resent,
+                "by_command": dict(self.stats.by_command),
+            },
+            "exceedances": self.found.exceedances,
+            "quarantined": self.found.quarantined,
+            "alerts": {
+                "total": len(self.found.alerts),
+                "by_level": self.by_level,
+                "by_kind": dict(Counter(alert.kind for alert in self.found.alerts)),
+            },
+            "deliveries": self.by_state,
+            "webhooks": None if self.webhooks is None else asdict(self.webhooks),
+            "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in self.checks],
+            "ok": self.ok,
+        }
+
+
+def report_on(
     region: SampleRegion, stats: Stats, receiver: Receiver | None, found: Findings, made: Sequence[Check]
-) -> dict[str, Any]:
-    """The summary as JSON."""
-    return {
-        "enterprises": len(region.enterprises),
-        "points": len(region.points),
-        "packets": {
-            "sent": stats.sent,
-            "acknowledged": stats.acknowledged,
-            "resent": stats.resent,
-            "by_command": dict(stats.by_command),
-        },
-        "exceedances": len(found.exceedances),
-        "quarantined": len(found.quarantine),
-        "alerts": {
-            "total": len(found.alerts),
-            "by_level": dict(Counter(str(a.get("level")) for a in found.alerts)),
-            "by_kind": dict(Counter(str(a.get("kind")) for a in found.alerts)),
-        },
-        "deliveries": dict(Counter(str(d.get("state")) for d in found.deliveries)),
-        "webhooks": None
-        if receiver is None
-        else {"verified": receiver.verified, "repeated": receiver.repeated, "refused": len(receiver.refused)},
-        "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in made],
-        "ok": all(check.ok is not False for check in made),
-    }
+) -> Report:
+    """What a run came to."""
+    counted = None
+    if receiver is not None:
+        counted = Webhooks(receiver.verified, receiver.repeated, len(receiver.refused))
+    return Report(len(region.enterprises), len(region.points), stats, found, counted, made)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
+from shared.domain.json import JsonObject
 from shared.register import Limit
 
 
@@ -21,7 +21,7 @@ class Trade:
     limits: tuple[Limit, ...]
 
 
-def limit_document(limit: Limit) -> dict[str, Any]:
+def limit_document(limit: Limit) -> JsonObject:
     reference = limit.reference_o2_pct
     return {
         "factor": limit.factor,

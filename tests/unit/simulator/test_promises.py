@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -15,14 +14,16 @@ from services.simulator.promises import promises
 from services.simulator.received import Received
 from services.simulator.receiver import Message
 from services.simulator.region import SampleEnterprise, sample_region
+from services.simulator.seen import SeenAlert, SeenCoverage, SeenExpiring
 from services.simulator.terms import CASES, Term
 from shared.domain.events import DIGEST, PEER_NOTICE_ISSUED
+from shared.domain.json import JsonObject
 
 ORIGIN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 REGION = sample_region(on=date(2026, 11, 20))
 DONE = {Term.APPLYING: ORIGIN + timedelta(hours=2), Term.NONE: ORIGIN + timedelta(hours=4)}
 HIT = [one for one in REGION.peers if any(point.troubles for point in one.points)]
-NOTICE: dict[str, Any] = {"id": "ntc_1", "headline": {"zh": "请自查"}}
+NOTICE: JsonObject = {"id": "ntc_1", "headline": {"zh": "请自查"}}
 
 
 def of(term: Term) -> SampleEnterprise:
@@ -31,19 +32,27 @@ def of(term: Term) -> SampleEnterprise:
     return found
 
 
-def alert(whose: SampleEnterprise, kind: str, condition: str, level: str, stage: str, **also: Any) -> dict[str, Any]:
-    return {
-        "id": f"{kind}:{whose.credit_code}", "kind": kind, "condition": condition, "level": level, "stage": stage,
-        "region": whose.region, "enterprise": {"credit_code": whose.credit_code}, "cleared": None, **also,
-    }  # fmt: skip
+def alert(
+    whose: SampleEnterprise, kind: str, condition: str, level: str, stage: str, cleared: str = ""
+) -> SeenAlert:  # fmt: skip
+    return SeenAlert(
+        id=f"{kind}:{whose.credit_code}", kind=kind, condition=condition, level=level, stage=stage,
+        region=whose.region, credit_code=whose.credit_code, cleared=cleared,
+    )  # fmt: skip
 
 
-def alerts() -> list[dict[str, Any]]:
+def as_published(one: SeenAlert) -> JsonObject:
+    """The data of its event."""
+    fields = {name: getattr(one, name) for name in ("id", "kind", "condition", "level", "stage", "region")}
+    return {**fields, "enterprise": {"credit_code": one.credit_code}, "cleared": one.cleared or None}
+
+
+def alerts() -> list[SeenAlert]:
     """Those of a demonstration that kept everything."""
     made = []
     for term, case in CASES.items():
         stage = "before" if case.level == "blue" or term is Term.STATUTORY else "during"
-        cleared = "applied" if term is Term.APPLYING else None
+        cleared = "applied" if term is Term.APPLYING else ""
         made.append(alert(of(term), "permit.renewal", case.step, case.level, stage, cleared=cleared))
     made.append(alert(of(Term.APPLYING), "permit.decision_due", "pending", "yellow", "during"))
     made.append(alert(of(Term.NONE), "register.gap", "gap", "blue", "before", cleared="taken_back"))
@@ -51,36 +60,36 @@ def alerts() -> list[dict[str, Any]]:
     return made + [alert(one, "emission.exceeded", "first", "yellow", "during") for one in HIT]
 
 
-def lacks(one: SampleEnterprise) -> list[str]:
-    return {Term.NONE: ["permit"], Term.EXPIRED: ["valid_permit"]}.get(one.term, [])
+def lacks(one: SampleEnterprise) -> tuple[str, ...]:
+    return {Term.NONE: ("permit",), Term.EXPIRED: ("valid_permit",)}.get(one.term, ())
 
 
-def findings(given: list[dict[str, Any]]) -> Findings:
+def findings(given: list[SeenAlert]) -> Findings:
     return Findings(
         alerts=given,
-        coverage=[{"credit_code": one.credit_code, "lacks": lacks(one)} for one in REGION.enterprises],
-        expiring=[{"credit_code": of(Term.APPLYING).credit_code, "step": None}],
+        coverage=[SeenCoverage(one.credit_code, one.name, lacks(one)) for one in REGION.enterprises],
+        expiring=[SeenExpiring(of(Term.APPLYING).credit_code, "")],
         notices=[NOTICE],
     )
 
 
-def message(owner: str, kind: str, data: dict[str, Any]) -> Message:
-    event = {"type": kind, "data": data}
+def message(owner: str, kind: str, data: JsonObject) -> Message:
+    event: JsonObject = {"type": kind, "data": data}
     return Message(owner, "psh_1", event, json.dumps(event).encode())
 
 
-def received(given: list[dict[str, Any]]) -> Received:
+def received(given: list[SeenAlert]) -> Received:
     """Each enterprise its own, officers what they asked for, the class its notice."""
     made = Received()
     for one in given:
-        notified = [one["enterprise"]["credit_code"]]
-        if one["stage"] != "before":
-            notified.append(DUTY if one["kind"] == "emission.exceeded" else DESK)
+        notified = [one.credit_code]
+        if one.stage != "before":
+            notified.append(DUTY if one.kind == "emission.exceeded" else DESK)
         for owner in notified:
-            made.take(message(owner, "yujing.alert.issued.v1", one))
+            made.take(message(owner, "yujing.alert.issued.v1", as_published(one)))
     for peer in REGION.peers:
         made.take(message(peer.credit_code, PEER_NOTICE_ISSUED, NOTICE))
-    early = [{"id": one["id"]} for one in given if one["kind"] == "permit.renewal"]
+    early = [{"id": one.id} for one in given if one.kind == "permit.renewal"]
     made.take(message(DESK, DIGEST, {"reason": "daily", "alerts": early}))
     return made
 
@@ -108,7 +117,7 @@ def test_a_step_that_the_enterprise_was_not_notified_of_is_named(term: Term) -> 
 
 def test_a_step_after_the_application_breaks_the_promise() -> None:
     given = evidence()
-    again = [{**one, "cleared": None} if one["cleared"] == "applied" else one for one in given.found.alerts]
+    again = [replace(one, cleared="") if one.cleared == "applied" else one for one in given.found.alerts]
     assert len(broken(replace(given, found=replace(given.found, alerts=again)))) == 1
 
 
@@ -143,7 +152,9 @@ def test_an_alert_at_a_clean_one_of_the_class_breaks_the_promise() -> None:
 def test_an_officer_who_receives_more_or_less_than_asked_breaks_the_promise() -> None:
     more, less = evidence(), evidence()
     more.received.take(
-        message(DUTY, "yujing.alert.issued.v1", alert(of(Term.LATE), "permit.renewal", "late", "red", "after"))
+        message(
+            DUTY, "yujing.alert.issued.v1", as_published(alert(of(Term.LATE), "permit.renewal", "late", "red", "after"))
+        )
     )
     assert [check.detail for check in broken(more)] == ["asked for 3, received 3, besides 1"]
     less.received.alerts[DUTY].popitem()
@@ -152,7 +163,7 @@ def test_an_officer_who_receives_more_or_less_than_asked_breaks_the_promise() ->
 
 def test_an_enterprise_that_coverage_calls_protected_wrongly_is_named() -> None:
     given = evidence()
-    rows = [{**row, "lacks": []} for row in given.found.coverage]
+    rows = [replace(row, lacks=()) for row in given.found.coverage]
     (wrong,) = broken(replace(given, found=replace(given.found, coverage=rows)))
     assert of(Term.NONE).name in wrong.detail
 
