@@ -93,6 +93,24 @@ def test_an_impossible_minute_is_in_no_mean(database_url: str | None, tmp_path: 
     harness.database.close()
 
 
+@pytest.mark.parametrize(("values", "named"), [((-999, 7), NOX), ((50, -20), O2)], ids=["value", "oxygen"])
+def test_an_hour_of_impossible_minutes_is_named_and_one_without_minutes_is_not(
+    values: tuple[int, int], named: str, database_url: str | None, tmp_path: Path
+) -> None:
+    harness = MonitoringHarness(tmp_path, "2026-11-20 10:05", url=database_url).a_site(a_limit(NOX, "100"))
+    value, oxygen = values
+    for n in range(60):
+        harness.take(harness.packet(f"2026-11-20 08:{n:02}", {NOX: value, O2: oxygen}, command="2051"))
+    harness.tick()
+    assert [(row.status, row.reason) for row in harness.decisions()] == [("none", "implausible")]
+    (fault,) = harness.risks("data.fault")
+    assert (fault.condition, fault.factor) == ("implausible", named)
+    harness.take(harness.packet("2026-11-20 09:00", {NOX: value, O2: oxygen}, command="2051"))  # one minute is too few
+    harness.tick("2026-11-20 11:05")
+    assert harness.decisions()[-1].reason == "no_data"
+    harness.database.close()
+
+
 def test_a_day_is_the_mean_of_its_possible_hours(database_url: str | None, tmp_path: Path) -> None:
     harness = MonitoringHarness(tmp_path, "2026-11-21 01:05", url=database_url).a_site(
         a_limit(NOX, "100", "day", o2=None)

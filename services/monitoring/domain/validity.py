@@ -45,6 +45,16 @@ def measured_of(samples: Iterable[Sample], plausible: PlausibleRange) -> list[Sa
     ]
 
 
+def first_impossible(samples: Iterable[Sample], plausible: PlausibleRange) -> int | None:
+    """The first value with a normal mark that cannot be a measurement, in 1e-6; None when all can."""
+    impossible = (
+        sample.micro
+        for sample in samples
+        if sample.normal and sample.micro is not None and not plausible.holds(sample.micro)
+    )
+    return next(impossible, None)
+
+
 def own_hour(minutes: Sequence[Sample], instants: Iterable[Sample] = (), *, by_end: bool = False) -> Mean | None:
     """The mean over the minutes of one hour that hold a valid value; None when there is none.
 

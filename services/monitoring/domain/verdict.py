@@ -116,10 +116,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class OwnMeans:
-    """Own means of the window; a mean without enough behind it is not handed in."""
+    """Own means of the window; a mean without enough behind it is not handed in. `doubted`: 1e-6 of what stands in place of
+    a mean that would have enough behind it if numbers counted that cannot be measurements."""
 
     value: Mean | None = None
     oxygen: Mean | None = None
+    doubted: int | None = None
+    oxygen_doubted: int | None = None
 
 
 def usable_oxygen(oxygen: Value | None) -> bool:
@@ -155,7 +158,7 @@ def _plain(bound: Bound, scaled: Fraction, reported: Value | None, own: OwnMeans
         measured = reported.micro * scaled
         return _compared(bound, measured, measured, ValueKind.REPORTED)
     if own is None or own.value is None:
-        return _missing(own, NoVerdict.NO_DATA)
+        return _without_own(own, scaled)
     measured = own.value.micro * scaled
     return _compared(bound, measured, measured, ValueKind.OWN)
 
@@ -195,15 +198,24 @@ def _converted(bound: Bound, measured: Fraction, oxygen: Value | None, own: OwnM
 def _own_converted(bound: Bound, scaled: Fraction, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
     """By own means; without an own mean of the oxygen by a reported one."""
     if own is None or own.value is None:
-        return _missing(own, NoVerdict.NO_DATA)
+        return _without_own(own, scaled)
     measured = own.value.micro * scaled
     if own.oxygen is not None:
         return _at_reference(bound, measured, own.oxygen.micro, ValueKind.OWN_CONVERTED)
     if oxygen is None or oxygen.micro is None or not oxygen.normal:
+        if own.oxygen_doubted is not None:
+            return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, Fraction(own.oxygen_doubted), measured)
         return _missing(own, NoVerdict.OXYGEN_MISSING, measured)
     if not usable_oxygen(oxygen):
         return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, Fraction(oxygen.micro), measured)
     return _at_reference(bound, measured, Fraction(oxygen.micro), ValueKind.OWN_CONVERTED)
+
+
+def _without_own(own: OwnMeans | None, scaled: Fraction) -> Verdict:
+    """Neither a reported mean nor one of our own."""
+    if own is not None and own.doubted is not None:
+        return _implausible(Doubt.IMPLAUSIBLE, own.doubted * scaled)
+    return _missing(own, NoVerdict.NO_DATA)
 
 
 def _is_doubtful(oxygen: Value) -> bool:

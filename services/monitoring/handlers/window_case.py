@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlmodel import Session
 
@@ -18,6 +19,7 @@ from services.monitoring.domain.validity import (
     MINUTES_OF_AN_HOUR,
     Mean,
     Sample,
+    first_impossible,
     measured_of,
     own_hour,
 )
@@ -43,6 +45,13 @@ class _Samples:
 
     minutes: Mapping[str, Sequence[Sample]]
     instants: Mapping[str, Sequence[Sample]]
+
+
+class _OwnMean(NamedTuple):
+    """The mean of enough minutes, or the number that stands in place of one: see `OwnMeans.doubted`."""
+
+    mean: Mean | None
+    doubted: int | None
 
 
 @dataclass(slots=True)
@@ -81,24 +90,35 @@ class WindowCase:
 
     def own_hour(self, hour_s: int, factor: str, bound: Bound, least: int) -> OwnMeans:
         """Own means of one hour, those with enough minutes behind them; oxygen from a point of the outlet that has it."""
-        value = self._own_mean(self.window.mn, hour_s, factor, bound.plausible, least)
+        mn = self.window.mn
+        value, doubted = self._own_mean(mn, hour_s, factor, bound.plausible, least)
         if bound.reference_o2_pct is None or value is None:
-            return OwnMeans(value)
-        means = (self._own_mean(mn, hour_s, OXYGEN, OXYGEN_RANGE, least) for mn in self._points())
-        return OwnMeans(value, next((mean for mean in means if mean is not None), None))
+            return OwnMeans(value, doubted=doubted)
+        means = [self._own_mean(mn, hour_s, OXYGEN, OXYGEN_RANGE, least) for mn in self._points()]
+        oxygen = next((one.mean for one in means if one.mean is not None), None)
+        return OwnMeans(value, oxygen, oxygen_doubted=means[0].doubted)
 
-    def _own_mean(self, mn: str, hour_s: int, factor: str, plausible: PlausibleRange, least: int) -> Mean | None:
+    def _own_mean(self, mn: str, hour_s: int, factor: str, plausible: PlausibleRange, least: int) -> _OwnMean:
+        hour = self._samples(mn, hour_s)
+        minutes, instants = hour.minutes.get(factor, ()), hour.instants.get(factor, ())
+        by_end = mn == self.window.mn and self.limits.period_stamp == END
+        mean = own_hour(measured_of(minutes, plausible), measured_of(instants, plausible), by_end=by_end)
+        if mean and mean.count >= least:
+            return _OwnMean(mean, None)
+        doubted = first_impossible((*minutes, *instants), plausible)
+        if doubted is not None:
+            reported = own_hour(minutes, instants, by_end=by_end)
+            doubted = doubted if reported and reported.count >= least else None
+        return _OwnMean(None, doubted)
+
+    def _samples(self, mn: str, hour_s: int) -> _Samples:
         key = WindowKey(mn, HOUR, hour_s)
         if key not in self._hours:
             self._hours[key] = _Samples(
                 samples_of_hour(self.session, mn, hour_s, "minute"),
                 samples_of_hour(self.session, mn, hour_s, "instant"),
             )
-        hour = self._hours[key]
-        minutes, instants = hour.minutes.get(factor, ()), hour.instants.get(factor, ())
-        by_end = mn == self.window.mn and self.limits.period_stamp == END
-        mean = own_hour(measured_of(minutes, plausible), measured_of(instants, plausible), by_end=by_end)
-        return mean if mean and mean.count >= least else None
+        return self._hours[key]
 
     def _points(self) -> list[str]:
         """This point, then the others of its outlet."""
