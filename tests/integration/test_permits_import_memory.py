@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.import_memory import measure
 from tests.support.product import credit_code
-from tests.support.workbooks import MB, repeated, workbook
+from tests.support.workbooks import MB, SheetXml, inline_row, repeated, workbook
 
 HEADER = ("许可证编号", "单位名称", "行业类别", "有效期限", "管理类别", "省/直辖市", "地市", "区县")
 BOUND_MB = 64.0  # above the file itself
@@ -75,10 +75,26 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "a CSV file of empty lines": (lambda: _filled("Permit_ID", "\n"), "at most 1,000,000 rows"),
     "a workbook whose every cell is the same long text": (
         lambda: workbook(
-            [cells for number in range(400) for cells in ("<row>", '<c t="s"><v>0</v></c>' * 8, "</row>")],
+            [
+                inline_row(1, *HEADER),
+                *(cells for number in range(400) for cells in ("<row>", '<c t="s"><v>0</v></c>' * 8, "</row>")),
+            ],
             texts=[f"<si><t>{'a' * 32_000}</t></si>"],
         ),
         "at most 100,000,000 characters in all cells",
+    ),
+    "a workbook whose two cells stand in opposite corners": (
+        lambda: workbook(['<row r="1"><c r="A1"/></row><row r="1048576"><c r="XFD1048576"/></row>']),
+        "at most 1,024 cells a row",
+    ),
+    "a workbook of many sheets": (
+        lambda: workbook(more=[SheetXml(str(number), ["<row/>"]) for number in range(2, 600)]),
+        "at most 256 sheets",
+    ),
+    "a text without a header": (lambda: _filled("", "a;b\n"), "the columns are not recognised"),
+    "a workbook whose second sheet is too large when unpacked": (
+        lambda: workbook(more=[SheetXml("b", ["<row><x>", *repeated("a", 320), "</x></row>"])]),
+        "at most 64 MB unpacked",
     ),
     "a JSON array of millions of documents": (lambda: _filled("[", "{},"), "at most 100,000 documents"),
     "millions of JSON documents, one a line": (lambda: _filled("", "{}\n"), "at most 100,000 documents"),
@@ -136,3 +152,11 @@ def test_an_ordinary_page_of_100000_rows_is_taken_in_bounded_memory() -> None:
     found = measure(f"<html><body><table>{header}{rows}</table></body></html>".encode())
     assert (found.rows, found.refused, found.failure) == (100_000, 0, "")
     assert found.peak_mb < BOUND_MB, found
+
+
+@pytest.mark.slow
+def test_a_list_whose_every_number_stands_twice_is_taken_in_bounded_memory() -> None:
+    rows = "\n".join(",".join(a_row(number % 100_000)) for number in range(200_000))
+    found = measure(f"{','.join(HEADER)}\n{rows}\n".encode())
+    assert (found.rows, found.refused, found.failure) == (200_000, 100_000, "")
+    assert found.peak_mb < LIST_BOUND_MB, found

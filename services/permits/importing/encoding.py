@@ -37,9 +37,9 @@ def wide_encoding(content: bytes) -> str | None:
         return big
     head = content[:LOOKED_AT]
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if max(even, odd) * 8 < len(head) or min(even, odd):
-        return None
-    return little if odd else big
+    if max(even, odd) * 32 < len(head) or max(even, odd) <= 3 * min(even, odd):
+        return None  # at least separators and line ends are ASCII; a few zeros are no sign of UTF-16
+    return little if odd > even else big
 
 
 def open_text(content: bytes, encodings: tuple[str, ...], *, newline: str = "") -> TextIO:

@@ -33,6 +33,7 @@ CATEGORIES: Mapping[str, str] = {
 LEVELS = ("class", "group", "division", "section")  # the deepest first
 YEARS = range(1990, 2200)
 PERIOD_PARTS = re.compile(r"[至到~～]|[-—–]\s*[0-9]{4}[-/.年]")  # a second day in the cell
+NOTHING = ("", "-", "--", "—", "/", "无")  # how a cell is left empty
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 TOO_LONG = f"expected: at most {VALUE_CHARACTERS} characters"
 
@@ -130,7 +131,7 @@ def _name(reading: _Reading) -> str:
 
 
 def _validity(reading: _Reading) -> tuple[date, date] | None:
-    if reading.cell("validity").strip():
+    if cleaning.narrow(reading.cell("validity")).text:
         period = reading.certain("validity", lambda: _period(reading))
         if period is None:
             return None
@@ -166,7 +167,7 @@ def _day(reading: _Reading, field: str) -> date | None:
 
 def _same_code(reading: _Reading, number: Code | None) -> None:
     """A credit code beside the number must be the one the number begins with."""
-    if not reading.cell("credit_code") or number is None:
+    if number is None or cleaning.tight(cleaning.narrow(reading.cell("credit_code")).text) in NOTHING:
         return
     code = reading.certain("credit_code", lambda: cleaning.credit_code(reading.cell("credit_code")))
     if code is not None and reading.mended("credit_code", code) != number.text[:18]:

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from services.permits.importing.cleaning import narrow
-from services.permits.importing.columns import OFFICIAL_ORDER, Columns, column_named, header_of, header_of_two
+from services.permits.importing.columns import (
+    HEADER_CHARACTERS,
+    OFFICIAL_ORDER,
+    Columns,
+    column_named,
+    header_of,
+    header_of_two,
+)
 from services.permits.importing.days import DAY_ZERO
 from services.permits.importing.limits import LIST_CHARACTERS, exceeded
 from services.permits.importing.row import Row
@@ -205,7 +212,9 @@ def _no_columns(seen: Sequence[Row]) -> NoColumns:
 def _headers(cells: Sequence[str]) -> str:
     words_only = all(_is_header_word(cell) for cell in cells)
     shown = [
-        " ".join(cell.split())[:HEADER_SHOWN] if column_named(cell) or CHINESE.search(cell) or words_only else "…"
+        " ".join(cell.split())[:HEADER_SHOWN]
+        if column_named(cell) or (len(cell) <= HEADER_CHARACTERS and (CHINESE.search(cell) or words_only))
+        else "…"
         for cell in cells[:HEADERS_SHOWN]
     ]
     return "、".join(shown) + (f" and {len(cells) - HEADERS_SHOWN} more" if len(cells) > HEADERS_SHOWN else "")
