@@ -23,6 +23,7 @@ from services.alerts.delivery.event_stream import EventStream
 from services.alerts.delivery.policy import Policy
 from services.alerts.delivery.sender import Delivery, NewChannels
 from services.alerts.delivery.turns import Turns
+from services.alerts.domain.catalogue import UNKNOWN
 from services.alerts.domain.retry import STANDARD, Schedule
 from services.alerts.handlers.alerts import AlertService
 from services.alerts.handlers.digests import Digests
@@ -63,6 +64,7 @@ class Parts:
     clock: Clock
     metrics: Metrics
     signal: CommitSignal
+    kinds: frozenset[str]
     alert_store: AlertStore
     endpoint_store: EndpointStore
     push_store: PushStore
@@ -90,11 +92,11 @@ def parts(
     """The parts, each with those that it works with; long because it is only wiring."""
     alert_store, endpoint_store, push_store = AlertStore(), EndpointStore(sealer), PushStore()
     subscription_store, digest_store, peer_facts = SubscriptionStore(), DigestStore(), PeerStore()
-    signal, counts = CommitSignal(), EndpointCounts(clock)
+    signal, counts, catalogue = CommitSignal(), EndpointCounts(clock), load_catalogue()
     pushes = PushService(push_store, clock, signal, schedule)
     routing = Routing(endpoint_store, push_store, clock, subscription_store, digest_store)
     alerts = AlertService(
-        catalogue=load_catalogue(),
+        catalogue=catalogue,
         store=alert_store,
         peer_facts=peer_facts,
         routing=routing,
@@ -108,6 +110,7 @@ def parts(
         clock=clock,
         metrics=metrics,
         signal=signal,
+        kinds=frozenset(catalogue.entries) - {UNKNOWN},
         alert_store=alert_store,
         endpoint_store=endpoint_store,
         push_store=push_store,
@@ -132,7 +135,7 @@ def router(of: Parts, channels: Channels, event_stream: EventStream) -> APIRoute
         event_routes(database, event_stream),
         endpoint_routes(database, of.endpoints, of.endpoint_store, of.push_store, channels[WEBHOOK], of.clock),
         delivery_routes(database, of.push_store, of.pushes),
-        subscription_routes(database, of.subscription_store, of.endpoint_store, of.clock),
+        subscription_routes(database, of.subscription_store, of.endpoint_store, of.clock, of.kinds),
         peer_routes(database),
     )
 

@@ -11,7 +11,8 @@ DomainError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 
 
 class DomainError(Exception):
@@ -46,6 +47,15 @@ class Invalid(DomainError):
         self.value = value
         self.rule = rule
         self.also = tuple(also)
+
+
+def unknown_value(what: str, value: str, known: Collection[str], *, field: str, rule: str = "") -> Invalid:
+    """The error for a value that is none of the known ones: names it and the nearest of them. `rule`: what is expected."""
+    (nearest,) = get_close_matches(value, sorted(known), n=1, cutoff=0.0)
+    expected = f"{rule or f'a known {what}'}; the nearest is {nearest}"
+    return Invalid(
+        f"{field} {value!r} is not a {what}: the nearest is {nearest!r}", field=field, value=value, rule=expected
+    )
 
 
 class NotFound(DomainError):

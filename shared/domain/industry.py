@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from shared.domain.errors import Invalid
+from shared.domain.errors import unknown_value
 from shared.domain.tables import rows
 
 
@@ -32,10 +32,6 @@ def industry(code: str, field: str = "industry") -> Industry:
     """The industry; raises Invalid when there is none of that code."""
     found = industries().get(code)
     if found is None:
-        raise Invalid(
-            f"{field} {code!r} is not an industry",
-            field=field,
-            value=code,
-            rule="section letter + digits (GB/T 4754-2017)",
-        )
+        rule = "section letter + digits (GB/T 4754-2017)"
+        raise unknown_value("code of an industry", code, industries(), field=field, rule=rule)
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from shared.domain.errors import Invalid
+from shared.domain.errors import unknown_value
 from shared.domain.tables import rows
 
 
@@ -30,7 +30,7 @@ def region(code: str, field: str = "region") -> Region:
     """The division; raises Invalid when there is none of that code."""
     found = regions().get(code)
     if found is None:
-        raise Invalid(f"{field} {code!r} is not a division code", field=field, value=code, rule="6 digits of GB/T 2260")
+        raise unknown_value("division code", code, regions(), field=field, rule="6 digits of GB/T 2260")
     return found
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from http import HTTPStatus
 from math import isfinite
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -42,6 +44,7 @@ STATUS: dict[type[DomainError], int] = {
 MEDIA = "application/problem+json"
 SCHEMAS = "#/components/schemas/{model}"
 SECRET_WORDS = ("password", "secret", "token")
+MOST_SHOWN = 200  # characters of what came, in an error
 MOST_CURSOR = 1000  # characters; a key of two names of 64 characters of any script makes some 700
 
 
@@ -195,10 +198,7 @@ def _domain(_request: Request, error: Exception) -> JSONResponse:
 
 def _validation(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [
-        FieldProblem(field=_path(e["loc"]), value=_came(e), rule=_writable(e["msg"].removeprefix("Value error, ")))
-        for e in error.errors()
-    ]
+    errors = [FieldProblem(field=_path(e["loc"]), value=_came(e), rule=_rule(e)) for e in error.errors()]
     return problem(422, f"{errors[0].field}: {errors[0].rule}", "invalid", errors)
 
 
@@ -210,21 +210,41 @@ def _path(loc: Sequence[int | str]) -> str:
     return _writable(path.removeprefix(".")) or str(loc[0])
 
 
+def _rule(error: ErrorDetails) -> str:
+    """What was expected; of a closed set of values also the nearest."""
+    rule = _writable(error["msg"].removeprefix("Value error, "))
+    came, known = error.get("input"), re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+    if error["type"] not in ("enum", "literal_error") or not isinstance(came, str) or not known:
+        return rule
+    (nearest,) = get_close_matches(came, known, n=1, cutoff=0.0)
+    return f"{rule}; the nearest is {nearest}"
+
+
 def _came(error: ErrorDetails) -> Scalar:
-    """What came at the wrong place; never a secret, and never what stands under a name we do not know."""
+    """What came at the wrong place, null where nothing did; never a secret, and never what stands under a name we do not know."""
     name = next((part for part in reversed(error["loc"]) if isinstance(part, str)), "")
-    hidden = error["type"] == "extra_forbidden" or any(word in name.lower() for word in SECRET_WORDS)
-    value = error.get("input")
-    return type(value).__name__ if hidden else _short(value)
+    hidden = error["type"] in ("extra_forbidden", "missing") or any(word in name.lower() for word in SECRET_WORDS)
+    return None if hidden else _short(error.get("input"))
 
 
 def _short(value: object) -> Scalar:
-    """What came, unless it is large or may hold a secret (whole objects are not echoed)."""
-    if not isinstance(value, str | int | float | bool | None) or len(str(value)) > 200:
-        return type(value).__name__
+    """What came, as JSON where it is an object or a list; cut where it is large, null where it may hold a secret."""
+    if isinstance(value, str):
+        return _cut(_writable(value))
+    if isinstance(value, dict | list):
+        text = json.dumps(value, ensure_ascii=False, default=str)
+        return None if any(word in text.lower() for word in SECRET_WORDS) else _cut(_writable(text))
+    if not isinstance(value, int | float | bool | None):
+        return None  # bytes of a body that is no JSON
+    if isinstance(value, int) and len(str(value)) > MOST_SHOWN:
+        return _cut(str(value))
     if isinstance(value, float) and not isfinite(value):
         return str(value)  # JSON has no word for it
-    return _writable(value) if isinstance(value, str) else value
+    return value
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
 
 
 def _writable(text: str) -> str:

@@ -20,7 +20,7 @@ from shared.database import Database
 from shared.domain.clock import Clock, rfc3339
 from shared.domain.errors import Forbidden, Invalid
 from shared.domain.identity import credit_code
-from shared.domain.region import prefix
+from shared.domain.region import prefix, region
 from shared.runtime.web import Page
 
 TAG = "endpoints"
@@ -127,10 +127,11 @@ def owner_of(caller: Caller, body: OwnerIn | None) -> Owner:
 def _division(caller: Caller, body: OwnerIn | None) -> Owner:
     """An officer's own division, or the one inside it that is named."""
     own = own_division(caller)
-    region = prefix((body.region if body else own) or "")
-    if not in_region(caller, region):
+    division = prefix((body.region if body else own) or "")
+    _known(division)
+    if not in_region(caller, division):
         raise Forbidden(f"an officer's endpoint belongs to a division inside {own}")
-    return Owner(region=region)
+    return Owner(region=division)
 
 
 def _named(body: OwnerIn | None) -> Owner:
@@ -140,7 +141,15 @@ def _named(body: OwnerIn | None) -> Owner:
         raise Invalid(f"owner: expected {rule}", field="owner", rule=rule)
     if given.credit_code is not None:
         return Owner(credit_code=credit_code(given.credit_code, "owner.credit_code"))
-    return Owner(operators=True) if given.operators else Owner(region=prefix(given.region or ""))
+    if given.operators:
+        return Owner(operators=True)
+    _known(given.region or "")
+    return Owner(region=prefix(given.region or ""))
+
+
+def _known(division: str) -> None:
+    """Raises Invalid for a prefix that is no division's."""
+    region(division.ljust(6, "0"), "owner.region")
 
 
 def _enterprise(caller: Caller, body: OwnerIn | None) -> Owner:

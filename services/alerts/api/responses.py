@@ -10,12 +10,13 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.alerts.api.documents import Alert, Time
+from services.alerts.api.documents import Alert, Time, Words
 from services.alerts.domain.alert import Change, Status
 from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.subscription import Filter
 from services.alerts.store.alerts import HistoryEntry
 from services.alerts.store.endpoints import Endpoint, EndpointState, EndpointStep
+from services.alerts.store.previews import Preview
 from services.alerts.store.pushes import PENDING, Attempt, PushProof, PushRecord, PushState
 from services.alerts.store.subscriptions import SubscriptionRecord
 from shared.domain.clock import rfc3339
@@ -234,8 +235,39 @@ class QuietOut(BaseModel):
     end: str = Field(serialization_alias="to")
 
 
+class KindCountOut(BaseModel):
+    kind: str
+    level: Level
+    alerts: int
+
+
+class MatchedAlertOut(BaseModel):
+    id: str
+    headline: Words
+
+
+class PreviewOut(BaseModel):
+    """What it would have matched of the alerts opened in the last 7 days, from `since` on: how many of each kind and level, and
+    the newest five. Only alerts that the caller may see."""
+
+    since: Time
+    alerts: int
+    counts: list[KindCountOut]
+    newest: list[MatchedAlertOut]
+
+    @classmethod
+    def of(cls, preview: Preview) -> PreviewOut:
+        return cls(
+            since=rfc3339(preview.since),
+            alerts=sum(one.alerts for one in preview.counts),
+            counts=[KindCountOut(kind=one.kind, level=one.level, alerts=one.alerts) for one in preview.counts],
+            newest=[MatchedAlertOut(id=one.id, headline=Words(**one.headline)) for one in preview.newest],
+        )
+
+
 class SubscriptionOut(BaseModel):
-    """`region`: the division prefix that it never reaches beyond; empty for the whole country."""
+    """`region`: the division prefix that it never reaches beyond; empty for the whole country. `preview`: null
+    where it was not asked for."""
 
     id: str
     name: str
@@ -245,9 +277,10 @@ class SubscriptionOut(BaseModel):
     digest: str | None
     quiet: QuietOut | None
     created_at: Time
+    preview: PreviewOut | None
 
     @classmethod
-    def of(cls, record: SubscriptionRecord) -> SubscriptionOut:
+    def of(cls, record: SubscriptionRecord, preview: Preview | None = None) -> SubscriptionOut:
         one = record.subscription
         return cls(
             id=one.id,
@@ -258,6 +291,7 @@ class SubscriptionOut(BaseModel):
             digest=one.digest,
             quiet=QuietOut(start=one.quiet.start_text, end=one.quiet.end_text) if one.quiet else None,
             created_at=rfc3339(record.created_at),
+            preview=PreviewOut.of(preview) if preview else None,
         )
 
 

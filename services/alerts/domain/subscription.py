@@ -6,13 +6,14 @@ to a scope only with the scope. Quiet hours and digests are `quiet`'s and `diges
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.quiet import Quiet
-from shared.domain.errors import Forbidden, Invalid
+from shared.domain.errors import Forbidden, Invalid, unknown_value
 from shared.domain.risk import SCOPE_OF_KIND
 
 UNASKED = frozenset({Stage.DURING, Stage.AFTER})
@@ -90,13 +91,16 @@ def matches(subscription: Subscription, facts: Facts) -> Match:
     return next((reason for reason, fits in checks if not fits), Match.MATCHES)
 
 
-def check(filter: Filter, *, region: str, scopes: tuple[str, ...]) -> None:
-    """Refuse what could never be sent: raises Invalid for a division outside the owner's, Forbidden without the scope."""
+def check(filter: Filter, *, region: str, scopes: tuple[str, ...], kinds: Collection[str]) -> None:
+    """Refuse what could never be sent: raises Invalid for a kind that is none of `kinds` and for a division outside the owner's,
+    Forbidden without the scope."""
     for number, one in enumerate(filter.regions):
         if not one.startswith(region):
             place, rule = f"filter.regions[{number}]", f"a division inside {region}"
             raise Invalid(f"{place} {one} lies outside {region}", field=place, value=one, rule=rule)
-    for kind in filter.kinds:
+    for number, kind in enumerate(filter.kinds):
+        if not any(fnmatchcase(one, kind) for one in kinds):
+            raise unknown_value("kind of alert", kind, kinds, field=f"filter.kinds[{number}]")
         scope = SCOPE_OF_KIND.get(kind)
         if scope is not None and scope not in scopes:
             raise Forbidden(f"{kind} needs the scope {scope!r}", code="scope-missing")

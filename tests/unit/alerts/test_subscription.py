@@ -10,6 +10,7 @@ from services.alerts.domain.catalogue import Level, Stage
 from services.alerts.domain.subscription import Facts, Filter, Match, Subscription, check, matches
 from shared.domain.errors import Forbidden, Invalid
 
+KINDS = ("emission.exceeded", "permit.renewal", "data.suspect", "data.fault")
 ALERT = Facts("emission.exceeded", Stage.DURING, Level.YELLOW, "150102", "D4411", "91150102MA0N0AAA1B")
 
 
@@ -52,8 +53,15 @@ def test_beforehand_warnings_reach_an_officer_only_when_named_even_with_every_ki
 
 def test_what_could_never_be_sent_is_refused() -> None:
     with pytest.raises(Invalid) as outside:
-        check(Filter(regions=("1501", "1401")), region="15", scopes=())
+        check(Filter(regions=("1501", "1401")), region="15", scopes=(), kinds=KINDS)
     assert outside.value.field == "filter.regions[1]"
+    with pytest.raises(Invalid) as misspelt:
+        check(Filter(kinds=("emission.*", "emision.exceeded")), region="15", scopes=(), kinds=KINDS)
+    assert misspelt.value.field == "filter.kinds[1]" and "'emission.exceeded'" in misspelt.value.detail
+    with pytest.raises(Invalid):
+        check(Filter(kinds=("emision.*",)), region="15", scopes=(), kinds=KINDS)
     with pytest.raises(Forbidden):
-        check(Filter(kinds=("data.suspect",)), region="15", scopes=())
-    check(Filter(regions=("1501",), kinds=("data.suspect", "data.*")), region="15", scopes=("investigate",))
+        check(Filter(kinds=("data.suspect",)), region="15", scopes=(), kinds=KINDS)
+    check(
+        Filter(regions=("1501",), kinds=("data.suspect", "data.*")), region="15", scopes=("investigate",), kinds=KINDS
+    )

@@ -77,7 +77,7 @@ def test_an_invalid_one_names_every_field_value_and_rule() -> None:
     answer = asked(Invalid("a", field="limit", value=-1, rule="above 0", also=[other]))
     assert answer.json()["errors"] == [
         {"field": "limit", "value": -1, "rule": "above 0"},
-        {"field": "outlets[0].name", "value": "dict", "rule": "text"},
+        {"field": "outlets[0].name", "value": '{"whole": "object"}', "rule": "text"},
     ]
 
 
@@ -106,17 +106,23 @@ def api() -> TestClient:
 @pytest.mark.parametrize(
     ("body", "field", "value"),
     [
-        ({"items": [{"password": 7777, "count": 1}]}, "items[0].password", "int"),
+        ({"items": [{"password": 7777, "count": 1}]}, "items[0].password", None),
         ({"items": [{"password": "x", "count": "seven"}]}, "items[0].count", "seven"),
-        ({"pasword": "pw7Q9z"}, "pasword", "str"),
-        ({"items": "x" * 300}, "items", "str"),
-        ([], "body", "list"),
+        ({"pasword": "pw7Q9z"}, "pasword", None),
+        ({"items": "x" * 300}, "items", "x" * 199 + "…"),
+        ({"items": {"count": 1}}, "items", '{"count": 1}'),
+        ({"items": {"password": "pw7Q9z"}}, "items", None),
+        ({"items": [{"password": "x"}]}, "items[0].count", None),
+        ([], "body", "[]"),
     ],
     ids=[
         "a secret's value is not echoed",
         "a wrong value is",
         "an unknown field's is not",
-        "nor a long one",
+        "a long one is cut",
+        "an object is shown as JSON",
+        "but not one with a secret",
+        "nothing came",
         "no object",
     ],
 )
