@@ -20,31 +20,79 @@ from shared.eventlog.codec import decode
 from shared.hj212.reply import encode
 from shared.ports import NewRecord, Record
 from shared.runtime.service import ThreadWorker
-from tests.integration.test_monitoring_api import API, ApiHarness, opened, packet, post, two_enterprises
-from tests.support.gateway import Logger, a_frame, wait_until
-from tests.unit.monitoring.harness import MN, NOX, O2, SO2, MonitoringHarness
+from tests.integration.test_monitoring_api import API, NOW, ApiHarness, opened, packet, post, two_enterprises
+from tests.support.gateway import Logger, wait_until
+from tests.unit.monitoring.harness import NOX, O2, SO2, MonitoringHarness
 
 GOOD = "a19001-Avg=7.9,a19001-Flag=N"
-HEAD = f"QN=20261120090000001;ST=31;CN=2061;PW=123456;MN={MN};Flag=5;"
-NEW = "B220000_0002"
+LATER = "20261120090500001"
 EIGHT = "2026-11-20T08:00:00+08:00"
 
 
 @dataclass
-class Line:
-    """Monitoring with its gateway; `send` is a logger's end of it."""
+class Running:
+    """Monitoring with its gateway, for all tests of this file on one database."""
 
     harness: ApiHarness
     gateway: GatewayWorker
+    folder: Path
+    points: int = 0
+
+    def new_point(self, prefix: str = "P") -> str:
+        self.points += 1
+        return f"{prefix}{self.points:05d}"
+
+    def register(self, mn: str) -> None:
+        register = MonitoringHarness(self.folder / mn)
+        registered: list[Record] = []
+        register.take_registry = lambda *records: registered.extend(records)  # type: ignore[method-assign]
+        register.a_point(mn, password="123456")
+        register.database.close()
+        self.harness.publish(registered)
+        wait_until(lambda: self.harness.context.directory.point(mn), "the point to be known")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    folder = tmp_path_factory.mktemp("items")
+    with opened(folder, url) as harness:
+        harness.publish(two_enterprises(folder))
+        directory = ThreadWorker("directory", harness.context.directory.run)
+        directory.start()
+        wait_until(harness.context.directory.caught_up, "the register to be known")
+        worker = gateway_worker(harness.context)
+        worker.start()
+        yield Running(harness, worker, folder)
+        worker.stop()
+        directory.stop()
+
+
+@dataclass
+class Line:
+    """One point of its own; `send` is its logger's end of the line."""
+
+    running: Running
+    mn: str
+
+    @property
+    def harness(self) -> ApiHarness:
+        return self.running.harness
 
     def send(self, *frames: bytes) -> list[str]:
         """The commands that answered; what came is handled then."""
-        logger = Logger(self.gateway.port)
+        logger = Logger(self.running.gateway.port)
         logger.send(b"".join(frames))
         answers = [answer.cn for answer in logger.rest()]
         logger.close()
         self.harness.pump()
         return answers
+
+    def frame(self, body: str, **more: str) -> bytes:
+        return framed(body, self.head(**more))
+
+    def head(self, cn: str = "2061", qn: str = "20261120090000001") -> str:
+        return f"QN={qn};ST=31;CN={cn};PW=123456;MN={self.mn};Flag=5;"
 
     def get(self, path: str, **params: Any) -> list[dict[str, Any]]:
         answer = self.harness.client().get(f"{API}/{path}", params=params)
@@ -52,38 +100,45 @@ class Line:
         items: list[dict[str, Any]] = answer.json()["items"]
         return items
 
+    def series(self, factor: str, period: str = "hour") -> list[dict[str, Any]]:
+        return self.get(f"points/{self.mn}/series", factor=factor, period=period)
+
     def values(self) -> dict[tuple[str, str], str | None]:
-        found = self.get(f"points/{MN}/latest")
+        found = self.get(f"points/{self.mn}/latest")
         return {(one["factor"], one["at"]): one["value"] for one in found}
 
     def notes(self) -> list[tuple[str, str, str, str]]:
-        notes = [one["note"] for one in self.get(f"points/{MN}/notes")]
+        notes = [one["note"] for one in self.get(f"points/{self.mn}/notes")]
         assert all(note["expected"] for note in notes)
         return [(note["factor"], note["field"], note["fault"], note["value"]) for note in notes]
 
     def quarantine(self) -> list[dict[str, Any]]:
-        return self.get("quarantine")
+        return self.get("quarantine", mn=self.mn)
+
+    def packets(self) -> list[dict[str, Any]]:
+        return [decode(record.value or b"") for record in self.harness.records(PACKETS) if record.key == self.mn]
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.harness.context.metrics.registry.get_sample_value(name, labels) or 0.0
 
     def noted(self, fault: str) -> float:
-        name = "yujing_packet_items_noted_total"
-        return self.harness.context.metrics.registry.get_sample_value(name, {"fault": fault}) or 0.0
+        return self.metric("yujing_packet_items_noted_total", fault=fault)
+
+    def post(self, *items: dict[str, Any]) -> Any:
+        return post(self.harness.client(Role.DEVICE, mns=(self.mn,)), list(items))
+
+    def packet(self, **more: Any) -> dict[str, Any]:
+        return packet(mn=self.mn, **more)
 
 
 @pytest.fixture
-def line(tmp_path: Path, database_url: str | None) -> Iterator[Line]:
-    with opened(tmp_path, database_url) as harness:
-        harness.publish(two_enterprises(tmp_path))
-        directory = ThreadWorker("directory", harness.context.directory.run)
-        directory.start()
-        wait_until(harness.context.directory.caught_up, "the register to be known")
-        worker = gateway_worker(harness.context)
-        worker.start()
-        yield Line(harness, worker)
-        worker.stop()
-        directory.stop()
+def line(running: Running) -> Line:
+    mn = running.new_point()
+    running.register(mn)
+    return Line(running, mn)
 
 
-def framed(body: str, head: str = HEAD) -> bytes:
+def framed(body: str, head: str) -> bytes:
     return encode(f"{head}CP=&&{body}&&".encode())
 
 
@@ -109,12 +164,13 @@ def framed(body: str, head: str = HEAD) -> bytes:
 def test_a_bad_item_is_noted_and_its_neighbours_are_values(
     line: Line, item: str, note: tuple[str, str, str, str] | None
 ) -> None:
-    assert line.send(framed(f"DataTime=20261120080000;{item};{GOOD}")) == ["9014"]
+    before = line.noted(note[2]) if note else 0
+    assert line.send(line.frame(f"DataTime=20261120080000;{item};{GOOD}")) == ["9014"]
     assert line.values() == {(O2, EIGHT): "7.9"}
     assert line.quarantine() == []
     found = [one for one in line.notes() if one[2] != "exponent"]
     assert found == ([note] if note else [])
-    assert note is None or line.noted(note[2]) == 1
+    assert note is None or line.noted(note[2]) == before + 1
 
 
 @pytest.mark.parametrize(
@@ -132,98 +188,84 @@ def test_a_bad_item_is_noted_and_its_neighbours_are_values(
 def test_a_value_that_can_be_read_in_one_sense_is_taken_and_what_is_odd_shows_beside_it(
     line: Line, item: str, value: str, note: tuple[str, str, str, str] | None
 ) -> None:
-    assert line.send(framed(f"DataTime=20261120080000;{item};{GOOD}")) == ["9014"]
+    assert line.send(line.frame(f"DataTime=20261120080000;{item};{GOOD}")) == ["9014"]
     assert line.values() == {(SO2, EIGHT): value, (O2, EIGHT): "7.9"}
-    (row,) = line.get(f"points/{MN}/series", factor=SO2)
+    (row,) = line.series(SO2)
     shown = [(one["factor"], one["field"], one["fault"], one["value"]) for one in row["notes"] or []]
     assert shown == ([note] if note else [])
-    (other,) = line.get(f"points/{MN}/series", factor=O2)
+    (other,) = line.series(O2)
     assert other["notes"] is None
 
 
 def test_a_packet_of_which_nothing_can_be_used_waits_whole_and_is_acknowledged(line: Line) -> None:
-    frame = framed("DataTime=20261120080000;a21026-Avg=60,1;a19001-Avg=--")
+    frame = line.frame("DataTime=20261120080000;a21026-Avg=60,1;a19001-Avg=--")
     assert line.send(frame) == ["9014"]
     assert line.values() == {} and line.notes() == []
     (kept,) = line.quarantine()
-    assert (kept["reason"], kept["mn"]) == ("bad-number", MN)
+    assert (kept["reason"], kept["mn"]) == ("bad-number", line.mn)
     assert "a21026-Avg: decimal-comma '60,1'" in kept["detail"] and "a19001-Avg" in kept["detail"]
     assert b64decode(kept["raw"]) == frame.replace(b"123456", b"******")
 
 
 @pytest.mark.parametrize(
-    "segment",
+    ("rest", "reason"),
     [
-        f"{HEAD}CP=DataTime=20261120080000;{GOOD}".encode(),
-        f"{HEAD}CP=&&".encode() + b"\xe4\xff\x80\xab&&",
-        f"{HEAD}ST=32;CP=&&DataTime=20261120080000;{GOOD}&&".encode(),
+        (f"CP=DataTime=20261120080000;{GOOD}".encode(), "malformed"),
+        (b"CP=&&\xe4\xff\x80\xab&&", "encrypted"),
+        (f"ST=32;CP=&&DataTime=20261120080000;{GOOD}&&".encode(), "malformed"),
     ],
     ids=["a CP that does not open", "bytes that are no text", "two systems"],
 )
-def test_a_segment_that_cannot_be_understood_is_acknowledged_once_it_is_safe(line: Line, segment: bytes) -> None:
+def test_a_segment_that_cannot_be_understood_is_acknowledged_once_it_is_safe(
+    line: Line, rest: bytes, reason: str
+) -> None:
+    segment = line.head().encode() + rest
     assert line.send(encode(segment)) == ["9014"]
-    (kept,) = line.quarantine()
-    assert (kept["reason"] in ("malformed", "encrypted"), kept["mn"]) == (True, MN)
-    wrong_password = encode(segment.replace(b"PW=123456", b"PW=000000"))
-    assert line.send(wrong_password) == []
+    assert [one["reason"] for one in line.quarantine()] == [reason]
+    assert line.send(encode(segment.replace(b"PW=123456", b"PW=000000"))) == []
     assert line.quarantine()[0]["reason"] == "password"
 
 
 def test_a_value_that_came_before_is_not_wiped_by_a_later_packet_that_has_none(line: Line) -> None:
-    line.send(framed(f"DataTime=20261120080000;a21026-Avg=42.1,a21026-Flag=N;{GOOD}"))
-    later = HEAD.replace("000001", "500001")
-    assert line.send(framed(f"DataTime=20261120080000;a21026-Avg=--,a21026-Flag=N;{GOOD}", later)) == ["9014"]
+    line.send(line.frame(f"DataTime=20261120080000;a21026-Avg=42.1,a21026-Flag=N;{GOOD}"))
+    later = line.frame(f"DataTime=20261120080000;a21026-Avg=--,a21026-Flag=N;{GOOD}", qn=LATER)
+    assert line.send(later) == ["9014"]
     assert line.values() == {(SO2, EIGHT): "42.1", (O2, EIGHT): "7.9"}
     assert line.notes() == [(SO2, "Avg", "not-a-number", "--")]
 
 
 def test_a_broken_instrument_is_a_value_without_number_under_its_mark(line: Line) -> None:
-    line.send(framed(f"DataTime=20261120080000;a21026-Avg=--,a21026-Flag=D;{GOOD}"))
-    (row,) = line.get(f"points/{MN}/series", factor=SO2)
+    line.send(line.frame(f"DataTime=20261120080000;a21026-Avg=--,a21026-Flag=D;{GOOD}"))
+    (row,) = line.series(SO2)
     assert (row["value"], row["mark"], [one["fault"] for one in row["notes"]]) == (None, "D", ["not-a-number"])
 
 
-def test_what_is_put_back_keeps_its_notes(line: Line, tmp_path: Path) -> None:
-    frame = framed(f"DataTime=20261120080000;a21026-Avg=60,1;{GOOD}", HEAD.replace(MN, NEW))
-    line.send(b"##0020" + frame[6:])
-    (kept,) = line.quarantine()
-    assert kept["reason"] == "unknown-point"
-    line.harness.publish(a_new_point(tmp_path))
+def test_what_is_put_back_keeps_its_notes(running: Running) -> None:
+    line = Line(running, running.new_point("NEW"))
+    frame = line.frame(f"DataTime=20261120080000;a21026-Avg=60,1;{GOOD}")
+    assert line.send(b"##0020" + frame[6:]) == []
+    assert [one["reason"] for one in line.quarantine()] == ["unknown-point"]
+    running.register(line.mn)
     with line.harness.service.database.read() as session:
-        (row,) = session.connection().execute(select(OUTBOX).where(OUTBOX.c.topic == PACKETS)).all()
+        wanted = select(OUTBOX).where(OUTBOX.c.topic == PACKETS, OUTBOX.c.key == line.mn)
+        (row,) = session.connection().execute(wanted).all()
     record = NewRecord(row.key, row.value, {name: value.encode("latin-1") for name, value in row.headers.items()})
     line.harness.context.log.append(PACKETS, [record]).result(5)
     line.harness.pump()
-    (value,) = line.get(f"points/{NEW}/latest")
-    assert (value["factor"], value["value"]) == (O2, "7.9")
-    notes = [one["note"] for one in line.get(f"points/{NEW}/notes")]
-    assert [(note["factor"], note["fault"], note["value"]) for note in notes] == [
-        ("", "length", "0020"),
-        (SO2, "decimal-comma", "60,1"),
-    ]
-    (back,) = line.quarantine()
-    assert back["state"] == "put-back"
-
-
-def a_new_point(folder: Path) -> list[Record]:
-    register = MonitoringHarness(folder / "other")
-    registered: list[Record] = []
-    register.take_registry = lambda *records: registered.extend(records)  # type: ignore[method-assign]
-    register.a_point(NEW, password="123456")
-    register.database.close()
-    return registered
+    assert line.values() == {(O2, EIGHT): "7.9"}
+    assert line.notes() == [("", "length", "length", "0020"), (SO2, "Avg", "decimal-comma", "60,1")]
+    assert [one["state"] for one in line.quarantine()] == ["put-back"]
 
 
 def test_the_notes_come_page_by_page_and_for_those_who_may_see_the_point(line: Line) -> None:
     minutes = [f"2026112007{minute:02d}00" for minute in range(10)]
-    head = HEAD.replace("CN=2061", "CN=2051")
-    line.send(*(framed(f"DataTime={at};a21026-Avg=1,5;{GOOD}", head) for at in minutes))
+    line.send(*(line.frame(f"DataTime={at};a21026-Avg=1,5;{GOOD}", cn="2051") for at in minutes))
     enterprise = line.harness.client(Role.ENTERPRISE, credit_codes=("91150102MA0N0AAA1B",))
     found: list[str] = []
     cursor = None
     while True:
         page = enterprise.get(
-            f"{API}/points/{MN}/notes", params={"limit": 3, "cursor": cursor} if cursor else {"limit": 3}
+            f"{API}/points/{line.mn}/notes", params={"limit": 3, "cursor": cursor} if cursor else {"limit": 3}
         )
         found += [one["at"] for one in page.json()["items"]]
         cursor = page.json()["next"]
@@ -231,7 +273,7 @@ def test_the_notes_come_page_by_page_and_for_those_who_may_see_the_point(line: L
             break
     assert found == [f"2026-11-20T07:{minute:02d}:00+08:00" for minute in range(10)]
     other = line.harness.client(Role.ENTERPRISE, credit_codes=("91110000MA00AAAA1X",))
-    assert other.get(f"{API}/points/{MN}/notes").status_code == 404
+    assert other.get(f"{API}/points/{line.mn}/notes").status_code == 404
 
 
 def test_over_http_good_items_are_taken_and_bad_ones_are_named(line: Line) -> None:
@@ -243,7 +285,7 @@ def test_over_http_good_items_are_taken_and_bad_ones_are_named(line: Line) -> No
         "a21005": {"Avg": "60.1"},
         "a21028": 5,
     }
-    answer = post(line.harness.device(), [packet(factors=factors), packet(factors={SO2: {"Avg": "x"}})])
+    answer = line.post(line.packet(factors=factors), line.packet(factors={SO2: {"Avg": "x"}}))
     assert (answer["accepted"], answer["noted_in_all"]) == (1, 1)
     (noted,) = answer["noted"]
     assert noted["index"] == 0
@@ -265,8 +307,8 @@ def test_over_http_good_items_are_taken_and_bad_ones_are_named(line: Line) -> No
 
 def test_the_notes_of_a_caller_are_not_taken_for_ours(line: Line) -> None:
     forged = [{"fault": "unit", "factor": SO2, "field": "Avg", "value": "forged", "expected": "x"}]
-    assert post(line.harness.device(), [packet(item_notes=forged), packet(item_notes=5)])["accepted"] == 2
-    assert all("item_notes" not in decode(record.value or b"") for record in line.harness.records(PACKETS))
+    assert line.post(line.packet(item_notes=forged), line.packet(item_notes=5))["accepted"] == 2
+    assert ["item_notes" in record for record in line.packets()] == [False, False]
 
 
 @pytest.mark.parametrize(
@@ -281,13 +323,12 @@ def test_the_notes_of_a_caller_are_not_taken_for_ours(line: Line) -> None:
     ],
 )
 def test_a_second_beside_the_start_is_mended_and_noted(line: Line, command: str, sent: str, start: str) -> None:
-    head = HEAD.replace("CN=2061", f"CN={command}")
-    assert line.send(framed(f"DataTime={sent};{GOOD}", head)) == ["9014"]
+    assert line.send(line.frame(f"DataTime={sent};{GOOD}", cn=command)) == ["9014"]
     assert line.values() == {(O2, start): "7.9"}
     ((factor, field, fault, _),) = line.notes()
     assert (factor, field, fault) == ("", "DataTime", "time-mended")
     period = {"2061": "hour", "2051": "minute", "2031": "day"}[command]
-    (row,) = line.get(f"points/{MN}/series", factor=O2, period=period)
+    (row,) = line.series(O2, period)
     assert [one["fault"] for one in row["notes"]] == ["time-mended"]
 
 
@@ -304,52 +345,59 @@ def test_a_second_beside_the_start_is_mended_and_noted(line: Line, command: str,
 def test_a_time_that_begins_no_period_waits_with_its_remedy_and_replaces_nothing(
     line: Line, command: str, sent: str
 ) -> None:
-    head = HEAD.replace("CN=2061", f"CN={command}")
-    line.send(framed("DataTime=20261120070000;a19001-Avg=5.5,a19001-Flag=N"))
-    assert line.send(framed(f"DataTime={sent};{GOOD}", head.replace("000001", "500001"))) == ["9014"]
+    line.send(line.frame("DataTime=20261120070000;a19001-Avg=5.5,a19001-Flag=N"))
+    assert line.send(line.frame(f"DataTime={sent};{GOOD}", cn=command, qn=LATER)) == ["9014"]
     assert line.values() == {(O2, "2026-11-20T07:00:00+08:00"): "5.5"}
     (kept,) = line.quarantine()
     assert (kept["reason"], kept["state"]) == ("unaligned", "kept")
     assert f"{sent[8:10]}:{sent[10:12]}:{sent[12:14]}" in kept["detail"] and "remedy" in kept["detail"]
     moment = datetime.strptime(f"{sent}+0800", "%Y%m%d%H%M%S%z")
-    over_http = post(line.harness.device(), [packet(command=command, data_time=moment.isoformat())])
+    over_http = line.post(line.packet(command=command, data_time=moment.isoformat()))
     assert [one["code"] for one in over_http["rejected"]] == ["unaligned"]
 
 
 def test_the_24th_hour_is_no_time_and_says_so(line: Line) -> None:
-    assert line.send(framed(f"DataTime=20261119240000;{GOOD}")) == ["9014"]
+    assert line.send(line.frame(f"DataTime=20261119240000;{GOOD}")) == ["9014"]
     (kept,) = line.quarantine()
     assert kept["reason"] == "bad-time" and "20261119240000" in kept["detail"]
 
 
-VENDOR = (
-    f"ST=51;CN=2011;PW=123456;MN={MN};CP=&&DataTime=20261120085900;PMD-Rtd=12.5;LAMPBLACK-Rtd=0.8,LAMPBLACK-Flag=N;"
-    "a19001-Rtd=7.9;FanOn=1;烟气-Rtd=3&&"
-)
+def a_vendors_frame(mn: str, length: str, dust: str = "12.5") -> bytes:
+    """In the way of HJ/T 212-2005: no QN, no Flag, letters as codes, and a length field that is wrong."""
+    items = f"PMD-Rtd={dust};LAMPBLACK-Rtd=0.8,LAMPBLACK-Flag=N;a19001-Rtd=7.9;FanOn=1;烟气-Rtd=3"
+    whole = encode(f"ST=51;CN=2011;PW=123456;MN={mn};CP=&&DataTime=20261120085900;{items}&&".encode())
+    return b"##" + length.encode() + whole[6:]
 
 
 @pytest.mark.parametrize("length", ["0001", "0095", "9999"])
 def test_a_frame_of_2005_with_vendor_factors_and_a_wrong_length_is_taken_and_does_not_block_the_next(
     line: Line, length: str
 ) -> None:
-    odd = encode(VENDOR.encode())
-    odd = b"##" + length.encode() + odd[6:]
-    assert line.send(odd + odd[:-2], framed(f"DataTime=20261120080000;{GOOD}")) == ["9014"]  # the odd ones ask for none
+    odd = a_vendors_frame(line.mn, length)
+    before = line.metric("yujing_gateway_frames_total", fault="length")
+    answers = line.send(odd + odd[:-2], line.frame(f"DataTime=20261120080000;{GOOD}"))
+    assert answers == ["9014"]  # the odd ones ask for none
     assert {factor for factor, _ in line.values()} == {"PMD", "LAMPBLACK", O2}
     faults = {(factor, fault) for factor, _, fault, _ in line.notes()}
     assert faults == {("", "length"), ("烟气", "bad-code")}
-    records = [decode(record.value or b"") for record in line.harness.records(PACKETS)]
-    vendors = [record for record in records if record["command"] == "2011"]
+    vendors = [record for record in line.packets() if record["command"] == "2011"]
     assert [record["params"] for record in vendors] == [{"FanOn": "1"}] * 2
     assert all("烟气" in record["factors"] for record in vendors)
     assert line.quarantine() == []
-    assert (
-        line.harness.context.metrics.registry.get_sample_value("yujing_gateway_frames_total", {"fault": "length"}) == 2
-    )
+    assert line.metric("yujing_gateway_frames_total", fault="length") == before + 2
 
 
 def test_a_wrong_length_around_a_wrong_checksum_is_trusted_in_nothing(line: Line) -> None:
-    odd = encode(VENDOR.encode()).replace(b"12.5", b"12.6")
-    assert line.send(b"##0095" + odd[6:], a_frame(items=((("a19001-Avg", "7.9"),),))) == ["9014"]
+    odd = a_vendors_frame(line.mn, "0095").replace(b"12.5", b"12.6")
+    assert line.send(odd, line.frame(f"DataTime=20261120080000;{GOOD}")) == ["9014"]
     assert {factor for factor, _ in line.values()} == {O2}
     assert [one["reason"] for one in line.quarantine()] == ["length"]
+
+
+def test_notes_on_real_time_packets_are_forgotten_with_their_values_and_those_on_hours_stay(line: Line) -> None:
+    for cn in ("2011", "2061"):
+        line.send(line.frame(f"DataTime=20261001080000;a21026-Avg=1,5;{GOOD}", cn=cn))
+    assert len(line.notes()) == 2
+    (prune,) = (job for job in line.harness.service.jobs if job.name == "prune")
+    prune.run(NOW)
+    assert [one["command"] for one in line.get(f"points/{line.mn}/notes")] == ["2061"]

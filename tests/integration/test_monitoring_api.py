@@ -42,7 +42,7 @@ class ApiHarness:
     service: Service
     key: SigningKey
     app: FastAPI = field(default_factory=FastAPI)
-    read: dict[str, int] = field(default_factory=dict)
+    read: set[tuple[str, int, int]] = field(default_factory=set)  # topic, partition, offset
 
     def public_key(self, kid: str) -> str | None:
         return self.key.public_pem() if kid == self.key.kid else None
@@ -69,8 +69,9 @@ class ApiHarness:
         """Everything on the log that was not handled yet, to its handler, in one transaction each."""
         for consumption in self.service.consumptions:
             for topic, handler in consumption.handlers.items():
-                records = self.records(topic)[self.read.get(topic, 0) :]
-                self.read[topic] = self.read.get(topic, 0) + len(records)
+                found = {(topic, record.partition, record.offset): record for record in self.records(topic)}
+                records = [record for place, record in found.items() if place not in self.read]
+                self.read.update(found)
                 with self.service.database.transaction() as session:
                     handler(session, [_unheaded(record) for record in records])
 
