@@ -363,7 +363,7 @@ def test_the_24th_hour_is_no_time_and_says_so(line: Line) -> None:
 
 
 def a_vendors_frame(mn: str, length: str, dust: str = "12.5") -> bytes:
-    """In the way of HJ/T 212-2005: no QN, no Flag, letters as codes, and a length field that is wrong."""
+    """In the way of HJ/T 212-2005: no QN, no Flag, names as codes, and a length field that is wrong."""
     items = f"PMD-Rtd={dust};LAMPBLACK-Rtd=0.8,LAMPBLACK-Flag=N;a19001-Rtd=7.9;FanOn=1;烟气-Rtd=3"
     whole = encode(f"ST=51;CN=2011;PW=123456;MN={mn};CP=&&DataTime=20261120085900;{items}&&".encode())
     return b"##" + length.encode() + whole[6:]
