@@ -42,11 +42,11 @@ class Running:
         self.points += 1
         return f"{prefix}{self.points:05d}"
 
-    def register(self, mn: str) -> None:
+    def register(self, mn: str, **settings: str) -> None:
         register = MonitoringHarness(self.folder / mn)
         registered: list[Record] = []
         register.take_registry = lambda *records: registered.extend(records)  # type: ignore[method-assign]
-        register.a_point(mn, password="123456")
+        register.a_point(mn, password="123456", **settings)
         register.database.close()
         self.harness.publish(registered)
         wait_until(lambda: self.harness.context.directory.point(mn), "the point to be known")
@@ -354,6 +354,16 @@ def test_a_time_that_begins_no_period_waits_with_its_remedy_and_replaces_nothing
     moment = datetime.strptime(f"{sent}+0800", "%Y%m%d%H%M%S%z")
     over_http = line.post(line.packet(command=command, data_time=moment.isoformat()))
     assert [one["code"] for one in over_http["rejected"]] == ["unaligned"]
+
+
+def test_of_a_point_that_stamps_the_end_the_last_second_of_the_hour_is_its_end(running: Running) -> None:
+    line = Line(running, running.new_point("END"))
+    running.register(line.mn, period_stamp="end")
+    assert line.send(line.frame(f"DataTime=20261120085959;{GOOD}")) == ["9014"]
+    (row,) = line.series(O2)
+    assert (row["at"], row["value"], [one["fault"] for one in row["notes"]]) == (EIGHT, "7.9", ["time-mended"])
+    assert line.send(line.frame(f"DataTime=20261120083000;{GOOD}", qn=LATER)) == ["9014"]
+    assert [one["reason"] for one in line.quarantine()] == ["unaligned"]
 
 
 def test_the_24th_hour_is_no_time_and_says_so(line: Line) -> None:
