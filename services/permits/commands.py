@@ -15,6 +15,7 @@ from rich.progress import Progress
 from sqlmodel import Session
 
 from services.permits.domain.import_report import Finding, Outcome, failure_of
+from services.permits.handlers.enterprises import enterprise_code, issued_code
 from services.permits.handlers.expiring import ExpiringPermit, expiring
 from services.permits.handlers.imports import Importer
 from services.permits.handlers.official_list import CHANGED, CREATED, UNCHANGED
@@ -43,6 +44,12 @@ MOST_DAYS = 365  # that a token holds
 File = Annotated[Path, typer.Argument(help="CSV, HTML, XLSX of the official list, or JSON documents")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="只检查不写入 / check only, change nothing")]
 On = Annotated[str | None, typer.Option(help="YYYY-MM-DD; today by default")]
+AcceptCheckCharacter = Annotated[
+    bool,
+    typer.Option(
+        "--accept-check-character", help="代码确如此签发 / the code was issued so, its check character does not fit"
+    ),
+]
 WithinDays = Annotated[int, typer.Option(min=0, max=3650)]
 
 
@@ -97,16 +104,29 @@ def create_key(
     mn: Annotated[list[str] | None, typer.Option(help="of a device")] = None,
     subject: Annotated[str | None, typer.Option(help="who; the role by default")] = None,
     days: Annotated[int, typer.Option(min=1, max=MOST_DAYS)] = 90,
+    accept_check_character: AcceptCheckCharacter = False,
     as_json: AsJson = False,
 ) -> None:
     """签发令牌 / Make a token."""
     with plain_errors():
         settings = load_settings()
-        caller = _caller(role, credit_code or [], region, scope or [], mn or [], subject)
+        codes = [_code(code, accept_check_character=accept_check_character) for code in credit_code or ()]
+        caller = _caller(role, codes, region, scope or [], mn or [], subject)
         now = system_clock().wall_now()
         body = claims(caller, now=now, life=timedelta(days=days))
         token = signing_key(settings.signing_key).sign(body)
     print_result({"token": token, "expires": rfc3339(now + timedelta(days=days)), "jti": body["jti"]}, as_json=as_json)
+
+
+def _code(text: str, *, accept_check_character: bool) -> str:
+    """The credit code. Raises: Invalid, with the remedy where only its check character does not fit."""
+    try:
+        return issued_code(text) if accept_check_character else enterprise_code(text)
+    except Invalid as wrong:
+        if wrong.rule != identity.CHECKED:
+            raise
+        rule = f"{wrong.rule}; --accept-check-character for a code that was issued so"
+        raise Invalid(wrong.detail, field=wrong.field, value=text, rule=rule) from wrong
 
 
 def _caller(
@@ -125,7 +145,7 @@ def _caller(
     return Caller(
         role=known,
         subject=subject or known.value,
-        credit_codes=tuple(identity.credit_code(code) for code in credit_codes),
+        credit_codes=tuple(credit_codes),
         region=region,
         scopes=tuple(scopes),
         mns=tuple(identity.mn(name) for name in mns),

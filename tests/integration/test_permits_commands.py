@@ -74,6 +74,17 @@ def test_a_key_that_fits_nobody_is_refused_with_what_was_expected(
     assert "Traceback" not in refused.output
 
 
+def test_a_key_for_a_code_that_was_issued_with_a_wrong_check_character_is_made_when_that_is_accepted(
+    yujing: CliRunner,
+) -> None:
+    wrong = CODE[:-1] + ("0" if CODE[-1] != "0" else "1")
+    asked = ["keys", "create", "--role", "enterprise", "--credit-code"]
+    refused = run(yujing, *asked, wrong)
+    assert refused.exit_code != 0 and "--accept-check-character" in " ".join(refused.output.split())
+    assert claims(run(yujing, *asked, wrong, "--accept-check-character", "--json"))["credit_codes"] == [wrong]
+    assert run(yujing, *asked, wrong[:-2] + "I0", "--accept-check-character").exit_code != 0
+
+
 def test_an_import_reports_what_became_of_its_rows_and_expiring_lists_them(yujing: CliRunner, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_bytes(a_list(list_row(1), list_row(2, valid="2022-01-01至2030-12-31"), list_row(3, valid="no span")))
