@@ -99,8 +99,8 @@ def test_an_hour_of_impossible_minutes_is_named_and_one_without_minutes_is_not(
 ) -> None:
     harness = MonitoringHarness(tmp_path, "2026-11-20 10:05", url=database_url).a_site(a_limit(NOX, "100"))
     value, oxygen = values
-    for n in range(60):
-        harness.take(harness.packet(f"2026-11-20 08:{n:02}", {NOX: value, O2: oxygen}, command="2051"))
+    fields = {NOX: value, O2: oxygen}
+    harness.take(*(harness.packet(f"2026-11-20 08:{n:02}", fields, command="2051") for n in range(60)))
     harness.tick()
     assert [(row.status, row.reason) for row in harness.decisions()] == [("none", "implausible")]
     (fault,) = harness.risks("data.fault")
@@ -120,6 +120,27 @@ def test_a_day_is_the_mean_of_its_possible_hours(database_url: str | None, tmp_p
     harness.tick("2026-11-21 01:10")
     (risk,) = harness.risks()
     assert (risk.decided, risk.window and risk.window.averaging) == ("110", "day")
+    harness.database.close()
+
+
+@pytest.mark.parametrize(
+    ("zs", "decided", "kind", "doubt"),
+    [
+        ("229", 229_000_000, "reported_converted", None),
+        ("180", 229_166_666, "own_converted", "converted_mismatch"),
+        ("0", 229_166_666, "own_converted", "converted_mismatch"),
+    ],
+)
+def test_the_converted_mean_of_a_day_must_agree_with_its_hours(
+    zs: str, decided: int, kind: str, doubt: str | None, database_url: str | None, tmp_path: Path
+) -> None:
+    # hours of 100 at 3 % and 17 % by turns: 100 · 15 / 18 = 83.33 and 100 · 15 / 4 = 375; the day's means would make 136.36
+    harness = MonitoringHarness(tmp_path, "2026-11-21 00:30", url=database_url).a_site(a_limit(NOX, "200", "day"))
+    harness.take(*(harness.packet(f"2026-11-20 {n:02}:00", {NOX: 100, O2: 3 if n % 2 else 17}) for n in range(24)))
+    day = {NOX: {"Avg": 100, "ZsAvg": float(zs), "Flag": "N"}, O2: 10}
+    harness.take(harness.packet("2026-11-20 00:00", day, command="2031"))
+    (row,) = harness.decisions()
+    assert (row.status, row.decided, row.value_kind, row.doubt) == ("over", decided, kind, doubt)
     harness.database.close()
 
 
@@ -151,21 +172,15 @@ def test_oxygen_of_another_point_of_the_outlet_is_used_whatever_comes_first(
 
 def test_own_means_and_days_use_the_oxygen_of_the_outlet_too(database_url: str | None, tmp_path: Path) -> None:
     harness = two_points(tmp_path, database_url, "2026-11-20 10:05")
-    for n in range(60):
-        harness.take(
-            harness.packet(f"2026-11-20 08:{n:02}", {NOX: 50}, command="2051"),
-            harness.packet(f"2026-11-20 08:{n:02}", {O2: 7}, command="2051", mn=OTHER),
-        )
+    for mn, fields in ((MN, {NOX: 50}), (OTHER, {O2: 7})):
+        harness.take(*(harness.packet(f"2026-11-20 08:{n:02}", fields, command="2051", mn=mn) for n in range(60)))
     harness.tick()
     # 50 · 15 / 14 = 53.571429
     hours = [(row.status, row.value_kind, row.decided) for row in harness.decisions() if row.mn == MN]
     assert hours == [("over", "own_converted", 53_571_429)]
     harness.now = at("2026-11-21 00:30")
-    for n in [h for h in range(24) if h != 8]:
-        harness.take(
-            harness.packet(f"2026-11-20 {n:02}:00", {NOX: 28}),
-            harness.packet(f"2026-11-20 {n:02}:00", {O2: 7}, mn=OTHER),
-        )
+    for mn, fields in ((MN, {NOX: 28}), (OTHER, {O2: 7})):
+        harness.take(*(harness.packet(f"2026-11-20 {n:02}:00", fields, mn=mn) for n in range(24) if n != 8))
     harness.tick("2026-11-21 01:10")
     (day,) = [row for row in harness.decisions() if row.mn == MN and row.averaging == "day"]
     assert (day.status, day.value_kind, day.decided) == (

@@ -282,3 +282,14 @@ def own_day(bound: Bound, hours: Sequence[Verdict], least: int = HOURS_OF_A_DAY)
     measured = mean(hour.measured for hour in hours if hour.decided is not None and hour.measured is not None)
     kind = ValueKind.OWN if bound.reference_o2_pct is None else ValueKind.OWN_CONVERTED
     return _compared(bound, decided.micro, measured.micro if measured else None, kind)
+
+
+def day_by_hours(bound: Bound, mismatch: Verdict, hours: Verdict) -> Verdict:
+    """The verdict on a day whose converted mean is not what its mean and its mean oxygen make. Oxygen varies over a day: the
+    mean of the converted hours (`hours`) is what it must agree with (HJ 75-2017: a day is the mean of its hours)."""
+    if hours.decided is None or mismatch.doubted is None:
+        return mismatch
+    measured = None if mismatch.measured is None else Fraction(mismatch.measured)
+    if is_same_conversion(Fraction(mismatch.doubted), Fraction(hours.decided)):
+        return _compared(bound, Fraction(mismatch.doubted), measured, ValueKind.REPORTED_CONVERTED)
+    return replace(hours, measured=mismatch.measured, doubt=mismatch.doubt, doubted=mismatch.doubted)

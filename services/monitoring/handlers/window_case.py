@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from services.monitoring.domain.applicable_limits import ApplicableLimits
 from services.monitoring.domain.changes import Changes, Discharge
-from services.monitoring.domain.due_work import HOUR
+from services.monitoring.domain.due_work import DAY, HOUR
 from services.monitoring.domain.nearing import HOURS_OF_A_RUNNING_DAY
 from services.monitoring.domain.period_stamp import END
 from services.monitoring.domain.plausible import OXYGEN_RANGE, PlausibleRange
@@ -25,9 +25,11 @@ from services.monitoring.domain.validity import (
 )
 from services.monitoring.domain.verdict import (
     Bound,
+    Doubt,
     OwnMeans,
     Value,
     Verdict,
+    day_by_hours,
     decide,
     own_day,
     oxygen_of_outlet,
@@ -72,6 +74,8 @@ class WindowCase:
         _, averaging, start = self.window
         reported, oxygen = self.values.get(factor), self._oxygen(bound)
         first = decide(bound, reported, oxygen, None)
+        if averaging == DAY and first.doubt is Doubt.CONVERTED_MISMATCH:
+            return day_by_hours(bound, first, own_day(bound, self._hour_verdicts(factor, bound)))
         if not (first.waiting and self.settle):
             return first
         if averaging == "day":
