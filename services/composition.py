@@ -26,13 +26,14 @@ from shared.domain.errors import Conflict, Invalid, Unreachable
 from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import EventLog
 from shared.private_files import close_to_others
+from shared.runtime.auth import read_signing_key
 from shared.runtime.directory import Directory
 from shared.runtime.host import topics
 from shared.runtime.logs import set_up_logs
 from shared.runtime.metrics import Metrics
 from shared.runtime.migrating import behind, migrate
 from shared.runtime.sealing_key import SealingKey, place_of_secret_key
-from shared.runtime.secrets import sealer
+from shared.runtime.secrets import known_sealer, sealer
 from shared.runtime.service import Context, Service
 from shared.runtime.settings import Settings, load_settings
 
@@ -116,13 +117,22 @@ def migrate_all(context: Context, names: Sequence[str]) -> dict[str, bool]:
     return done
 
 
-def make(settings: Settings, names: Sequence[str]) -> Made:
-    """Everything a host needs; the embedded shape migrates by itself."""
+def check(settings: Settings, names: Sequence[str]) -> None:
+    """What `run` refuses to start with, found without making or opening anything. Raises: Conflict, Invalid."""
     if not settings.distributed and len(names) < len(BUILD):
         raise Conflict(
             "one service alone needs the distributed shape: set YUJING_KAFKA_BOOTSTRAP and YUJING_DATABASE_URL",
             code="embedded-runs-all",
         )
+    make_clock(settings)
+    known_sealer(settings)
+    if settings.signing_key.exists():
+        read_signing_key(settings.signing_key)
+
+
+def make(settings: Settings, names: Sequence[str]) -> Made:
+    """Everything a host needs; the embedded shape migrates by itself."""
+    check(settings, names)
     context = make_context(settings)
     if not settings.distributed:
         migrate_all(context, names)

@@ -111,15 +111,18 @@ class EmbeddedLog:
     def healthy(self) -> str | None:
         if not self._writer.thread.is_alive():
             return "the log's writer has stopped"
-        free = self._free(self._path.parent)
-        if free < LEAST_FREE:
-            return f"the disk is nearly full: {free:.1%} free, {LEAST_FREE:.0%} wanted"
-        return None
+        return nearly_full(self._path.parent, self._free)
 
     def close(self) -> None:
         self._writer.close()
         if self._lock is not None:
             self._lock.close()
+
+
+def nearly_full(folder: Path, free: Callable[[Path], float] = free_share) -> str | None:
+    """None, or why nothing more is written: less than LEAST_FREE of the disk is free."""
+    share = free(folder)
+    return None if share >= LEAST_FREE else f"the disk is nearly full: {share:.1%} free, {LEAST_FREE:.0%} wanted"
 
 
 def _own(path: Path) -> IO[str]:

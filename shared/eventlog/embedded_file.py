@@ -151,6 +151,21 @@ def create_topic(connection: sqlite3.Connection, topic: str, shape: TopicShape) 
             connection.execute(f"CREATE INDEX part_{part}_key ON part_{part}(key, offset)")
 
 
+def unwell(path: Path) -> str | None:
+    """None when the SQLite file at `path` answers, else why not; makes and changes nothing."""
+    # without a journal beside it nobody has it open: then it is read as it lies, for an ordinary look would make one
+    mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=1.0)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as wrong:
+        return str(wrong)
+    return None
+
+
 @contextmanager
 def unreachable_when_broken() -> Iterator[None]:
     """SQLite's errors (disk full, file gone, locked too long) as Unreachable."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NotRequired, Protocol, TypedDict
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import Depends, Request
@@ -27,7 +28,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.access import Caller, Role
-from shared.domain.errors import DomainError, Forbidden, Unauthorized
+from shared.domain.errors import DomainError, Forbidden, Invalid, Unauthorized
 from shared.domain.json import JsonObject
 from shared.runtime.secrets import write_private
 
@@ -99,9 +100,17 @@ def signing_key(path: Path) -> SigningKey:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             ),
         )
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    return read_signing_key(path)
+
+
+def read_signing_key(path: Path) -> SigningKey:
+    """The key in `path`. Raises: Invalid for a file that holds none."""
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, OSError, UnsupportedAlgorithm) as wrong:
+        raise Invalid(f"{path} holds no signing key: {wrong}", field="signing_key", rule="Ed25519 in PEM") from wrong
     if not isinstance(key, Ed25519PrivateKey):
-        raise Unauthorized(f"{path} holds no Ed25519 key")
+        raise Invalid(f"{path} holds no Ed25519 key", field="signing_key", rule="Ed25519 in PEM")
     raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return SigningKey(key, urlsafe_b64encode(hashlib.sha256(raw).digest()[:9]).decode())
 

@@ -17,6 +17,7 @@ from shared.private_files import make_private_folder
 from shared.runtime.settings import Settings
 
 FINGERPRINT_OF = b"yujing: the fingerprint of a secret key"
+SECRET_KEY = "secret.key"  # in the data folder
 VERSION = "g1:"  # AES-256-GCM, 12-byte nonce before the text
 
 
@@ -46,12 +47,19 @@ class Sealer:
 
 def sealer(settings: Settings) -> Sealer:
     """From the setting, its file, or `secret.key` in the data folder, made 0600 when absent (embedded only)."""
+    known = known_sealer(settings)
+    if known is not None:
+        return known
+    write_private(settings.data_dir / SECRET_KEY, urlsafe_b64encode(secrets.token_bytes(32)))
+    return sealer(settings)
+
+
+def known_sealer(settings: Settings) -> Sealer | None:
+    """The same, or None where the key has still to be made. Raises: Invalid for a key that is none."""
     if settings.secret_key:
         return Sealer(_key(settings.secret_key.get_secret_value()))
-    path = settings.secret_key_file or settings.data_dir / "secret.key"
-    if not path.exists():
-        write_private(path, urlsafe_b64encode(secrets.token_bytes(32)))
-    return Sealer(_key(path.read_text(encoding="ascii").strip()))
+    path = settings.secret_key_file or settings.data_dir / SECRET_KEY
+    return Sealer(_key(path.read_text(encoding="ascii").strip())) if path.exists() else None
 
 
 def write_private(path: Path, content: bytes) -> None:

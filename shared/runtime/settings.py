@@ -11,14 +11,17 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.domain.errors import Invalid
+from shared.runtime.environment import unknown_names
 
+ENV_FILE = ".env"  # of the folder where the process starts
+FILES = ("database_url_file", "secret_key_file", "signing_key_file", "kafka_sasl_password_file", "kafka_ca_file")
 SECRETS = ("database_url", "secret_key", "kafka_sasl_password")
 
 
 class Settings(BaseSettings):
     """Defaults run the embedded product with no variable set."""
 
-    model_config = SettingsConfigDict(env_prefix="YUJING_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="YUJING_", env_file=ENV_FILE, extra="ignore", frozen=True)
 
     data_dir: Path = Path("data")
     host: str = "127.0.0.1"
@@ -69,7 +72,7 @@ class Settings(BaseSettings):
     def _from_files(cls, values: dict[str, object]) -> dict[str, object]:
         for name in SECRETS:
             file = values.get(f"{name}_file")
-            if not file or name == "secret_key":  # the secret key's file may still have to be made
+            if not file or name == "secret_key":  # read by whoever opens and seals
                 continue
             if values.get(name):
                 raise ValueError(f"set YUJING_{name.upper()} or YUJING_{name.upper()}_FILE, not both")
@@ -78,6 +81,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        for name in FILES:
+            file: Path | None = getattr(self, name)
+            if file is not None and not file.is_file():
+                raise ValueError(f"YUJING_{name.upper()}: there is no file {file}; one that is named is never made")
         distributed = self.kafka_bootstrap is not None
         if distributed and self.database_url is None:
             raise ValueError("YUJING_KAFKA_BOOTSTRAP needs YUJING_DATABASE_URL: the distributed shape has both")
@@ -133,6 +140,9 @@ def _scheme_and_port(entry: str) -> str:
 
 def load_settings(**overrides: Any) -> Settings:
     """The settings, or Invalid that names each wrong variable without showing secrets."""
+    strange = unknown_names(Settings.model_fields, Path(ENV_FILE))
+    if strange:
+        raise Invalid("; ".join(strange), field="settings", rule="see deploy/env.example")
     try:
         return Settings(**overrides)
     except ValidationError as wrong:

@@ -76,7 +76,11 @@ def test_services_apart_with_another_key_are_refused_and_start_with_the_old_one(
         code, lines = end_of(process, YUJING_SECRET_KEY=another_key())
         assert code == 2 and "YUJING_SECRET_KEY" in lines and "put the old key back" in lines, lines
     permits = distributed.processes["permits"]
-    code, lines = end_of(permits, YUJING_SIGNING_KEY_FILE=str(distributed.folder / "new.key"))
+    new_key = distributed.folder / "new.key"
+    code, lines = end_of(permits, YUJING_SIGNING_KEY_FILE=str(new_key))
+    assert code == 2 and "there is no file" in lines and not new_key.exists(), lines
+    signing_key(new_key)
+    code, lines = end_of(permits, YUJING_SIGNING_KEY_FILE=str(new_key))
     assert code == 2 and "yujing keys accept" in lines, lines
     for process in distributed.processes.values():
         process.start(wait=False)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from shared.runtime.auth import signing_key
 from tests.support.product import LOOPBACK, Process
 from tests.support.servers import KafkaServer, PostgresServer
 
@@ -59,6 +60,7 @@ class Distributed:
             "YUJING_ALLOW_PRIVATE_TARGETS": LOOPBACK,
             "YUJING_DATA_DIR": str(folder / "data"),
         }
+        signing_key(folder / "signing.key")
         made = cls(folder, settings)
         made.processes = {name: Process(folder, (name,), settings) for name in SERVICES}
         return made

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
 from shared.domain.errors import Invalid
+from shared.runtime.environment import unknown_names
 from shared.runtime.secrets import sealer
-from shared.runtime.settings import load_settings
+from shared.runtime.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +74,36 @@ def test_a_sealed_secret_opens_only_for_its_purpose_and_key(tmp_path: Path, monk
         with pytest.raises(Invalid):
             opener.open(sealed, purpose)
     assert stat.S_IMODE((tmp_path / "a" / "secret.key").stat().st_mode) == 0o600
+
+
+def test_a_name_that_is_no_setting_is_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YUJING_HTPP_PORT", "8001")
+    with pytest.raises(Invalid, match=r"^YUJING_HTPP_PORT is no setting: did you mean YUJING_HTTP_PORT\?$"):
+        load_settings()
+
+
+def test_so_is_one_in_the_env_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OTHER=1\nYUJING_HTTP_PUBLISH=127.0.0.1:8000\nYUJING_DATADIR=x\n", encoding="utf-8")
+    with pytest.raises(Invalid, match="YUJING_DATADIR is no setting: did you mean YUJING_DATA_DIR"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["YUJING_TOKEN", "YUJING_API", "YUJING_HTTP_PUBLISH", "yujing_http_port"])
+def test_names_that_somebody_reads_are_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "8123")
+    load_settings()
+
+
+def test_every_name_of_the_example_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = Path(__file__).resolve().parents[3] / "deploy/env.example"
+    names = re.findall(r"^#? ?(YUJING_[A-Z_]+)=", example.read_text(encoding="utf-8"), flags=re.M)
+    assert len(names) > 15
+    assert unknown_names(Settings.model_fields, Path("none"), dict.fromkeys(names, "x")) == []
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY_FILE", "SIGNING_KEY_FILE", "KAFKA_CA_FILE", "DATABASE_URL_FILE"])
+def test_a_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    monkeypatch.setenv(f"YUJING_{name}", str(tmp_path / "mistyped"))
+    with pytest.raises(Invalid, match="mistyped"):
+        load_settings()
+    assert not (tmp_path / "mistyped").exists()
