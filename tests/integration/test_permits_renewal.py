@@ -100,6 +100,16 @@ def test_days_that_nobody_ticked_are_caught_up_with_the_gravest_step_alone(regis
     assert len({event["subject"] for event in register.published(topic=RISKS)}) == 1
 
 
+def test_a_permit_that_has_expired_keeps_no_other_from_being_swept(register: RegisterHarness) -> None:
+    registered(register, ENDING, LATER)
+    register.tomorrow(days=26)  # ENDING expires: nothing but an edit or a discharge can bring news of it
+    tick(register)
+    published = len(published_risks(register))
+    register.tomorrow(days=70)  # 84 days before LATER's end
+    tick(register)
+    assert published_risks(register)[published:] == [("permit.renewal", "left_90", "open")]
+
+
 def test_a_clock_set_back_repeats_nothing(desk: RegisterHarness) -> None:
     registered(desk, LATER)
     for days in (100, -90, 95, -100, 130):

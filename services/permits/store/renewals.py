@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, case, select, tuple_, update
-from sqlmodel import Session, col
+from sqlalchemy import Row, Select, case, func, select, tuple_, update
+from sqlmodel import Session
 
 from services.permits.domain.encoding import decode, encode
 from services.permits.domain.enterprise import EnterpriseDocument
@@ -88,9 +88,8 @@ def schedule_checks_of_ends(session: Session, first: date, last: date, today: da
 
 
 def oldest_due(session: Session) -> date | None:
-    """The earliest day on which a row is to be evaluated."""
-    wanted = select(col(RenewalRow.next_check_on)).order_by(R.next_check_on).limit(1)
-    return session.connection().execute(wanted).scalar()
+    """The earliest day on which a row is to be evaluated; rows that only an edit or a discharge can change have none."""
+    return session.connection().execute(select(func.min(R.next_check_on))).scalar()
 
 
 def _with_holder() -> Select[tuple[Any, ...]]:
