@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from services.permits.handlers import coverage_gaps, renewals
+from services.permits.service import registrar_of
 from shared.access import Role
 from shared.domain.events import DISCHARGE_SEEN, RISKS, Event
 from shared.domain.risk import Risk
@@ -108,6 +110,35 @@ def test_a_permit_that_has_expired_keeps_no_other_from_being_swept(register: Reg
     register.tomorrow(days=70)  # 84 days before LATER's end
     tick(register)
     assert published_risks(register)[published:] == [("permit.renewal", "left_90", "open")]
+
+
+def test_a_sweep_of_many_batches_evaluates_each_permit_once(
+    register: RegisterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewals, "BATCH", 2)
+    sources = [Source(number=number, valid_to="2027-06-30") for number in range(1, 6)]
+    registered(register, *sources)
+    assert published_risks(register) == []
+    register.tomorrow(days=60)  # 162 days before the end
+    swept = renewals.sweep_renewals(registrar_of(register.context), register.service.database, register.clock.at)
+    assert swept == 5
+    assert published_risks(register) == [("permit.renewal", "left_180", "open")] * 5
+    assert {event["data"]["permit"] for event in register.published(topic=RISKS)} == {one.permit for one in sources}
+
+
+def test_gaps_of_many_enterprises_are_swept_in_batches(
+    register: RegisterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coverage_gaps, "BATCH", 1)
+    admin, sources = register.client(), [Source(number=number) for number in range(1, 4)]
+    for source in sources:
+        put(admin, f"/permits/v1/enterprises/{source.code}", source.enterprise())
+        put(admin, f"/permits/v1/points/{source.mn}", {"system": "31", "credit_code": source.code, "outlet": "DA001"})
+    put(admin, COUNTY, {"register_complete": True})
+    tick(register)
+    assert sorted(published_risks(register)[3:]) == sorted(
+        [("permit.missing", "gap", "open"), ("register.gap", "gap", "taken_back")] * 3
+    )
 
 
 def test_a_clock_set_back_repeats_nothing(desk: RegisterHarness) -> None:
