@@ -11,7 +11,9 @@ from services.alerts.api.alerts import alert_routes
 from services.alerts.api.deliveries import delivery_routes
 from services.alerts.api.endpoints import endpoint_routes
 from services.alerts.api.events import event_routes
+from services.alerts.api.offices import office_routes
 from services.alerts.api.peer_notices import peer_routes
+from services.alerts.api.schemas import schema_routes
 from services.alerts.api.subscriptions import subscription_routes
 from services.alerts.api.webhooks import webhook_routes
 from services.alerts.catalogue.loader import load_catalogue
@@ -37,6 +39,7 @@ from services.alerts.handlers.routing import Routing
 from services.alerts.store.alerts import AlertStore
 from services.alerts.store.digests import DigestStore
 from services.alerts.store.endpoints import EndpointStore
+from services.alerts.store.offices import OfficeStore
 from services.alerts.store.peer_facts import PeerStore
 from services.alerts.store.push_queue import PushQueue
 from services.alerts.store.pushes import PushStore
@@ -69,6 +72,7 @@ class Parts:
     endpoint_store: EndpointStore
     push_store: PushStore
     subscription_store: SubscriptionStore
+    offices: OfficeStore
     pushes: PushService
     routing: Routing
     counts: EndpointCounts
@@ -91,7 +95,12 @@ def parts(
 ) -> Parts:
     """The parts, each with those that it works with; long because it is only wiring."""
     alert_store, endpoint_store, push_store = AlertStore(), EndpointStore(sealer), PushStore()
-    subscription_store, digest_store, peer_facts = SubscriptionStore(), DigestStore(), PeerStore()
+    subscription_store, digest_store, peer_facts, offices = (
+        SubscriptionStore(),
+        DigestStore(),
+        PeerStore(),
+        OfficeStore(),
+    )
     signal, counts, catalogue = CommitSignal(), EndpointCounts(clock), load_catalogue()
     pushes = PushService(push_store, clock, signal, schedule)
     routing = Routing(endpoint_store, push_store, clock, subscription_store, digest_store)
@@ -99,6 +108,7 @@ def parts(
         catalogue=catalogue,
         store=alert_store,
         peer_facts=peer_facts,
+        offices=offices,
         routing=routing,
         pushes=pushes,
         clock=clock,
@@ -115,13 +125,14 @@ def parts(
         endpoint_store=endpoint_store,
         push_store=push_store,
         subscription_store=subscription_store,
+        offices=offices,
         pushes=pushes,
         routing=routing,
         counts=counts,
         alerts=alerts,
         endpoints=EndpointService(endpoint_store, subscription_store, pushes, counts, clock),
-        digests=Digests(database, digest_store, endpoint_store, routing, pushes),
-        peer_notices=PeerNotices(database, clock, metrics, pushes),
+        digests=Digests(database, digest_store, endpoint_store, routing, pushes, public_url),
+        peer_notices=PeerNotices(database, clock, metrics, pushes, public_url=public_url),
         risk_records=RiskRecords(alerts, alert_store, clock, metrics),
         registry_records=RegistryRecords(peer_facts),
     )
@@ -131,12 +142,16 @@ def router(of: Parts, channels: Channels, event_stream: EventStream) -> APIRoute
     """All routes, each resource with the parts that it needs."""
     database = of.database
     return routes(
-        alert_routes(database, of.alerts, of.alert_store, of.push_store),
+        alert_routes(database, of.alerts, of.alert_store, of.push_store, of.clock),
         event_routes(database, event_stream),
-        endpoint_routes(database, of.endpoints, of.endpoint_store, of.push_store, channels[WEBHOOK], of.clock),
+        endpoint_routes(
+            database, of.endpoints, of.endpoint_store, of.push_store, channels[WEBHOOK], of.clock, of.kinds
+        ),
         delivery_routes(database, of.push_store, of.pushes),
         subscription_routes(database, of.subscription_store, of.endpoint_store, of.clock, of.kinds),
         peer_routes(database),
+        office_routes(database, of.offices, of.clock),
+        schema_routes(),
     )
 
 

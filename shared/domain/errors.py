@@ -2,6 +2,7 @@
 
 DomainError
 ├── Invalid        the input does not fit: names the field, the value and the rule
+├── Ahead          a position behind the end of what is there: after a restore, for one
 ├── NotFound       no such object, or it is outside the caller's scope
 ├── Conflict       the object is in a state that forbids this
 ├── Forbidden      the role lacks the verb
@@ -56,6 +57,12 @@ def unknown_value(what: str, value: str, known: Collection[str], *, field: str, 
     return Invalid(
         f"{field} {value!r} is not a {what}: the nearest is {nearest!r}", field=field, value=value, rule=expected
     )
+
+
+class Ahead(Invalid):
+    """A cursor that stands behind the newest entry there is: whoever waits there would receive nothing."""
+
+    code = "cursor-ahead"
 
 
 class NotFound(DomainError):

@@ -30,7 +30,8 @@ PACKETS, REGISTRY, RISKS, ALERTS, QUARANTINE = "packets", "registry", "risks", "
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One CloudEvent. `time` is when it happened by the field clock; `data` is the whole state."""
+    """One CloudEvent. `time` is when it happened by the field clock; `data` is the whole state;
+    `dataschema`: where its JSON Schema is read."""
 
     type: str
     source: str
@@ -38,6 +39,7 @@ class Event:
     revision: int
     time: datetime
     data: JsonObject
+    dataschema: str | None = None
 
     @property
     def id(self) -> str:
@@ -54,6 +56,7 @@ class Event:
             "subject": self.subject,
             "time": rfc3339(self.time),
             "datacontenttype": "application/json",
+            **({"dataschema": self.dataschema} if self.dataschema else {}),
             "revision": self.revision,
             "data": dict(self.data),
         }
@@ -68,4 +71,5 @@ def read_event(document: JsonObject) -> Event:
         revision=read_whole_number(document, "revision"),
         time=parse_rfc3339(read_text(document, "time")),
         data=read_object(document, "data"),
+        dataschema=read_text(document, "dataschema") if "dataschema" in document else None,
     )

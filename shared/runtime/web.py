@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from shared.domain.errors import (
+    Ahead,
     Conflict,
     DomainError,
     Forbidden,
@@ -34,6 +35,7 @@ log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
 
 STATUS: dict[type[DomainError], int] = {
+    Ahead: 410,
     Invalid: 422,
     NotFound: 404,
     Conflict: 409,

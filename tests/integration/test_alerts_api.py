@@ -227,7 +227,7 @@ def test_a_test_push_goes_the_usual_way_and_shows_among_the_deliveries(harness: 
 
 
 def test_events_are_polled_by_number_and_a_long_poll_ends_with_the_first_event(harness: ApiHarness) -> None:
-    assert harness.ask("a", "/events").json() == {"items": [], "next": 0}
+    assert harness.ask("a", "/events").json() == {"items": [], "next": 0, "pushes": []}
     harness.delivery.take(A_RISK, B_RISK)
     harness.relay()
     first = harness.ask("a", "/events").json()
@@ -241,7 +241,7 @@ def test_events_are_polled_by_number_and_a_long_poll_ends_with_the_first_event(h
     poll.join(10)
     (answer,) = answers
     assert [e["data"]["enterprise"]["credit_code"] for e in answer["items"]] == [ENTERPRISE]
-    assert answer["next"] == 4 and harness.ask("a", "/events", after=4).json() == {"items": [], "next": 4}
+    assert answer["next"] == 4 and harness.ask("a", "/events", after=4).json() == {"items": [], "next": 4, "pushes": []}
 
 
 def test_the_stream_resumes_behind_the_last_id_and_ends_when_the_process_stops(harness: ApiHarness) -> None:

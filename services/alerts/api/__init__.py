@@ -15,6 +15,7 @@ TAGS = {
     "subscriptions": "订阅 / Subscriptions",
     "peer-notices": "同行提醒 / Peer notices",
     "divisions": "区域 / Divisions",
+    "offices": "联系单位 / Offices",
     "webhooks": "推送内容 / What an endpoint receives",
 }
 

@@ -20,12 +20,15 @@ from services.alerts.store.paging import Position
 from services.alerts.store.pushes import PushStore
 from shared.access import Caller
 from shared.database import Database
+from shared.domain.clock import Clock
 from shared.runtime.web import Page
 
 TAG = "alerts"
 
 
-def alert_routes(database: Database, alerts: AlertService, store: AlertStore, pushes: PushStore) -> APIRouter:
+def alert_routes(
+    database: Database, alerts: AlertService, store: AlertStore, pushes: PushStore, clock: Clock
+) -> APIRouter:
     """The routes of the inbox; long because it is only wiring."""
     router = APIRouter(tags=[TAG])
 
@@ -40,7 +43,7 @@ def alert_routes(database: Database, alerts: AlertService, store: AlertStore, pu
         filter = AlertFilter(**query.model_dump(exclude={"limit", "cursor"}))
         with database.read() as session:
             behind = read_position(query.cursor)
-            records = store.page(session, caller, filter, behind=behind, limit=query.limit + 1)
+            records = store.page(session, caller, filter, behind=behind, limit=query.limit + 1, now=clock.field_now())
         return stored_page(
             records,
             query.limit,

@@ -161,6 +161,18 @@ class DigestAlert(BaseModel):
 
     id: AlertId
     headline: Words
+    kind: str
+    level: Level
+    href: str = Field(description="where the alert is read")
+
+
+class LevelCounts(BaseModel):
+    """How many alerts of each level."""
+
+    blue: int
+    yellow: int
+    orange: int
+    red: int
 
 
 class Digest(BaseModel):
@@ -169,6 +181,7 @@ class Digest(BaseModel):
     reason: Cadence
     start: Time = Field(alias="from")
     end: Time = Field(alias="to")
+    counts: LevelCounts
     alerts: list[DigestAlert]
 
 
@@ -224,6 +237,7 @@ class CloudEvent(BaseModel):
     subject: str
     time: Time
     datacontenttype: Literal["application/json"]
+    dataschema: str | None = Field(default=None, description="where the JSON Schema of `data` is read")
     revision: int = Field(ge=1)
     data: dict[str, object]
 
@@ -267,11 +281,21 @@ class PeerNoticeEvent(BaseModel):
     type: Literal["yujing.peer.notice.issued.v1"]
     time: Time
     datacontenttype: Literal["application/json"]
+    dataschema: str | None = Field(default=None, description="where the JSON Schema of `data` is read")
     data: PeerNotice
 
 
+class EventPush(BaseModel):
+    """That an event of the page was, or will be, pushed to an endpoint of the caller's under this webhook-id."""
+
+    event: str = Field(description="the event's `id`")
+    webhook_id: str
+    endpoint: str
+
+
 class EventPage(BaseModel):
-    """`next`: ask with `after=` this number."""
+    """`next`: ask with `after=` this number. `pushes`: of these events, those that go to endpoints in the caller's scope."""
 
     items: list[AlertEvent | PeerNoticeEvent]
     next: int
+    pushes: list[EventPush]

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from fastapi import APIRouter
 
 from services.alerts.api.pages import page_of, read_position
-from services.alerts.api.requests import Cursor, EndpointIn, Limit, OwnerIn, Statement
+from services.alerts.api.requests import (
+    Cursor,
+    EndpointChangeIn,
+    EndpointFilterIn,
+    EndpointIn,
+    Limit,
+    OwnerIn,
+    Statement,
+)
 from services.alerts.api.responses import DeliveryOut, EndpointDisabled, EndpointOut, EndpointWithSecret
 from services.alerts.api.roles import Owning, Reader, Supervising
 from services.alerts.channels.base import Channel
 from services.alerts.domain.audience import Owner
 from services.alerts.domain.contact import ContactPoint
+from services.alerts.domain.wants import Wants
 from services.alerts.handlers.endpoints import EndpointService
-from services.alerts.store.endpoints import EndpointState, EndpointStore, is_owner, new_secret
+from services.alerts.store.endpoints import EndpointChange, EndpointState, EndpointStore, is_owner, new_secret
 from services.alerts.store.paging import Position
 from services.alerts.store.pushes import PushStore
 from shared.access import Caller, Role, acts_for, in_region, own_division, own_enterprise
 from shared.database import Database
 from shared.domain.clock import Clock, rfc3339
-from shared.domain.errors import Forbidden, Invalid
+from shared.domain.errors import Forbidden, Invalid, unknown_value
 from shared.domain.identity import credit_code
 from shared.domain.region import prefix, region
+from shared.domain.risk import SCOPE_OF_KIND
 from shared.runtime.web import Page
 
 TAG = "endpoints"
@@ -33,9 +45,10 @@ def endpoint_routes(
     pushes: PushStore,
     channel: Channel,
     clock: Clock,
+    kinds: frozenset[str],
 ) -> APIRouter:
-    """The routes of endpoints; long because it is only wiring."""
-    router = APIRouter(tags=[TAG])
+    """The routes of endpoints; long because it is only wiring. `kinds`: those of the catalogue."""
+    router, known = APIRouter(tags=[TAG]), kinds | frozenset(SCOPE_OF_KIND)
 
     def shown(caller: Caller, endpoint_id: str) -> EndpointOut:
         with database.read() as session:
@@ -51,13 +64,13 @@ def endpoint_routes(
         summary="登记推送端点，密钥只向所有者显示一次 / Register; its owner is shown the secret once",
     )
     def register_endpoint(caller: Owning, body: EndpointIn) -> EndpointWithSecret | EndpointOut:
-        owner, secret = owner_of(caller, body.owner), new_secret()
+        owner, secret, wants = owner_of(caller, body.owner), new_secret(), wanted(body.filter, known)
         contact = ContactPoint(channel.kind, body.url, secret)
         channel.validate(contact.address)
         channel.verify(contact)
         with database.transaction() as session:
             by = f"{caller.role}:{caller.subject}"
-            endpoint_id = endpoints.register(session, contact, owner, by=by)
+            endpoint_id = endpoints.register(session, contact, owner, by=by, name=body.name, wants=wants)
         return with_secret(caller, endpoint_id, secret) if is_owner(caller, owner) else shown(caller, endpoint_id)
 
     @router.get("/endpoints", summary="推送端点 / Endpoints")
@@ -74,6 +87,32 @@ def endpoint_routes(
 
     @router.get("/endpoints/{endpoint_id}", summary="一个推送端点 / One endpoint")
     def get_endpoint(caller: Reader, endpoint_id: str) -> EndpointOut:
+        return shown(caller, endpoint_id)
+
+    @router.patch("/endpoints/{endpoint_id}", summary="修改地址、名称或过滤条件 / Change url, name or filter")
+    def change_endpoint(caller: Owning, endpoint_id: str, body: EndpointChangeIn) -> EndpointOut:
+        if body.url is not None:
+            channel.validate(body.url)
+        with database.transaction() as session:
+            before = store.load(session, endpoint_id, caller)
+            change = EndpointChange(
+                address=body.url or before.address,
+                name=body.name if "name" in body.model_fields_set else before.name,
+                wants=wanted(body.filter, known) if body.filter else before.wants,
+            )
+            store.change(session, endpoint_id, caller, change, wall_now=clock.wall_now())
+        return shown(caller, endpoint_id)
+
+    @router.post("/endpoints/{endpoint_id}/pause", summary="暂停 / Nothing new; what was due waits")
+    def pause_endpoint(caller: Owning, endpoint_id: str) -> EndpointOut:
+        with database.transaction() as session:
+            endpoints.pause(session, endpoint_id, caller)
+        return shown(caller, endpoint_id)
+
+    @router.post("/endpoints/{endpoint_id}/resume", summary="恢复 / What waited goes out")
+    def resume_endpoint(caller: Owning, endpoint_id: str) -> EndpointOut:
+        with database.transaction() as session:
+            endpoints.resume(session, endpoint_id, caller)
         return shown(caller, endpoint_id)
 
     @router.delete("/endpoints/{endpoint_id}", status_code=204, summary="注销推送端点 / Delete an endpoint")
@@ -109,6 +148,14 @@ def endpoint_routes(
         return shown(caller, endpoint_id)
 
     return router
+
+
+def wanted(filter: EndpointFilterIn, kinds: frozenset[str]) -> Wants:
+    """What an endpoint wants; raises Invalid for a kind that is none of `kinds`."""
+    for number, kind in enumerate(filter.kinds):
+        if not any(fnmatchcase(one, kind) for one in kinds):
+            raise unknown_value("kind of alert", kind, kinds, field=f"filter.kinds[{number}]")
+    return Wants(tuple(one.value for one in filter.events), tuple(filter.kinds))
 
 
 def owner_of(caller: Caller, body: OwnerIn | None) -> Owner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
@@ -15,10 +15,12 @@ from services.alerts.api.documents import EventPage
 from services.alerts.api.roles import Reader
 from services.alerts.delivery.event_stream import PAGE, EventStream
 from services.alerts.store.events import StreamEvent, events_after, last_stream_no
+from services.alerts.store.pushes import pushes_of
 from shared.access import Caller
 from shared.database import Database
-from shared.domain.errors import Invalid
+from shared.domain.errors import Ahead, Invalid
 from shared.eventlog.codec import decode_object
+from shared.runtime.web import problems
 
 TAG = "events"
 HEARTBEAT_S = 15.0
@@ -37,7 +39,12 @@ class Found:
 def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
     router = APIRouter(tags=[TAG])
 
-    @router.get("/events", response_model=EventPage, summary="预警事件，可长轮询 / Events of alerts, by long poll")
+    @router.get(
+        "/events",
+        response_model=EventPage,
+        responses=problems(410),
+        summary="预警事件，可长轮询 / Events of alerts, by long poll",
+    )
     async def list_events(
         caller: Reader,
         request: Request,
@@ -54,13 +61,15 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
         events = events[:limit]
         # a page without events names no later number: it would show that there are events which the caller may not see
         items = [dict(decode_object(one.value)) for one in events]
-        return JSONResponse({"items": items, "next": events[-1].stream_no if events else after})
+        pushes = await asyncio.to_thread(_pushes, database, caller, [str(item["id"]) for item in items])
+        return JSONResponse({"items": items, "next": events[-1].stream_no if events else after, "pushes": pushes})
 
     @router.get(
         "/stream",
         summary="预警事件流 / Events of alerts as server-sent events",
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {}}, "description": "one CloudEvent a message"}},
+        responses=problems(410)
+        | {200: {"content": {"text/event-stream": {}}, "description": "one CloudEvent a message"}},
     )
     async def stream_events(
         caller: Reader,
@@ -78,24 +87,47 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
     return router
 
 
+def _pushes(database: Database, caller: Caller, event_ids: list[str]) -> list[dict[str, str]]:
+    with database.read() as session:
+        return [asdict(one) for one in pushes_of(session, caller, event_ids)]
+
+
 def _found(database: Database, caller: Caller, after: int, limit: int) -> Found:
     with database.read() as session:
         last = last_stream_no(session)
+        not_ahead(after, last, "after")
         return Found(events_after(session, after, limit=limit, caller=caller, until=last), max(after, last))
 
 
 async def _start(database: Database, after: int | None, last_event_id: str | None) -> int:
-    """Where a listener goes on: its last id, then `after`, else at the end."""
-    if last_event_id:
-        if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= MOST_DIGITS):
-            raise Invalid(
-                f"Last-Event-ID {last_event_id[:100]!r} is not a stream number",
-                field="Last-Event-ID",
-                value=last_event_id[:100],
-                rule="the id of the last message",
-            )
-        return min(int(last_event_id), 2**62)
-    return after if after is not None else await asyncio.to_thread(_last, database)
+    """Where a listener goes on: its last id, then `after`, else at the end; raises Ahead for what is not there yet."""
+    position = read_event_id(last_event_id) if last_event_id else after
+    newest = await asyncio.to_thread(_last, database)
+    if position is None:
+        return newest
+    not_ahead(position, newest, "Last-Event-ID" if last_event_id else "after")
+    return position
+
+
+def read_event_id(text: str) -> int:
+    """The stream number in a Last-Event-ID; raises Invalid for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+        raise Invalid(
+            f"Last-Event-ID {text[:100]!r} is not a stream number",
+            field="Last-Event-ID",
+            value=text[:100],
+            rule="the id of the last message",
+        )
+    return int(text)
+
+
+def not_ahead(position: int, newest: int, field: str) -> None:
+    """Raises Ahead for a position behind the newest event: the numbers began anew, for one after a restore."""
+    if position > newest:
+        rule = f"at most {newest}, the newest: go on with after={newest}, or with after=0 to read all that is there"
+        raise Ahead(
+            f"{field} {position} is ahead of the newest event, {newest}", field=field, value=position, rule=rule
+        )
 
 
 def _last(database: Database) -> int:

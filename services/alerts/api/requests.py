@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.alerts.domain.alert import Status
 from services.alerts.domain.catalogue import Level, Stage
 from shared.domain.clock import aware
+from shared.domain.events import ALERT_CHANGED, ALERT_CLOSED, ALERT_ISSUED, DIGEST, PEER_NOTICE_ISSUED
 from shared.runtime.web import MOST_CURSOR
 
 WORDS = AliasChoices("text", "note")
 MANY = 200  # entries in one list of a filter
+
+
+class EventType(StrEnum):
+    """Types of events that endpoints get; a test goes to every endpoint."""
+
+    ISSUED = ALERT_ISSUED
+    CHANGED = ALERT_CHANGED
+    CLOSED = ALERT_CLOSED
+    SEVERAL = DIGEST
+    PEER_NOTICE = PEER_NOTICE_ISSUED
+
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(max_length=MOST_CURSOR)]
@@ -35,6 +49,13 @@ class Statement(BaseModel):
     text: str = Field(min_length=1, max_length=4000, validation_alias=WORDS, description="说明 / what was done, or why")
 
 
+def _written_time(value: object) -> object:
+    """Refuses a bare number, which would be read as seconds since 1970."""
+    if not isinstance(value, datetime) and not (isinstance(value, str) and "-" in value[1:]):
+        raise ValueError("expected a time of RFC 3339 with its offset, 2026-11-20T09:00:00+08:00")
+    return value
+
+
 class AlertQuery(BaseModel):
     status: Status | None = None
     kind: str | None = Field(default=None, max_length=64)
@@ -44,7 +65,10 @@ class AlertQuery(BaseModel):
     region: str | None = Field(default=None, pattern=r"^\d{2,6}$", description="区划代码前缀 / division prefix")
     outlet: str | None = Field(default=None, max_length=32)
     factor: str | None = Field(default=None, max_length=16)
-    since: Annotated[AwareDatetime, AfterValidator(aware)] | None = Field(
+    objected: bool = Field(default=False, description="有异议待处理 / an objection stands, not yet decided on")
+    overdue: bool = Field(default=False, description="反馈逾期 / an answer is required and its time has passed")
+    mine: bool = Field(default=False, description="待我处理 / the caller's side has something to do")
+    since: Annotated[AwareDatetime, BeforeValidator(_written_time), AfterValidator(aware)] | None = Field(
         default=None, description="opened at or after"
     )
     limit: int = Field(default=50, ge=1, le=500)
@@ -60,10 +84,40 @@ class OwnerIn(BaseModel):
     operators: bool = False
 
 
+class EndpointFilterIn(BaseModel):
+    """Which events the endpoint gets; an empty list: all."""
+
+    model_config = ConfigDict(extra="forbid")
+    events: list[EventType] = Field(default=[], max_length=len(EventType), description="事件类型 / types of events")
+    kinds: list[Annotated[str, Field(pattern=r"^[a-z_.*]{1,64}$")]] = Field(
+        default=[], max_length=MANY, description="预警种类，可用 * / kinds of alerts, with *"
+    )
+
+
+Url = Annotated[str, Field(min_length=1, max_length=2048, description="https://…; which others are taken is a setting")]
+
+
+class EndpointChangeIn(BaseModel):
+    """What is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+    url: Url | None = None
+    name: str | None = Field(default=None, max_length=100)
+    filter: EndpointFilterIn | None = None
+
+
 class EndpointIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    url: str = Field(min_length=1, max_length=2048)
+    url: Url
+    name: str | None = Field(default=None, max_length=100)
+    filter: EndpointFilterIn = Field(default_factory=EndpointFilterIn)
     owner: OwnerIn | None = Field(default=None, description="admin only, or to choose one of several credit codes")
+
+
+class OfficeIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(min_length=1, max_length=100)
+    phone: str = Field(pattern=r"^[0-9+() -]{3,40}$", description="digits, +, brackets, spaces, hyphens")
 
 
 class FilterIn(BaseModel):

@@ -104,9 +104,18 @@ class OperatorsOwner(BaseModel):
     operators: Literal[True] = True
 
 
+class EndpointFilterOut(BaseModel):
+    """Which events it gets; empty: all."""
+
+    events: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
 class EndpointOut(BaseModel):
     id: str
     url: str
+    name: str | None
+    filter: EndpointFilterOut
     owner: EnterpriseOwner | DivisionOwner | OperatorsOwner
     state: EndpointState
     state_reason: str | None
@@ -122,6 +131,8 @@ class EndpointOut(BaseModel):
         return cls(
             id=endpoint.id,
             url=endpoint.address,
+            name=endpoint.name,
+            filter=EndpointFilterOut(events=endpoint.wants.events, kinds=endpoint.wants.kinds),
             owner=_owner(endpoint),
             state=EndpointState(endpoint.state),
             state_reason=endpoint.state_reason,

@@ -114,7 +114,8 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """`number`: the n-th alert of its risk. `announced_*`: the highest that was pushed, None while nothing was."""
+    """`number`: the n-th alert of its risk. `announced_*`: the highest that was pushed, None while nothing was.
+    `objected_at`: of the last objection."""
 
     id: str
     number: int
@@ -133,6 +134,7 @@ class Alert:
     announced_level: Level | None = None
     due_enterprise: datetime | None = None
     due_authority: datetime | None = None
+    objected_at: datetime | None = None
 
     @property
     def announced(self) -> bool:
@@ -160,7 +162,8 @@ class Alert:
                 f"the alert is {self.status}: {move} is not possible, allowed is {allowed}", code="alert-state"
             )
         status = MOVES[move].to or self.status
-        return self._next(_BY_MOVE[move], at=at, who=who, text=text, status=status)
+        now = replace(self, objected_at=at) if move is Move.OBJECTION else self
+        return now._next(_BY_MOVE[move], at=at, who=who, text=text, status=status)
 
     def taken(self, risk: Risk, row: Row) -> Transition:
         """After a newer revision of its risk."""

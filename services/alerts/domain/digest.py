@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 
+from services.alerts.domain import origin
+from services.alerts.domain.catalogue import Level
 from shared.domain.clock import DAY, SHANGHAI, aware, rfc3339
 from shared.domain.events import DIGEST, Event
 from shared.domain.identity import derived_id
@@ -68,19 +70,33 @@ def last_moment(cadence: Cadence, now: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One alert of a digest. `headline`: its words by language, as they read now."""
+    """One alert of a digest, as it is now. `headline`: its words by language."""
 
     alert_id: str
     headline: Mapping[str, str]
+    kind: str
+    level: Level
 
 
-def event(recipient: str, cadence: Cadence, span: Span, lines: Sequence[Line]) -> Event:
-    """The CloudEvent; its id is the same when it is made again for the same recipient and span."""
+def event(recipient: str, cadence: Cadence, span: Span, lines: Sequence[Line], *, public_url: str = "") -> Event:
+    """The CloudEvent; its id is the same when it is made again for the same recipient and span. `public_url`: of the links."""
     digest_id = derived_id("dgs", recipient, cadence.value, span.end.isoformat())
     data: JsonObject = {
         "reason": cadence.value,
         "from": rfc3339(span.start),
         "to": rfc3339(span.end.replace(microsecond=0) if cadence is Cadence.HISTORICAL else span.end),
-        "alerts": [{"id": line.alert_id, "headline": dict(line.headline)} for line in lines],
+        "counts": {level.value: sum(line.level is level for line in lines) for level in Level},
+        "alerts": [_line(line, public_url) for line in lines],
     }
-    return Event(DIGEST, "/alerts", digest_id, 1, span.end, data)
+    schema = origin.schema_url(public_url, origin.DIGEST)
+    return Event(DIGEST, origin.source(public_url), digest_id, 1, span.end, data, dataschema=schema)
+
+
+def _line(line: Line, public_url: str) -> JsonObject:
+    return {
+        "id": line.alert_id,
+        "headline": dict(line.headline),
+        "kind": line.kind,
+        "level": line.level.value,
+        "href": origin.alert_url(public_url, line.alert_id),
+    }

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from services.alerts.domain import wording
+from services.alerts.domain import origin, wording
 from services.alerts.domain.alert import ENDED, ENTERPRISE_MOVES, Alert, Change
 from services.alerts.domain.catalogue import Row
+from services.alerts.domain.office import Office
 from shared.domain.clock import rfc3339
 from shared.domain.events import ALERT_CHANGED, ALERT_CLOSED, ALERT_ISSUED, Event
 from shared.domain.json import JsonObject
 from shared.domain.pollutant import pollutant
 from shared.domain.risk import Risk, RiskState, Window
 
-SOURCE = "/alerts"
-ALERTS_PATH = "/alerts/v1/alerts"
 
-
-def document(alert: Alert, row: Row, *, public_url: str = "") -> JsonObject:
-    """The whole state of the alert."""
+def document(alert: Alert, row: Row, *, public_url: str = "", contact: Office | None = None) -> JsonObject:
+    """The whole state of the alert. `contact`: the office of its division."""
     risk = alert.risk
     return {
         "id": alert.id,
@@ -58,7 +56,7 @@ def document(alert: Alert, row: Row, *, public_url: str = "") -> JsonObject:
         "headline": wording.headline(alert, row),
         "instruction": wording.instruction(alert, row),
         "law": wording.law(risk, row),
-        "contact": None,
+        "contact": contact.document() if contact else None,
         "series": [],
         "risk": risk.id,
         "previous": alert.previous,
@@ -70,7 +68,7 @@ def document(alert: Alert, row: Row, *, public_url: str = "") -> JsonObject:
 
 def actions(alert: Alert, public_url: str) -> list[dict[str, str]]:
     """What may be done with it now, by whom, and where."""
-    base = f"{public_url.rstrip('/')}{ALERTS_PATH}/{alert.id}"
+    base = origin.alert_url(public_url, alert.id)
     return [
         {
             "rel": move.value,
@@ -81,9 +79,12 @@ def actions(alert: Alert, public_url: str) -> list[dict[str, str]]:
     ]
 
 
-def event(alert: Alert, data: JsonObject) -> Event:
+def event(alert: Alert, data: JsonObject, *, public_url: str = "") -> Event:
     """The CloudEvent that carries this revision."""
-    return Event(_type(alert), SOURCE, alert.id, alert.revision, alert.changed_at, data)
+    schema = origin.schema_url(public_url, origin.ALERT)
+    return Event(
+        _type(alert), origin.source(public_url), alert.id, alert.revision, alert.changed_at, data, dataschema=schema
+    )
 
 
 def _type(alert: Alert) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from services.alerts.domain import origin
 from services.alerts.domain.law import cited
 from services.alerts.domain.peer import Topic
 from shared.domain.clock import rfc3339, shanghai_day
@@ -18,7 +19,6 @@ from shared.domain.json import JsonObject
 from shared.domain.pollutant import family_named
 from shared.domain.region import full_name
 
-SOURCE = "/alerts"
 KIND, AUDIENCE = "peer.notice", "peers"
 LAW: Mapping[str, tuple[str, ...]] = {
     "emission.exceeded": ("warning.point_to_point", "emission.over_permit"),
@@ -79,15 +79,16 @@ def document(notice_id: str, topic: Topic, area: str, slot: datetime) -> JsonObj
     }
 
 
-def cloud_event(data: JsonObject) -> JsonObject:
+def cloud_event(data: JsonObject, *, public_url: str = "") -> JsonObject:
     """The CloudEvent: its id is the notice's own random one, its time the slot; it has no subject."""
     return {
         "specversion": "1.0",
         "id": data["id"],
-        "source": SOURCE,
+        "source": origin.source(public_url),
         "type": PEER_NOTICE_ISSUED,
         "time": data["issued_at"],
         "datacontenttype": "application/json",
+        "dataschema": origin.schema_url(public_url, origin.NOTICE),
         "data": dict(data),
     }
 

@@ -24,11 +24,13 @@ from services.alerts.domain.notification import notification_of
 from services.alerts.handlers.pushes import PushService
 from services.alerts.handlers.routing import Routing
 from services.alerts.store.alerts import AlertStore
+from services.alerts.store.offices import OfficeStore
 from services.alerts.store.peer_facts import PeerStore
 from services.alerts.store.pushes import NewPush
 from shared.domain.clock import Clock, shanghai_day
 from shared.domain.events import Event
 from shared.domain.identity import derived_id
+from shared.domain.json import JsonObject
 from shared.domain.risk import Risk, RiskState
 from shared.runtime.metrics import Metrics
 
@@ -42,6 +44,7 @@ class AlertService:
         catalogue: Catalogue,
         store: AlertStore,
         peer_facts: PeerStore,
+        offices: OfficeStore,
         routing: Routing,
         pushes: PushService,
         clock: Clock,
@@ -51,6 +54,7 @@ class AlertService:
         self._catalogue = catalogue
         self._store = store
         self._peer_facts = peer_facts
+        self._offices = offices
         self._routing = routing
         self._pushes = pushes
         self._clock = clock
@@ -94,7 +98,7 @@ class AlertService:
             return
         now = self._clock.field_now()
         after = alert.delivered(audience, at=now, due=now + timedelta(hours=hours))
-        data = document(after.alert, row, public_url=self._public_url)
+        data = self._document(session, after.alert, row)
         self._store.save(session, after.alert, data, new=False)
         self._store.append(session, after.alert, after.step, None)
 
@@ -112,8 +116,8 @@ class AlertService:
         alert = after.alert
         if decision is not None and decision.push is Push.NOW and decision.reason in ANNOUNCING:
             alert = alert.announced_now()
-        data = document(alert, row, public_url=self._public_url)
-        event = alert_event(alert, data)
+        data = self._document(session, alert, row)
+        event = alert_event(alert, data, public_url=self._public_url)
         self._store.save(session, alert, data, new=alert.revision == 1)
         self._store.append(session, alert, after.step, decision)
         self._store.publish(session, alert, event, wall_now=self._clock.wall_now())
@@ -124,6 +128,10 @@ class AlertService:
             elif decision.push is Push.DIGEST:
                 self._routing.collect(session, alert, historical=decision.reason is Reason.HISTORICAL)
         return alert
+
+    def _document(self, session: Session, alert: Alert, row: Row) -> JsonObject:
+        contact = self._offices.nearest(session, alert.risk.region)
+        return document(alert, row, public_url=self._public_url, contact=contact)
 
     def _keep_fact(self, session: Session, alert: Alert) -> None:
         """What peers may learn from; a late renewal is as old as its step, the rest as their opening."""
@@ -151,5 +159,6 @@ class AlertService:
                 due_at=route.due_at,
             )
             for route in self._routing.routes(session, alert, reason)
+            if route.to.wants.takes(event.type, alert.risk.kind)
         ]
         self._pushes.add(session, new)

@@ -18,6 +18,7 @@ from services.alerts.store.digests import MOST, DigestStore, Item
 from services.alerts.store.endpoints import EndpointStore, Recipient
 from services.alerts.store.pushes import NewPush
 from shared.database import Database
+from shared.domain.events import DIGEST
 from shared.domain.identity import derived_id
 
 
@@ -30,6 +31,7 @@ class Digests:
     endpoints: EndpointStore
     routing: Routing
     pushes: PushService
+    public_url: str = ""
 
     def run(self, now: datetime) -> None:
         """Make what is due by now."""
@@ -45,7 +47,7 @@ class Digests:
         with self.database.transaction() as session:
             items = self.store.take(session, digest.endpoint_id, digest.cadence, span)
             recipients = self.endpoints.active(session, [digest.endpoint_id])
-            if items and recipients:
+            if items and recipients and recipients[0].wants.takes(DIGEST):
                 self._push(session, recipients[0], digest.cadence, span, items)
                 return len(items)
             return 0
@@ -54,7 +56,7 @@ class Digests:
         self, session: Session, recipient: Recipient, cadence: Cadence, span: Span, items: Sequence[Item]
     ) -> None:
         first = f"{recipient.id}:{items[0].row_id}"
-        digest = event(first, cadence, span, [item.line for item in items])
+        digest = event(first, cadence, span, [item.line for item in items], public_url=self.public_url)
         self.store.sent(session, items, digest.subject)
         push = NewPush(
             id=derived_id("psh", digest.subject, recipient.id),

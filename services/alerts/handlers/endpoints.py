@@ -10,6 +10,7 @@ from sqlmodel import Session
 from services.alerts.domain.audience import Owner, audience_of
 from services.alerts.domain.contact import ContactPoint
 from services.alerts.domain.notification import notification_of
+from services.alerts.domain.wants import ALL, Wants
 from services.alerts.handlers.endpoint_counts import EndpointCounts
 from services.alerts.handlers.pushes import PushService
 from services.alerts.store.endpoints import EndpointStore
@@ -34,9 +35,19 @@ class EndpointService:
     counts: EndpointCounts
     clock: Clock
 
-    def register(self, session: Session, contact: ContactPoint, owner: Owner, *, by: str) -> str:
+    def register(
+        self,
+        session: Session,
+        contact: ContactPoint,
+        owner: Owner,
+        *,
+        by: str,
+        name: str | None = None,
+        wants: Wants = ALL,
+    ) -> str:
         """A new active endpoint; its id."""
-        endpoint_id = self.store.add(session, contact, owner, by=by, wall_now=self.clock.wall_now())
+        now = self.clock.wall_now()
+        endpoint_id = self.store.add(session, contact, owner, by=by, wall_now=now, name=name, wants=wants)
         self.counts.publish(session, [owner.credit_code])
         return endpoint_id
 
@@ -54,6 +65,17 @@ class EndpointService:
         before = self.store.disable(session, endpoint_id, caller, text=text, wall_now=now)
         self.counts.publish(session, [before.owner.credit_code])
         return now
+
+    def pause(self, session: Session, endpoint_id: str, caller: Caller) -> None:
+        """It gets nothing new, and what was due waits; raises Conflict when it is not active."""
+        before = self.store.pause(session, endpoint_id, caller, wall_now=self.clock.wall_now())
+        self.counts.publish(session, [before.owner.credit_code])
+
+    def resume(self, session: Session, endpoint_id: str, caller: Caller) -> None:
+        """What waited for it goes out; raises Conflict when it is not paused."""
+        before = self.store.resume(session, endpoint_id, caller, wall_now=self.clock.wall_now())
+        self.pushes.wake_sender(session)
+        self.counts.publish(session, [before.owner.credit_code])
 
     def enable(self, session: Session, endpoint_id: str, caller: Caller) -> None:
         """What waited for it goes out; raises Conflict when it is active."""

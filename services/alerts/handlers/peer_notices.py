@@ -45,6 +45,7 @@ class PeerNotices:
     facts: PeerStore = field(default_factory=PeerStore)
     notices: NoticeStore = field(default_factory=NoticeStore)
     notice_id: Callable[[], str] = a_notice_id
+    public_url: str = ""
 
     def run(self, now: datetime) -> None:
         """Decide all that is due at the last whole hour."""
@@ -91,7 +92,7 @@ class PeerNotices:
         assert topic is not None and area is not None
         notice_id = self.notice_id()
         data = document(notice_id, topic, area, slot)
-        notification = Notification(cloud_event(data))
+        notification = Notification(cloud_event(data, public_url=self.public_url))
         self.notices.add(session, notice_id, decision, slot, data)
         if decision.outcome is Outcome.NOTICE:
             self._send(session, notice_id, area, notification)

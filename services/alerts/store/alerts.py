@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, insert, or_, select, update
 from sqlmodel import Session
 
+from services.alerts.domain import alert as states
 from services.alerts.domain.alert import Alert, Change, Status, Step
 from services.alerts.domain.catalogue import Audience, Level, Stage
 from services.alerts.domain.decision import Decision
 from services.alerts.store.paging import Position, older_than
 from services.alerts.store.sql_types import SqlRow, StoredDocument
 from services.alerts.store.tables import ALERT, HISTORY, OUTBOX
-from shared.access import Caller, Columns, visible
+from shared.access import Caller, Columns, Role, visible
 from shared.database import outbox_written
 from shared.domain.errors import NotFound
 from shared.domain.events import ALERTS, Event
@@ -29,6 +30,8 @@ _NEW_ALERT, _NEW_STEP, _NEW_EVENT = insert(ALERT), insert(HISTORY), insert(OUTBO
 _OLD_ALERT = update(ALERT).where(ALERT.c.id == bindparam("which"))
 
 
+UNVERIFIED = [status.value for status in states.UNVERIFIED]
+UNANSWERED = [Status.OPEN.value, Status.ACKNOWLEDGED.value]
 SEEN = Columns(ALERT.c.credit_code, ALERT.c.region, ALERT.c.kind, ALERT.c.hidden_from_enterprise)
 
 
@@ -57,7 +60,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Filters of the list; None: any."""
+    """Filters of the list; None: any. `mine`: the caller's side has something to do."""
 
     status: str | None = None
     kind: str | None = None
@@ -68,8 +71,11 @@ class AlertFilter:
     outlet: str | None = None
     factor: str | None = None
     since: datetime | None = None
+    objected: bool = False
+    overdue: bool = False
+    mine: bool = False
 
-    def clauses(self) -> Iterable[ColumnElement[bool]]:
+    def clauses(self, caller: Caller, now: datetime) -> Iterable[ColumnElement[bool]]:
         for name in ("status", "kind", "level", "stage", "credit_code", "outlet", "factor"):
             value = getattr(self, name)
             if value is not None:
@@ -78,6 +84,12 @@ class AlertFilter:
             yield ALERT.c.region.startswith(self.region, autoescape=True)
         if self.since is not None:
             yield ALERT.c.opened_at >= self.since
+        if self.objected:
+            yield objected()
+        if self.overdue:
+            yield overdue(now)
+        if self.mine:
+            yield to_do(caller, now)
 
 
 class AlertStore:
@@ -158,13 +170,41 @@ class AlertStore:
         return [HistoryEntry(*row) for row in session.connection().execute(query)]
 
     def page(
-        self, session: Session, caller: Caller, filter: AlertFilter, *, behind: Position | None, limit: int
+        self,
+        session: Session,
+        caller: Caller,
+        filter: AlertFilter,
+        *,
+        behind: Position | None,
+        limit: int,
+        now: datetime,
     ) -> list[ListedAlert]:
-        """Newest first, those behind the position."""
+        """Newest first, those behind the position; `now` by the field clock, which due times are of."""
         a = ALERT.c
-        query = select(a.opened_at, a.id, a.document).where(visible(caller, SEEN), *filter.clauses())
+        query = select(a.opened_at, a.id, a.document).where(visible(caller, SEEN), *filter.clauses(caller, now))
         query = query.where(older_than(behind, a.opened_at, a.id)).order_by(a.opened_at.desc(), a.id.desc())
         return [ListedAlert(*row) for row in session.connection().execute(query.limit(limit))]
+
+
+def objected() -> ColumnElement[bool]:
+    """An objection stands: officers have neither verified the alert nor withdrawn it."""
+    return and_(ALERT.c.objected_at.is_not(None), ALERT.c.status.in_(UNVERIFIED))
+
+
+def overdue(now: datetime) -> ColumnElement[bool]:
+    """The enterprise's answer was due before `now` and is not there."""
+    return and_(ALERT.c.due_enterprise < now, ALERT.c.status.in_(UNANSWERED))
+
+
+def to_do(caller: Caller, now: datetime) -> ColumnElement[bool]:
+    """The enterprise has to acknowledge, or to answer where an answer is required; officers have to decide on an objection, to
+    verify, to close, or to ask for an answer that is overdue."""
+    a = ALERT.c
+    if caller.role is Role.ENTERPRISE:
+        unanswered = and_(a.status == Status.ACKNOWLEDGED.value, a.stage != Stage.BEFORE.value)
+        return or_(a.status == Status.OPEN.value, unanswered)
+    decided_next = a.status.in_((Status.ANSWERED.value, Status.VERIFIED.value))
+    return or_(decided_next, objected(), overdue(now))
 
 
 def _values(alert: Alert) -> Mapping[str, object]:
@@ -194,6 +234,7 @@ def _values(alert: Alert) -> Mapping[str, object]:
         "announced_level": alert.announced_level.value if alert.announced_level else None,
         "due_enterprise": alert.due_enterprise,
         "due_authority": alert.due_authority,
+        "objected_at": alert.objected_at,
         "audience": [one.value for one in alert.audience],
         "risk": risk.document(),
     }
@@ -218,4 +259,5 @@ def _alert(row: SqlRow) -> Alert:
         announced_level=Level(row.announced_level) if row.announced_level else None,
         due_enterprise=row.due_enterprise,
         due_authority=row.due_authority,
+        objected_at=row.objected_at,
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlmodel import Session
 
+from services.alerts.domain.catalogue import Level
 from services.alerts.domain.digest import Cadence, Line, Span, Waiting
 from services.alerts.store.tables import ALERT, DIGEST_ITEM, ENDPOINT
 from shared.sql import insert_new
@@ -68,14 +69,16 @@ class DigestStore:
         mine = (d.c.endpoint_id == endpoint_id, d.c.cadence == cadence.value, d.c.digest_id.is_(None))
         query = select(d.c.id, d.c.alert_id).where(*mine, d.c.added_at < span.end).order_by(d.c.id).limit(MOST)
         rows = session.connection().execute(query.with_for_update()).all()
-        headlines = self._headlines(session, [row.alert_id for row in rows])
-        return [Item(row.id, Line(row.alert_id, headlines.get(row.alert_id, {}))) for row in rows]
+        lines = self._lines(session, [row.alert_id for row in rows])
+        return [Item(row.id, lines[row.alert_id]) for row in rows]
 
     def sent(self, session: Session, items: Iterable[Item], digest_id: str) -> None:
         """The items went out in this digest."""
         ids = [item.row_id for item in items]
         session.connection().execute(update(DIGEST_ITEM).where(DIGEST_ITEM.c.id.in_(ids)).values(digest_id=digest_id))
 
-    def _headlines(self, session: Session, alert_ids: list[str]) -> Mapping[str, Mapping[str, str]]:
-        query = select(ALERT.c.id, ALERT.c.document).where(ALERT.c.id.in_(alert_ids))
-        return {row.id: row.document["headline"] for row in session.connection().execute(query)}
+    def _lines(self, session: Session, alert_ids: list[str]) -> Mapping[str, Line]:
+        a = ALERT.c
+        query = select(a.id, a.kind, a.level, a.document).where(a.id.in_(alert_ids))
+        rows = session.connection().execute(query)
+        return {row.id: Line(row.id, row.document["headline"], row.kind, Level(row.level)) for row in rows}

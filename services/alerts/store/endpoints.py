@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, func, insert, null, or_, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.audience import Owner, audience_of
 from services.alerts.domain.contact import ContactPoint
+from services.alerts.domain.wants import ALL, Wants
 from services.alerts.store.paging import Position, newer_than
 from services.alerts.store.peer_tables import ENTERPRISE
 from services.alerts.store.pushes import owned
@@ -30,16 +31,18 @@ OVERLAP = timedelta(hours=24)  # the old secret signs too for so long after a ro
 
 class EndpointState(StrEnum):
     ACTIVE = "active"
+    PAUSED = "paused"  # by its owner: it gets nothing new, and what was due waits
     DISABLED = "disabled"
     DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An endpoint that is notified, and as whom."""
+    """An endpoint that is notified, and as whom. `wants`: of what."""
 
     id: str
     audience: str
+    wants: Wants = ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ class Step(StrEnum):
     ROTATED = "rotated"
     DISABLED = "disabled"
     ENABLED = "enabled"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,19 @@ class Endpoint:
     state_at: datetime
     sealed: SealedSecrets
     created_at: datetime
+    name: str | None
+    wants: Wants
     failing_since: datetime | None
     last_success_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChange:
+    """What an endpoint is to be like."""
+
+    address: str
+    name: str | None
+    wants: Wants
 
 
 def new_secret() -> str:
@@ -104,7 +121,17 @@ class EndpointStore:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
-    def add(self, session: Session, contact: ContactPoint, owner: Owner, *, by: str, wall_now: datetime) -> str:
+    def add(
+        self,
+        session: Session,
+        contact: ContactPoint,
+        owner: Owner,
+        *,
+        by: str,
+        wall_now: datetime,
+        name: str | None = None,
+        wants: Wants = ALL,
+    ) -> str:
         """A new active endpoint; its id."""
         endpoint_id = new_id("end")
         session.connection().execute(
@@ -120,6 +147,8 @@ class EndpointStore:
                 sealed_secret=self._sealer.seal(contact.secret, PURPOSE) if contact.secret else None,
                 created_at=wall_now,
                 created_by=by,
+                name=name,
+                **_wanted(wants),
             )
         )
         return endpoint_id
@@ -188,6 +217,42 @@ class EndpointStore:
         )
         self._record(session, endpoint_id, Step.ENABLED, caller, "", wall_now)
 
+    def change(
+        self, session: Session, endpoint_id: str, caller: Caller, change: EndpointChange, *, wall_now: datetime
+    ) -> None:
+        """Its address, name and filter are to be so from now on; raises NotFound, and Forbidden for anybody but the owner."""
+        before = self._own(session, endpoint_id, caller)
+        values: dict[str, object] = {"name": change.name, **_wanted(change.wants)}
+        if change.address != before.address:
+            values |= {"address": change.address, "failing_since": None, "last_failure_at": None}
+        self._set(session, endpoint_id, **values)
+        self._record(session, endpoint_id, Step.CHANGED, caller, "", wall_now)
+
+    def pause(self, session: Session, endpoint_id: str, caller: Caller, *, wall_now: datetime) -> Endpoint:
+        """It gets nothing new, and what was due waits; raises Conflict when it is not active. Returns it as it was."""
+        before = self._own(session, endpoint_id, caller)
+        if before.state != EndpointState.ACTIVE.value:
+            raise Conflict(f"the endpoint is {before.state}", code="endpoint-not-active")
+        self._set(session, endpoint_id, state=EndpointState.PAUSED.value, state_reason="by_owner", state_at=wall_now)
+        self._record(session, endpoint_id, Step.PAUSED, caller, "", wall_now)
+        return before
+
+    def resume(self, session: Session, endpoint_id: str, caller: Caller, *, wall_now: datetime) -> Endpoint:
+        """What waited for it goes out; raises Conflict when it is not paused. Returns it as it was."""
+        before = self._own(session, endpoint_id, caller)
+        if before.state != EndpointState.PAUSED.value:
+            raise Conflict(f"the endpoint is {before.state}", code="endpoint-not-paused")
+        self._set(session, endpoint_id, state=EndpointState.ACTIVE.value, state_reason=None, state_at=wall_now)
+        self._record(session, endpoint_id, Step.RESUMED, caller, "", wall_now)
+        return before
+
+    def _own(self, session: Session, endpoint_id: str, caller: Caller) -> Endpoint:
+        """The caller's own endpoint, or any for an admin; raises NotFound, Forbidden."""
+        found = self.load(session, endpoint_id, caller)
+        if caller.role is not Role.ADMIN and not is_owner(caller, found.owner):
+            raise Forbidden("only its owner may change an endpoint", code="not-the-owner")
+        return found
+
     def history(self, session: Session, endpoint_ids: Sequence[str]) -> dict[str, list[EndpointStep]]:
         """What people did to each of the endpoints, in order; each of the ids is a key."""
         found: dict[str, list[EndpointStep]] = {one: [] for one in endpoint_ids}
@@ -228,7 +293,7 @@ class EndpointStore:
         for row in session.connection().execute(query):
             audience = audience_of(_owner(row))
             if audience is not None:
-                found.append(Recipient(row.id, audience.value))
+                found.append(Recipient(row.id, audience.value, read_wants(row.events, row.kinds)))
         return found
 
     def _set(self, session: Session, endpoint_id: str, **values: object) -> None:
@@ -240,6 +305,16 @@ class EndpointStore:
         who = f"{caller.role.value}:{caller.subject}"
         entry = {"endpoint_id": endpoint_id, "at": wall_now, "what": step.value, "who": who, "text": text}
         session.connection().execute(insert(ENDPOINT_HISTORY).values(entry))
+
+
+def _wanted(wants: Wants) -> dict[str, object]:
+    """The columns of what an endpoint wants."""
+    return {"events": list(wants.events) or null(), "kinds": list(wants.kinds) or null()}
+
+
+def read_wants(events: list[str] | None, kinds: list[str] | None) -> Wants:
+    """What the columns say; None: all."""
+    return Wants(tuple(events or ()), tuple(kinds or ()))
 
 
 def sealed_secrets(row: SqlRow) -> SealedSecrets:
@@ -262,6 +337,8 @@ def _endpoint(row: SqlRow) -> Endpoint:
         state_at=row.state_at,
         sealed=sealed_secrets(row),
         created_at=row.created_at,
+        name=row.name,
+        wants=read_wants(row.events, row.kinds),
         failing_since=row.failing_since,
         last_success_at=row.last_success_at,
     )

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, insert, or_, select
 from sqlmodel import Session
 
 from services.alerts.domain.peer import ONE_A_TOPIC, Decision, Former, Outcome, Topic
+from services.alerts.domain.wants import Wants
 from services.alerts.store.paging import Position, older_than
 from services.alerts.store.peer_tables import NOTICE, RECIPIENT
 from services.alerts.store.sql_types import StoredDocument
@@ -16,7 +17,7 @@ from services.alerts.store.tables import ENDPOINT, OUTBOX
 from shared.access import Caller, Columns, Role, divisions_above, of_own_enterprises, visible
 from shared.database import outbox_written
 from shared.domain.errors import NotFound
-from shared.domain.events import ALERTS
+from shared.domain.events import ALERTS, PEER_NOTICE_ISSUED
 from shared.domain.json import JsonObject
 
 
@@ -91,10 +92,13 @@ class NoticeStore:
         outbox_written(session)
 
     def endpoints(self, session: Session, notice_id: str) -> list[str]:
-        """Active endpoints of the recipients."""
+        """Active endpoints of the recipients, as far as they want peer notices."""
         owners = select(RECIPIENT.c.credit_code).where(RECIPIENT.c.notice_id == notice_id)
-        query = select(ENDPOINT.c.id).where(ENDPOINT.c.credit_code.in_(owners), ENDPOINT.c.state == "active")
-        return list(session.connection().execute(query.order_by(ENDPOINT.c.id)).scalars())
+        query = select(ENDPOINT.c.id, ENDPOINT.c.events).where(
+            ENDPOINT.c.credit_code.in_(owners), ENDPOINT.c.state == "active"
+        )
+        rows = session.connection().execute(query.order_by(ENDPOINT.c.id))
+        return [row.id for row in rows if Wants(tuple(row.events or ())).takes(PEER_NOTICE_ISSUED)]
 
     def page(
         self, session: Session, caller: Caller, outcome: Outcome, *, behind: Position | None, limit: int

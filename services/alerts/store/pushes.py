@@ -233,6 +233,25 @@ class PushStore:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class EventPush:
+    """Under which id an event is pushed to an endpoint."""
+
+    event: str
+    webhook_id: str
+    endpoint: str
+
+
+def pushes_of(session: Session, caller: Caller, event_ids: Sequence[str]) -> list[EventPush]:
+    """The pushes of these events to endpoints in the caller's scope."""
+    if not event_ids:
+        return []
+    p = PUSH.c
+    query = select(p.event_id, p.id, p.endpoint_id).join(ENDPOINT, ENDPOINT.c.id == p.endpoint_id)
+    query = query.where(p.event_id.in_(event_ids), owned(caller)).order_by(p.event_id, p.id)
+    return [EventPush(*row) for row in session.connection().execute(query)]
+
+
 def owned(caller: Caller) -> ColumnElement[bool]:
     """Endpoints (and deliveries joined to them) of the caller. An officer's are those of divisions inside the own."""
     return visible(caller, Columns(ENDPOINT.c.credit_code, ENDPOINT.c.region, state_only=True))

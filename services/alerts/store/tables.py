@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy import JSON, Index, MetaData, Table, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from services.alerts.store.sql_types import StoredDocument
@@ -52,6 +52,13 @@ class AlertRow(AlertsTable, table=True):
         Index("ix_alert_credit_code_opened_at", "credit_code", "opened_at"),
         Index("ix_alert_region_opened_at", "region", "opened_at"),
         Index("ix_alert_status_opened_at", "status", "opened_at"),
+        Index(
+            "ix_alert_objected_at",
+            "objected_at",
+            sqlite_where=text("objected_at IS NOT NULL"),
+            postgresql_where=text("objected_at IS NOT NULL"),
+        ),
+        Index("ix_alert_due_enterprise", "due_enterprise"),
     )
     id: str = Field(primary_key=True)
     risk_id: str
@@ -77,6 +84,7 @@ class AlertRow(AlertsTable, table=True):
     announced_level: str | None = None
     due_enterprise: datetime | None = Field(default=None, sa_type=UtcDateTime)
     due_authority: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    objected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     audience: list[str] = Field(default_factory=list, sa_type=JSON)
     risk: StoredDocument = Field(default_factory=dict, sa_type=JSON)
     document: StoredDocument = Field(default_factory=dict, sa_type=JSON)
@@ -100,7 +108,8 @@ class HistoryRow(AlertsTable, table=True):
 
 class EndpointRow(AlertsTable, table=True):
     """A contact point (`kind`, `address`, a secret where the channel signs) with exactly one owner.
-    Secrets are sealed. A deleted endpoint stays as a row: deliveries name it."""
+    `events` and `kinds`: what it wants, None for all. Secrets are sealed.
+    A deleted endpoint stays as a row: deliveries name it."""
 
     __tablename__ = "endpoint"
     id: str = Field(primary_key=True)
@@ -117,6 +126,9 @@ class EndpointRow(AlertsTable, table=True):
     previous_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     created_by: str
+    name: str | None = None
+    events: list[str] | None = Field(default=None, sa_type=JSON)
+    kinds: list[str] | None = Field(default=None, sa_type=JSON)
     failing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_failure_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -144,6 +156,7 @@ class PushRow(AlertsTable, table=True):
         Index("ix_push_state_due_at", "state", "due_at"),
         Index("ix_push_endpoint_id_created_at", "endpoint_id", "created_at"),
         Index("ix_push_created_at_id", "created_at", "id"),
+        Index("ix_push_event_id", "event_id"),
     )
     id: str = Field(primary_key=True)
     endpoint_id: str
@@ -205,6 +218,17 @@ class SubscriptionRow(AlertsTable, table=True):
     created_by: str
 
 
+class OfficeRow(AlertsTable, table=True):
+    """Whom to call in a division. `division`: its prefix."""
+
+    __tablename__ = "office"
+    division: str = Field(primary_key=True)
+    name: str
+    phone: str
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+    changed_by: str
+
+
 class DigestItemRow(AlertsTable, table=True):
     """An alert that waits for, or went out in, one digest to one endpoint. `digest_id` None: it waits."""
 
@@ -230,4 +254,4 @@ SEALING_KEY = _table("sealing_key")
 ALERT, HISTORY, ENDPOINT = _table("alert"), _table("alert_history"), _table("endpoint")
 ENDPOINT_HISTORY = _table("endpoint_history")
 PUSH, ATTEMPT, ENDPOINT_COUNT = _table("push"), _table("attempt"), _table("endpoint_count")
-SUBSCRIPTION, DIGEST_ITEM = _table("subscription"), _table("digest_item")
+SUBSCRIPTION, DIGEST_ITEM, OFFICE = _table("subscription"), _table("digest_item"), _table("office")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.alerts.domain.catalogue import Level
 from services.alerts.domain.digest import Cadence, Line, Span, Waiting, due, event, last_moment
 from shared.domain.clock import SHANGHAI
 
@@ -57,12 +58,24 @@ def test_the_last_moment_is_never_in_the_future_nor_a_whole_period_ago(seconds: 
 
 def test_a_digest_names_its_reason_span_and_alerts() -> None:
     span = Span(at("2026-11-20 08:30"), at("2026-11-21 08:30"))
-    published = event("sub_1", Cadence.DAILY, span, [Line("alr_1", {"zh": "一", "en": "one"})])
+    line = Line("alr_1", {"zh": "一", "en": "one"}, "emission.exceeded", Level.RED)
+    published = event("sub_1", Cadence.DAILY, span, [line], public_url="https://yujing.example/")
     assert published.type == "yujing.digest.v1"
+    assert published.source == "https://yujing.example/alerts"
+    assert published.dataschema == "https://yujing.example/alerts/v1/schemas/digest.json"
     assert published.data == {
         "reason": "daily",
         "from": "2026-11-20T08:30:00+08:00",
         "to": "2026-11-21T08:30:00+08:00",
-        "alerts": [{"id": "alr_1", "headline": {"zh": "一", "en": "one"}}],
+        "counts": {"blue": 0, "yellow": 0, "orange": 0, "red": 1},
+        "alerts": [
+            {
+                "id": "alr_1",
+                "headline": {"zh": "一", "en": "one"},
+                "kind": "emission.exceeded",
+                "level": "red",
+                "href": "https://yujing.example/alerts/v1/alerts/alr_1",
+            }
+        ],
     }
     assert published.id == event("sub_1", Cadence.DAILY, span, []).id != event("sub_2", Cadence.DAILY, span, []).id

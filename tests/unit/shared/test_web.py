@@ -58,7 +58,7 @@ def test_each_kind_of_wrong_has_its_status_and_code(error: Exception, status: in
 
 
 def test_every_kind_of_wrong_has_a_status() -> None:
-    assert set(STATUS) == set(DomainError.__subclasses__())
+    assert set(STATUS) == {*DomainError.__subclasses__(), *Invalid.__subclasses__()}
 
 
 def test_what_is_away_says_when_to_come_again_and_an_unknown_caller_how_to_come() -> None:
