@@ -18,14 +18,18 @@ from services.alerts.api.subscriptions import subscription_routes
 from services.alerts.api.webhooks import webhook_routes
 from services.alerts.catalogue.loader import load_catalogue
 from services.alerts.channels import Channels, all_channels
+from services.alerts.channels.base import REFUSALS, Why
 from services.alerts.channels.guard import Guard
 from services.alerts.channels.webhook import KIND as WEBHOOK
 from services.alerts.delivery.attempts import Attempts
+from services.alerts.delivery.containment import Step
 from services.alerts.delivery.event_stream import EventStream
 from services.alerts.delivery.policy import Policy
 from services.alerts.delivery.sender import Delivery, NewChannels
 from services.alerts.delivery.turns import Turns
-from services.alerts.domain.catalogue import UNKNOWN
+from services.alerts.domain.catalogue import UNKNOWN, Level
+from services.alerts.domain.decision import Reason
+from services.alerts.domain.peer import Reason as PeerReason
 from services.alerts.domain.retry import STANDARD, Schedule
 from services.alerts.handlers.alerts import AlertService
 from services.alerts.handlers.digests import Digests
@@ -34,7 +38,7 @@ from services.alerts.handlers.endpoints import EndpointService
 from services.alerts.handlers.peer_notices import PeerNotices
 from services.alerts.handlers.pushes import PushService
 from services.alerts.handlers.registry import RegistryRecords
-from services.alerts.handlers.risk_records import RiskRecords
+from services.alerts.handlers.risk_records import IGNORED, RiskRecords
 from services.alerts.handlers.routing import Routing
 from services.alerts.store.alerts import AlertStore
 from services.alerts.store.digests import DigestStore
@@ -52,7 +56,7 @@ from shared.domain.events import REGISTRY, RISKS
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.runtime.consuming import Consumption
-from shared.runtime.metrics import Metrics
+from shared.runtime.metrics import Metrics, begin
 from shared.runtime.secrets import Sealer
 from shared.runtime.service import Context, Job, LoopWorker, Service
 
@@ -179,6 +183,7 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
     of = parts(database, context.sealer, context.clock, context.metrics, public_url=settings.public_url or "")
     event_stream = EventStream(database)
 
+    _begin_metrics(context.metrics)
     sender = delivery(of, lambda: all_channels(guard), policy or Policy())
     return Service(
         name=NAME,
@@ -197,3 +202,14 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
         tags=TAGS,
         webhooks=webhook_routes(),
     )
+
+
+def _begin_metrics(metrics: Metrics) -> None:
+    """Every counter stands at 0 for what may come."""
+    later = [why.value for why in Why if why is not Why.OK and why not in REFUSALS]
+    begin(metrics.delivery_attempts, [WEBHOOK], ["delivered"], [Why.OK.value])
+    begin(metrics.delivery_attempts, [WEBHOOK], ["refused"], [why.value for why in REFUSALS])
+    begin(metrics.delivery_attempts, [WEBHOOK], ["later"], later)
+    begin(metrics.delivery_failures, list(Step))
+    begin(metrics.push_decisions, [*Reason, IGNORED, *(f"peer_{reason.value}" for reason in PeerReason)])
+    begin(metrics.alerts_issued, load_catalogue().entries, [level.value for level in Level])

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from sqlmodel import Session
 
 from services.monitoring.api import TAGS, monitoring_router
+from services.monitoring.detectors import exceedance, fault, guessing, nearing, silence
 from services.monitoring.detectors.guessing import GuessingWatch
+from services.monitoring.domain.due_work import DAY, HOUR
+from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.gateway import gateway_worker
+from services.monitoring.gateway.counters import begin_counters
 from services.monitoring.handlers.availability import AliveNotes, Backlog
 from services.monitoring.handlers.due_work import Jobs
 from services.monitoring.handlers.packets import REGISTER_GROUP, PacketHandler
@@ -18,15 +22,27 @@ from services.monitoring.handlers.silence import SilenceSweep
 from services.monitoring.store.register import Register
 from services.monitoring.store.risks import RiskRepository
 from services.monitoring.store.tables import LEASE, OUTBOX, PROGRESS
-from shared.domain.events import PACKETS, QUARANTINE, REGISTRY
+from shared.domain.events import PACKETS, QUARANTINE, REGISTRY, RISK_CHANGED, RISK_CLEARED, RISK_OPENED
+from shared.domain.item_note import ItemFault
+from shared.domain.risk import PERIOD_STAMP
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.ports import Record
 from shared.runtime.consuming import Consumption
+from shared.runtime.metrics import Metrics, begin
 from shared.runtime.service import Context, Job, Service
 
 NAME = "monitoring"
 PACKETS_GROUP = "monitoring"
+KINDS = (  # of risks that are published here
+    exceedance.KIND,
+    nearing.KIND,
+    fault.KIND,
+    silence.KIND,
+    silence.OUTAGE,
+    guessing.KIND,
+    PERIOD_STAMP,
+)
 QUARANTINE_GROUP = "monitoring-quarantine"
 
 
@@ -35,6 +51,7 @@ def build(context: Context) -> Service:
     database = context.database(NAME)
     outbox, progress = Outbox(OUTBOX), Progress(PROGRESS)
     clock = context.clock
+    _begin_metrics(context.metrics)
     risks = RiskRepository(outbox, context.metrics)
     put_back = PutBack(clock=clock, outbox=outbox, sealer=context.sealer)
 
@@ -82,3 +99,13 @@ def build(context: Context) -> Service:
         ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",
         tags=TAGS,
     )
+
+
+def _begin_metrics(metrics: Metrics) -> None:
+    """Every counter stands at 0 for what may come."""
+    begin_counters(metrics)
+    begin(metrics.ingest_packets, ["http"], ["accepted", "rejected"])
+    begin(metrics.quarantined, list(QuarantineReason))
+    begin(metrics.item_notes, list(ItemFault))
+    begin(metrics.windows_unfinished, [HOUR, DAY])
+    begin(metrics.risks_published, KINDS, [type_.split(".")[2] for type_ in (RISK_OPENED, RISK_CHANGED, RISK_CLEARED)])

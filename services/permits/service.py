@@ -31,6 +31,7 @@ from shared.eventlog.progress import Progress
 from shared.ports import Record
 from shared.runtime.auth import signing_key
 from shared.runtime.consuming import Consumption
+from shared.runtime.metrics import begin
 from shared.runtime.service import Context, Job, Service, ThreadWorker
 
 NAME = "permits"
@@ -41,6 +42,7 @@ def build(context: Context) -> Service:
     """The permits service."""
     database = context.database(NAME)
     registrar = registrar_of(context)
+    begin(context.metrics.import_failures, list(FailureKind))
     importer = importer_of(registrar, database, lambda kind: context.metrics.import_failures.labels(kind).inc())
     key = signing_key(context.settings.signing_key)
     ensure_admin_token(context.settings.data_dir / ADMIN_TOKEN, key, context.clock.wall_now())

@@ -25,6 +25,7 @@ from shared.runtime.web import OpenApi, Refused, problems
 KB, MB = 1024, 1024 * 1024
 LINGER_BYTES = 32 * MB  # of a body that nobody wants are read and thrown away
 RETRY_AFTER_S = 5
+REFUSALS = ("body-incomplete", "body-too-large", "body-too-slow", "bodies-too-many", "content-encoding-unknown")
 BODY = "yujing.body"  # where the request's scope has its IncomingBody
 
 

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
-from time import perf_counter
 from types import FrameType
 
 import structlog
@@ -23,18 +22,18 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlmodel import Session
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.domain.events import ALERTS, PACKETS, QUARANTINE, REGISTRY, RISKS
 from shared.eventlog.codec import encode
 from shared.eventlog.relay import Relay
 from shared.ports import Record, TopicShape
 from shared.runtime.auth import Authentication, Verifier
-from shared.runtime.body_limit import BodyLimits, document_refusals
+from shared.runtime.body_limit import REFUSALS, BodyLimits, document_refusals
 from shared.runtime.consuming import Consumer, described
-from shared.runtime.metrics import Metrics
+from shared.runtime.metrics import begin
 from shared.runtime.pages import add_pages
-from shared.runtime.query_check import QueryCheck, template
+from shared.runtime.query_check import QueryCheck
+from shared.runtime.request_log import RequestLog
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
 from shared.runtime.watching_log import LogWatch
@@ -48,7 +47,6 @@ BEARER = {
     "bearerFormat": "JWT",
     "description": "令牌，由 POST /permits/v1/keys 签发 / a token that POST /permits/v1/keys issues",
 }
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def topics(distributed: bool) -> dict[str, TopicShape]:
@@ -158,10 +156,11 @@ class Host:
         app.add_api_route("/metrics", self._metrics, include_in_schema=False)
         app.add_middleware(Authentication)
         app.add_middleware(BodyLimits, metrics=self.context.metrics)
-        app.add_middleware(Timed, metrics=self.context.metrics)
+        app.add_middleware(RequestLog, metrics=self.context.metrics, access=self.context.settings.access_log)
         self.context.metrics.build.labels(VERSION).set(1)
         for topic in topics(self.context.settings.distributed):
-            self.context.metrics.poisoned.labels(topic)  # a counter that begins at 1 has no increase
+            self.context.metrics.poisoned.labels(topic)
+        begin(self.context.metrics.http_refused, REFUSALS)
         return app
 
     def not_ready(self) -> dict[str, str]:
@@ -280,32 +279,6 @@ class Server(uvicorn.Server):
         finally:
             for sig, handler in before.items():
                 signal.signal(sig, handler)
-
-
-class Timed:
-    """Times every request by method, route template and status."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app = app
-        self.metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        began, status = perf_counter(), [500]
-
-        async def note(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                status[0] = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, note)
-        finally:
-            method = scope["method"] if scope["method"] in METHODS else "other"  # callers may invent some
-            spent = perf_counter() - began
-            self.metrics.requests.labels(method, template(scope), str(status[0])).observe(spent)
 
 
 def openapi(service: Service, *, url: str = "/") -> OpenApi:

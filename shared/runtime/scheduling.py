@@ -20,7 +20,7 @@ from sqlmodel import Session
 from shared.database import Database
 from shared.domain.clock import Clock
 from shared.domain.errors import Unreachable
-from shared.runtime.metrics import Metrics
+from shared.runtime.metrics import Metrics, begin
 from shared.runtime.service import Job
 from shared.runtime.worker_health import WorkerHealth
 
@@ -61,6 +61,7 @@ class Scheduler:
     name: str
 
     def worker(self) -> SchedulerWorker:
+        begin(self.metrics.job_failures, [job.name for job in self.jobs])
         return SchedulerWorker(self)
 
     def run(self, job: Job) -> None:

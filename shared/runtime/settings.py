@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     field_clock: str | None = None
     max_batch: int = Field(500, ge=1, le=10_000)  # records a handler is given at once
     log_format: str = Field("auto", pattern="^(auto|json|text)$")
+    access_log: str = Field("all", pattern="^(off|errors|all)$")  # a line a request; errors: from status 400
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     crash_at: str | None = None
 

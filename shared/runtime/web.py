@@ -62,7 +62,8 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457; `code` is fixed per kind of wrong. `errors` names field, value and rule."""
+    """RFC 9457; `code` is fixed per kind of wrong. `errors` names field, value and rule; `request_id` is also the header
+    X-Request-Id."""
 
     type: str = "about:blank"
     title: str
@@ -70,6 +71,7 @@ class Problem(BaseModel):
     detail: str
     code: str
     errors: list[FieldProblem] | None = None
+    request_id: str | None = None
 
 
 OpenApi: TypeAlias = dict[str, Any]  # a document, or a part of one, as FastAPI gives and takes it
@@ -168,8 +170,9 @@ def problem(
         detail=_writable(detail),
         code=code,
         errors=list(errors) or None,
+        request_id=structlog.contextvars.get_contextvars().get("request_id"),
     )
-    without = {"errors"} if not errors else set()
+    without = {name for name in ("errors", "request_id") if getattr(body, name) is None}
     return JSONResponse(body.model_dump(mode="json", exclude=without), status, dict(headers or {}), media_type=MEDIA)
 
 
@@ -269,4 +272,7 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     log.error("a request failed unexpectedly", path=request.url.path, error=type(error).__name__, exc_info=error)
-    return problem(500, "an unexpected error; it was logged", "unexpected")
+    named = {
+        name: request.scope[name] for name in ("x-request-id",) if name in request.scope
+    }  # made outside RequestLog
+    return problem(500, "an unexpected error; it was logged", "unexpected", headers=named)

@@ -49,7 +49,56 @@ def families(product: Whole) -> dict[str, Any]:
 
 
 def test_every_metric_is_ours_by_name(product: Whole) -> None:
-    assert {name for name in families(product) if not re.fullmatch(r"yujing_[a-z0-9]+(_[a-z0-9]+)*", name)} == set()
+    names = set(families(product))
+    ordinary = {name for name in names if name.startswith(("process_", "python_"))}
+    assert {"process_resident_memory_bytes", "process_open_fds", "python_info"} <= ordinary
+    assert {name for name in names - ordinary if not re.fullmatch(r"yujing_[a-z0-9]+(_[a-z0-9]+)*", name)} == set()
+
+
+def test_every_metric_is_explained_in_chinese_and_english(product: Whole) -> None:
+    ours = [family for family in families(product).values() if family.name.startswith("yujing_")]
+    assert len(ours) > 35
+    bilingual = re.compile(r"[\u4e00-\u9fff].* / [\x20-\x7e…]+")
+    assert [family.name for family in ours if not bilingual.fullmatch(family.documentation)] == []
+
+
+def test_counters_begin_at_zero(tmp_path: Path) -> None:
+    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), tuple(BUILD))
+    host = Host(made.context, made.services)
+    value = made.context.metrics.registry.get_sample_value
+    for name, labels in (
+        ("yujing_ingest_packets_total", {"ingress": "gateway", "outcome": "accepted"}),
+        ("yujing_ingest_packets_total", {"ingress": "http", "outcome": "rejected"}),
+        ("yujing_quarantine_total", {"reason": "unknown-point"}),
+        ("yujing_gateway_brakes_total", {"scope": "address"}),
+        ("yujing_gateway_closed_total", {"reason": "too-many-unidentified"}),
+        ("yujing_delivery_attempts_total", {"channel": "webhook", "outcome": "delivered", "reason": "ok"}),
+        ("yujing_delivery_attempts_total", {"channel": "webhook", "outcome": "refused", "reason": "gone"}),
+        ("yujing_delivery_attempts_total", {"channel": "webhook", "outcome": "later", "reason": "server_error"}),
+        ("yujing_alerts_issued_total", {"kind": "emission.exceeded", "level": "red"}),
+        ("yujing_push_decisions_total", {"reason": "first"}),
+        ("yujing_risks_total", {"kind": "data.offline", "change": "cleared"}),
+        ("yujing_handler_poison_total", {"topic": "registry"}),
+        ("yujing_import_failures_total", {"reason": "crashed"}),
+        ("yujing_worker_failures_total", {"worker": "alerts-delivery"}),
+        ("yujing_http_refused_total", {"reason": "body-too-large"}),
+    ):
+        assert value(name, labels) == 0.0, (name, labels)
+    assert value("yujing_delivery_attempts_total", {"channel": "webhook", "outcome": "refused", "reason": "ok"}) is None
+    host.stop()
+
+
+def test_a_long_poll_is_no_slow_request(product: Whole) -> None:
+    route = "/alerts/v1/events"
+    admin = product.client()
+    asked = admin.get(route, params={"after": 2**61, "wait": 0.2})
+    assert asked.status_code == 200 and asked.json()["items"] == []
+    value = product.host.context.metrics.registry.get_sample_value
+    assert value("yujing_http_waits_total", {"route": route, "status": "200"}) == 1.0
+    timed = {"method": "GET", "route": route, "status": "200"}
+    assert value("yujing_http_request_duration_seconds_count", timed) is None
+    assert admin.get(route).status_code == 200
+    assert value("yujing_http_request_duration_seconds_count", timed) == 1.0
 
 
 def test_no_label_names_an_enterprise_a_point_a_permit_or_an_object(product: Whole) -> None:
@@ -118,7 +167,7 @@ def test_the_rules_speak_of_jobs_and_stages_that_there_are(product: Whole) -> No
 
     def ended() -> set[str]:
         samples = families(product)["yujing_job_last_success_timestamp_seconds"].samples
-        return {sample.labels["job"] for sample in samples}
+        return {sample.labels["task"] for sample in samples}
 
     eventually(lambda: ended() == jobs, what="every job")
 

@@ -55,7 +55,7 @@ def sqlite(tmp_path: Path) -> Iterator[Database]:
 
 
 def value(registry: CollectorRegistry, name: str, job: str) -> float | None:
-    return registry.get_sample_value(name, {"job": job})
+    return registry.get_sample_value(name, {"task": job})
 
 
 def take(database: Database, holder: str, now: datetime) -> bool:

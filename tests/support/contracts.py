@@ -24,6 +24,7 @@ from services.composition import BUILD, make_context
 from shared.domain import events
 from shared.runtime.host import openapi, topics
 from shared.runtime.settings import load_settings
+from tests.support import metrics_document
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MODELS: dict[str, type[BaseModel]] = {
@@ -106,6 +107,15 @@ def wrong_schemas(*, write: bool) -> list[str]:
     return [wrong for name, text in schema_documents().items() for wrong in _kept(DOCS / "schemas" / name, text, write)]
 
 
+def wrong_metrics(*, write: bool) -> list[str]:
+    """Whether docs/metrics.md is not what the code makes."""
+    path, text = DOCS / "metrics.md", metrics_document.text()
+    if write:
+        path.write_text(text, encoding="utf-8")
+    same = path.exists() and path.read_text(encoding="utf-8") == text
+    return [] if same else ["docs/metrics.md is not in step with the code: python -m tests.support.contracts --write"]
+
+
 def event_types() -> set[str]:
     """Every event type that the code knows."""
     return {value for value in vars(events).values() if isinstance(value, str) and value.startswith("yujing.")}
@@ -153,7 +163,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--check", action="store_true")
     write = parser.parse_args().write
-    wrong = wrong_openapi(write=write) + wrong_schemas(write=write) + wrong_events()
+    wrong = wrong_openapi(write=write) + wrong_schemas(write=write) + wrong_metrics(write=write) + wrong_events()
     for line in wrong:
         sys.stderr.write(line + "\n")
     return 1 if wrong else 0

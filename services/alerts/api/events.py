@@ -20,6 +20,7 @@ from shared.access import Caller
 from shared.database import Database
 from shared.domain.errors import Ahead, Invalid
 from shared.eventlog.codec import decode_object
+from shared.runtime.request_log import note_waiting
 from shared.runtime.web import problems
 
 TAG = "events"
@@ -56,6 +57,7 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
         found = await asyncio.to_thread(_found, database, caller, after, limit)
         events = found.events
         if not events and wait:
+            note_waiting(request)
             async with aclosing(event_stream.listen(caller, found.reached, idle_s=wait)) as listening:
                 events = await anext(listening, [])
         events = events[:limit]
@@ -79,6 +81,7 @@ def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
     ) -> StreamingResponse:
         event_stream.end_with(request.app.state.stopping)
         start = await _start(database, after, last_event_id)
+        note_waiting(request)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(
             _messages(event_stream, caller, start), media_type="text/event-stream", headers=headers

@@ -35,6 +35,9 @@ class Why(StrEnum):
     UNEXPECTED = "unexpected"
 
 
+REFUSALS = frozenset({Why.GONE})  # with these an attempt is `refused`; with all others but OK it is `later`
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
     status: int
@@ -62,6 +65,11 @@ class TryLater:
 
 
 Outcome = Delivered | Refused | TryLater
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """Its name in attempts and in the metric."""
+    return {Delivered: "delivered", Refused: "refused", TryLater: "later"}[type(outcome)]
 
 
 @dataclass(frozen=True, slots=True)

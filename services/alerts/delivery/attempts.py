@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.alerts.channels import Channels
-from services.alerts.channels.base import Delivered, OutboundMessage, Outcome, Refused, TryLater, Why
+from services.alerts.channels.base import Delivered, OutboundMessage, Outcome, Refused, TryLater, Why, outcome_name
 from services.alerts.delivery.containment import Step, contained
 from services.alerts.delivery.policy import Policy
 from services.alerts.store.endpoints import EndpointStore
@@ -17,6 +17,7 @@ from services.alerts.store.push_queue import Claimed, Result
 from shared.domain.clock import Clock, monotonic_s
 from shared.domain.errors import Invalid
 from shared.eventlog import failpoints
+from shared.runtime.bounded_lines import BoundedLines
 from shared.runtime.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,7 @@ class Attempts:
     metrics: Metrics
     policy: Policy
     random: random.Random = field(default_factory=random.Random)
+    failures: BoundedLines = field(default_factory=lambda: BoundedLines(log.warning))
 
     async def make(self, channels: Channels, push: Claimed) -> Result:
         """One attempt, whatever comes of it."""
@@ -58,10 +60,12 @@ class Attempts:
     def judge(self, push: Claimed, outcome: Outcome, at: datetime, took_s: float) -> Result:
         """What the attempt came to; counted. `took_s`: seconds from `at` until the outcome."""
         ended = at + timedelta(seconds=took_s)
-        name = {Delivered: "delivered", Refused: "refused", TryLater: "later"}[type(outcome)]
+        name = outcome_name(outcome)
         self.metrics.delivery_attempts.labels(push.contact.kind, name, outcome.why.value).inc()
         if isinstance(outcome, Delivered):
             self.metrics.delivery_latency.observe(max(0.0, (ended - push.due_at).total_seconds()))
+        else:
+            self._log_failure(push, outcome, name)
         result = Result(
             push=push,
             at=at,
@@ -77,6 +81,20 @@ class Attempts:
         if isinstance(outcome, TryLater):
             return replace(result, next_attempt_at=self.next_attempt_at(push, outcome, ended))
         return replace(result, disable=outcome.why.value) if isinstance(outcome, Refused) else result
+
+    def _log_failure(self, push: Claimed, outcome: Refused | TryLater, name: str) -> None:
+        """One line a minute for each endpoint. Its address stays out: it may hold a secret; so does what it answered."""
+        self.failures.write(
+            push.endpoint_id,
+            "a push was not delivered",
+            endpoint_id=push.endpoint_id,
+            push_id=push.id,
+            channel=push.contact.kind,
+            outcome=name,
+            reason=outcome.why.value,
+            status=outcome.status,
+            attempt=push.attempts + 1,
+        )
 
     def next_attempt_at(self, push: Claimed, outcome: TryLater, now: datetime) -> datetime | None:
         """The next attempt by the push's own schedule, with jitter; None when that is used up."""

@@ -27,6 +27,7 @@ from shared.runtime.service import Context
 from .admission import Admission
 from .appending import Appender
 from .connection import STOPPING, Connection, Slot
+from .counters import INGRESS, NO_FAULT, NOT_COMPARED, OUTCOMES
 from .guarding import Guard
 from .judging import Data, Notice, Refused, judge
 from .limits import Cap, Limits
@@ -58,15 +59,12 @@ class Gateway:
         self._admission = Admission(self.limits, monotonic)
         self._guard = Guard(metrics, self.limits, monotonic)
         self._refused = {reason: metrics.gateway_refused.labels(reason.value) for reason in QuarantineReason}
-        self._not_compared = metrics.gateway_refused.labels("not-compared")
+        self._not_compared = metrics.gateway_refused.labels(NOT_COMPARED)
         self._open = metrics.gateway_connections
         self._frames = {fault: metrics.gateway_frames.labels(fault.value) for fault in Fault}
-        self._good = metrics.gateway_frames.labels("none")
+        self._good = metrics.gateway_frames.labels(NO_FAULT)
         self._lag = metrics.ingest_lag
-        self._outcome = {
-            name: metrics.ingest_packets.labels("gateway", name)
-            for name in ("accepted", "repeated", "noticed", "quarantined", "capped", "log-away", "sealed")
-        }
+        self._outcome = {name: metrics.ingest_packets.labels(INGRESS, name) for name in OUTCOMES}
         self._sealed_logged = False
 
     # what connections ask
