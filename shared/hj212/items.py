@@ -15,6 +15,7 @@ Pair = tuple[str, str]
 Item = tuple[Pair, ...]
 
 _TEXT = frozenset({"Flag", "EFlag", "SampleTime", "SN", "Info"})
+_plain = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?").fullmatch  # a number in one sense only; others are looked at
 _CODE = re.compile(rf"[A-Za-z0-9_]{{1,{NAME_LONGEST}}}(?:-[A-Za-z]+)?", re.ASCII)
 
 
@@ -63,25 +64,29 @@ class ItemReader:
             fields = self.factors.get(code)
             if fields is None or code in self.alias:
                 fields = self._factor(code)
-            taken: Value | ItemFault = value.strip() if sub in _TEXT else read_number(value)
-            if sub not in fields and type(taken) is not ItemFault and taken != "":
-                fields[sub] = taken
-                if "E" in value or "e" in value:
-                    self._exponent(code, sub, value)
-            else:
-                self._odd(fields, code, sub, value, taken)
+            if sub not in fields:
+                if sub in _TEXT:
+                    text = value.strip()
+                    if text or sub != "Flag":
+                        fields[sub] = text
+                        continue
+                elif _plain(value):
+                    fields[sub] = float(value)
+                    continue
+            self._odd(fields, code, sub, value)
 
-    def _exponent(self, code: str, field: str, value: str) -> None:
-        if field not in _TEXT:
-            self._note(ItemFault.EXPONENT, code, field, value)
-
-    def _odd(self, fields: dict[str, Value], code: str, field: str, value: str, taken: Value | ItemFault) -> None:
-        """What is left out: no number, an empty mark (as good as none), another value than the first."""
+    def _odd(self, fields: dict[str, Value], code: str, field: str, value: str) -> None:
+        """No plain number, an empty mark (as good as none), or a field that was there before."""
+        taken = value.strip() if field in _TEXT else read_number(value)
         if isinstance(taken, ItemFault):
             self._note(taken, code, field, value)
         elif taken == "" and field == "Flag":
             self._note(ItemFault.EMPTY, code, field, value)
-        elif fields.setdefault(field, taken) != taken:
+        elif field not in fields:
+            fields[field] = taken
+            if field not in _TEXT and "e" in value.lower():
+                self._note(ItemFault.EXPONENT, code, field, value)
+        elif fields[field] != taken:
             self._note(ItemFault.DUPLICATE, code, field, value)
 
     def _note(self, fault: ItemFault, code: str, field: str, value: str) -> None:
