@@ -66,7 +66,7 @@ def _of_workbook(content: bytes) -> Iterator[Listed]:
     for sheet in book.sheets:
         if sheet.hidden:
             if any(any(map(str.strip, row.cells)) for row in book.rows(sheet)):
-                yield Listed(0, {}, no_data=f"the sheet {sheet.shown!r} is hidden and not read", sheet=sheet.shown)
+                yield Listed(0, {"row": sheet.shown}, no_data="a hidden sheet is not read: show it, or delete it")
             continue
         try:
             for listed in named_rows(book.rows(sheet)):
@@ -78,4 +78,4 @@ def _of_workbook(content: bytes) -> Iterator[Listed]:
     if not lists and refused:
         raise refused[0][1]
     for name, wrong in refused:
-        yield Listed(0, {}, no_data=f"the sheet {name!r} is not read: {wrong.detail}", sheet=name)
+        yield Listed(0, {"row": name}, no_data=f"a sheet without a list is not read: {wrong.detail}")

@@ -172,7 +172,7 @@ def _is_official(row: Row) -> bool:
 def _listed(row: Row, columns: Columns, *, exact_width: bool) -> Listed:
     cells, width = columns.cells(row.cells), columns.width
     if NUMBER_BEGINS.search(cells.get("number", "")) is None and (reason := _no_data(row)):
-        return Listed(row.line, cells, no_data=reason)
+        return Listed(row.line, {"row": next(filter(str.strip, row.cells), "")}, no_data=reason)
     if exact_width and any(cell.strip() for cell in row.cells[width:]):
         rule = (
             f"{width} cells as the header has; {len(row.cells)} came: a separator within a cell needs quotes around it"
