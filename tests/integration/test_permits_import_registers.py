@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import Phase, given, settings
 from stdnum.cn import uscc
 
+from tests.support.import_variants import Fact, files
 from tests.support.importing import HEADER, a_list, list_row, report, take_in
 from tests.support.product import Source
 from tests.support.register_harness import RegisterHarness, register_harness
@@ -182,3 +185,36 @@ def test_a_file_whose_columns_are_not_recognised_says_what_it_has_and_what_is_mi
     ):
         assert part in done["failure"], done["failure"]
     assert register.published() == []
+
+
+PERMITS = [
+    Fact(FIRST.permit, "一厂", date(2022, 1, 1), date(2026, 12, 31), "重点管理", "内蒙古自治区", "呼和浩特市"),
+    Fact(
+        SECOND.permit,
+        "寿光（中冶）水务有限公司",
+        date(2025, 12, 16),
+        date(2030, 12, 15),
+        "简化管理",
+        "山东省",
+        "潍坊市",
+    ),
+]
+
+
+def test_the_same_permits_from_any_other_file_change_nothing(register: RegisterHarness) -> None:
+    plain = [
+        f"{one.number},{one.name},火力发电,{one.first}至{one.last},{one.category},{one.province},{one.city}"
+        for one in PERMITS
+    ]
+    created = take_in(register, "\n".join([f"{HEADER},地市", *plain]).encode())
+    assert created["counts"] == {"created": 2, "refused": 0}
+    events = len(register.published())
+
+    @settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
+    @given(files(PERMITS))
+    def change_nothing(content: bytes) -> None:
+        done = take_in(register, content)
+        assert done["counts"] == {"unchanged": 2, "refused": 0}, report(register, done["id"])
+
+    change_nothing()
+    assert len(register.published()) == events

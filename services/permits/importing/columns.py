@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
@@ -75,11 +75,16 @@ def column_named(text: str) -> str | None:
     if len(text) > HEADER_CHARACTERS:
         return None
     shown = unicodedata.normalize("NFKC", text.translate(INVISIBLE)).lower()
-    for candidate in (shown, BRACKETED.sub("", shown)):
+    for candidate in (shown, *_without_one(shown), BRACKETED.sub("", shown)):
         found = _named(MARKS.sub("", candidate))
         if found is not None:
             return found
     return None
+
+
+def _without_one(text: str) -> Iterator[str]:
+    """The header without one of its brackets each time: of 有效期（起）（必填） the first belongs to the name."""
+    return (text[: found.start()] + text[found.end() :] for found in BRACKETED.finditer(text))
 
 
 def _named(text: str) -> str | None:

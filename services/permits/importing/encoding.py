@@ -14,6 +14,11 @@ JSON_ENCODINGS = ("utf-8-sig",)
 LIST_ENCODINGS = ("utf-8-sig", "gb18030")  # the second is what spreadsheets of this country save as CSV
 WIDE_ENCODINGS = ("utf-16-le", "utf-16-be")  # the first is what they save as Unicode text
 NAMES = {"utf-8-sig": "UTF-8", "gb18030": "GB 18030", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
+MARKS = {
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "gb18030": b"\x84\x31\x95\x33",
+}  # kept by decoders
 SPACE = re.compile(rb"[\xef\xbb\xbf \t\r\n]*")  # a choice instead of the class would keep a step back for each byte
 LOOKED_AT = 4096  # bytes from which it is known whether every second one is zero
 
@@ -50,7 +55,10 @@ def open_text(content: bytes, encodings: tuple[str, ...], *, newline: str = "") 
     failed_at = [_failed_at(content, encoding) for encoding in encodings]
     for encoding, place in zip(encodings, failed_at, strict=True):
         if place is None:
-            return io.TextIOWrapper(io.BytesIO(content), encoding, newline=newline)
+            stream = io.BytesIO(content)
+            mark = MARKS.get(encoding, b"")
+            stream.seek(len(mark) if mark and content.startswith(mark) else 0)
+            return io.TextIOWrapper(stream, encoding, newline=newline)
     rule = " or ".join(dict.fromkeys(NAMES[encoding] for encoding in encodings))
     raise Invalid(f"the text cannot be read at byte {failed_at[0]}", field="file", value=failed_at[0], rule=rule)
 

@@ -63,7 +63,7 @@ def test_a_header_is_known_in_its_usual_variants(number: str, name: str, validit
 @pytest.mark.parametrize(
     ("first", "last"),
     [
-        ("有效期起", "有效期止"), ("有效期（起）", "有效期（止）"),
+        ("有效期起", "有效期止"), ("有效期（起）（必填）", "（必填）有效期（止）"),
         ("有效期开始日期", "有效期结束日期"), ("起始日期", "截止日期"),
         ("有效期自", "有效期至"), ("生效日期", "失效日期"), ("许可证有效期起始日期", "许可证有效期截止日期"),
         ("有效期起（发证日期）", "到期日期"),
@@ -170,6 +170,12 @@ def test_a_text_is_read_in_the_encodings_that_spreadsheets_save(encoding: str, s
     text = csv(PLAIN, (NUMBER, "企业", PERIOD), separator=separator).decode().replace("\n", "\r\n")
     (entry,) = entries(text.encode(encoding))
     assert (entry.name, entry.permit.number) == ("企业", NUMBER)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "gb18030"])
+def test_a_byte_order_mark_before_a_quoted_cell_is_no_part_of_it(encoding: str) -> None:
+    text = f'\ufeff"许可证\n编号",单位名称,有效期限\n{NUMBER},企业,{PERIOD}\n'
+    assert [entry.name for entry in entries(text.encode(encoding))] == ["企业"]
 
 
 def test_a_page_in_utf_16_is_read() -> None:
