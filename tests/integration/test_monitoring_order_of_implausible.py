@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.ports import Record
+from tests.integration.test_monitoring_order import BEGIN, HOURS, NOW, found
 from tests.unit.monitoring.harness import NOX, O2, MonitoringHarness, a_limit
-from tests.unit.monitoring.test_order import BEGIN, HOURS, NOW, found
 
 IMPOSSIBLE = (-999, -9999, -20, 65535, 9999)
 Fields = dict[str, object]
