@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from shared.domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Unauthorized, Unreachable
+from shared.domain.errors import Ahead, Conflict, DomainError, Forbidden, Invalid, NotFound, Unauthorized, Unreachable
 from shared.runtime.web import MEDIA, STATUS, cursor, install_problems, read_cursor
 
 
@@ -58,7 +58,7 @@ def test_each_kind_of_wrong_has_its_status_and_code(error: Exception, status: in
 
 
 def test_every_kind_of_wrong_has_a_status() -> None:
-    assert set(STATUS) == {*DomainError.__subclasses__(), *Invalid.__subclasses__()}
+    assert set(STATUS) == {*DomainError.__subclasses__(), Ahead}
 
 
 def test_what_is_away_says_when_to_come_again_and_an_unknown_caller_how_to_come() -> None:
