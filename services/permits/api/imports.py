@@ -28,7 +28,7 @@ BODY: JsonDict = {
 
 
 class ImportOut(BaseModel):
-    """How far an import is. `counts`: created, changed, unchanged, refused."""
+    """How far an import is. `counts`: created, changed, unchanged, refused, duplicate."""
 
     id: str
     filename: str
@@ -44,7 +44,7 @@ class ImportOut(BaseModel):
 
 
 class FindingOut(BaseModel):
-    """Why a row was refused, or what was mended or left out of it."""
+    """What there is to report of a row. `outcome`: refused, mended, left_out, check_character, duplicate."""
 
     line: int
     field: str
