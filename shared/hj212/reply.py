@@ -34,7 +34,7 @@ def reply(packet: Packet, *, version: int | None = None) -> bytes | None:
 
 
 def answer_to(cn: str) -> str | None:
-    """The command number that answers `cn`; None for answers and for what no device is owed."""
+    """The command number that answers `cn`; None for answers and for what needs no answer."""
     if cn in _NOTICES:
         return "9013"
     if cn.startswith("2") or cn in _DEVICE_REPORTS:

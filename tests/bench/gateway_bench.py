@@ -112,16 +112,16 @@ def _sender(port: int, seconds: float, window: int) -> dict[str, Any]:
 
 def measure(seconds: float = 5.0, window: int = WINDOW) -> dict[str, Any]:
     """Packets acknowledged a second, and how long a packet waits for its answer while the line is full."""
-    from tests.support.gateway import a_gateway
+    from tests.support.gateway_harness import a_gateway
 
-    with tempfile.TemporaryDirectory() as folder, a_gateway(Path(folder)) as room:
+    with tempfile.TemporaryDirectory() as folder, a_gateway(Path(folder)) as harness:
         for number in range(CONNECTIONS):
-            room.register(mn_of(number), "123456")
+            harness.register(mn_of(number), "123456")
         cpu = time.process_time()
-        result = _sender(room.worker.port, seconds, window)
+        result = _sender(harness.worker.port, seconds, window)
         cpu = time.process_time() - cpu
-        lone = _sender(room.worker.port, 1.0, 1)
-        logged = sum(room.real_log.ends("packets").values())
+        lone = _sender(harness.worker.port, 1.0, 1)
+        logged = sum(harness.real_log.ends("packets").values())
     return {
         "path": "TCP frame to durable record in the embedded log, 9014 back; consumers not running",
         "packets_per_s": round(result["acknowledged"] / result["seconds"]),

@@ -14,7 +14,7 @@ import pytest
 from tests.support.contracts import DOCS
 
 OPENAPI_TYPESCRIPT = "openapi-typescript@7.13.0"
-NDJSON = "application/x-ndjson"  # the generator knows no such body unless it is told how to send it
+NDJSON = "application/x-ndjson"  # the generator knows no such body unless it is named how to send it
 SERVICES = ("alerts", "permits", "monitoring")
 
 
@@ -35,8 +35,8 @@ def python_client(folder: Path, service: str) -> Path:
         text=True,
         timeout=180,
     )
-    said = run.stdout + run.stderr
-    assert run.returncode == 0 and "arning" not in said, said
+    output = run.stdout + run.stderr
+    assert run.returncode == 0 and "arning" not in output, output
     return client
 
 

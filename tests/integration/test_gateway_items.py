@@ -21,7 +21,7 @@ from shared.hj212.reply import encode
 from shared.ports import NewRecord, Record
 from shared.runtime.service import ThreadWorker
 from tests.integration.test_monitoring_api import API, NOW, ApiHarness, opened, packet, post, two_enterprises
-from tests.support.gateway import Logger, wait_until
+from tests.support.gateway_harness import Logger, wait_until
 from tests.unit.monitoring.harness import NOX, O2, SO2, MonitoringHarness
 
 GOOD = "a19001-Avg=7.9,a19001-Flag=N"

@@ -13,7 +13,7 @@ from services.monitoring.gateway import Limits
 from shared.hj212.frame import Framer
 from shared.hj212.packet import Malformed, Packet, parse
 from shared.hj212.reply import reply
-from tests.support.gateway import Room, a_gateway
+from tests.support.gateway_harness import GatewayHarness, a_gateway
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "hj212" / "samples.jsonl"
 LENGTH_ONLY = {"S349", "S354"}  # their checksum is right
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.skipif(not ROWS, reason="../shared/data/hj212/samples.j
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHarness]:
     generous = Limits(unknown_an_hour=1_000, notice_every_s=0)
     with a_gateway(tmp_path_factory.mktemp("samples"), limits=generous) as found:
         yield found
@@ -66,23 +66,23 @@ def packets_in(chunks: list[str]) -> list[Packet]:
 class Outcome:
     """What a sample brought: answers, and what came to the log because of it."""
 
-    def __init__(self, room: Room, chunks: list[str], *, strict: bool = False) -> None:
+    def __init__(self, harness: GatewayHarness, chunks: list[str], *, strict: bool = False) -> None:
         known: dict[str, str | None] = {}
         for packet in packets_in(chunks):
             known.setdefault(packet.mn, packet.pw)
             if known[packet.mn] != packet.pw:  # one point, one password: S364's frames carry two
                 known[packet.mn] = None
         for mn, password in known.items():
-            room.register(mn, password, strict=strict)
-        packets, kept = len(room.packets()), len(room.quarantine())
-        good = room.frames("none")
-        logger = room.logger()
+            harness.register(mn, password, strict=strict)
+        packets, kept = len(harness.packets()), len(harness.quarantine())
+        good = harness.frames("none")
+        logger = harness.logger()
         for chunk in chunks:
             logger.send(chunk.encode())
         self.answers = logger.rest()
-        self.new_packets = len(room.packets()) - packets
-        self.reasons = [row["reason"] for row in room.quarantine()[kept:]]
-        self.good = room.frames("none") - good
+        self.new_packets = len(harness.packets()) - packets
+        self.reasons = [row["reason"] for row in harness.quarantine()[kept:]]
+        self.good = harness.frames("none") - good
 
 
 @pytest.mark.parametrize(
@@ -91,18 +91,18 @@ class Outcome:
     ids=lambda row: row["id"],
 )
 def test_a_sample_that_must_be_refused_is_kept_with_its_reason_and_never_answered(
-    room: Room, row: dict[str, Any]
+    harness: GatewayHarness, row: dict[str, Any]
 ) -> None:
-    outcome = Outcome(room, [row["raw"]], strict=row["id"] in STRICT)
+    outcome = Outcome(harness, [row["raw"]], strict=row["id"] in STRICT)
     assert outcome.answers == []
     assert outcome.new_packets == 0
     assert outcome.reasons == [REASONS[row["expect"]]]
 
 
 @pytest.mark.parametrize("sample", sorted(LENGTH_ONLY))
-def test_a_sample_whose_length_alone_is_wrong_is_taken_because_its_checksum_is_right(room: Room, sample: str) -> None:
+def test_a_sample_whose_length_alone_is_wrong_is_taken(harness: GatewayHarness, sample: str) -> None:
     (row,) = (row for row in ROWS if row["id"] == sample)
-    outcome = Outcome(room, [row["raw"]])
+    outcome = Outcome(harness, [row["raw"]])
     assert (outcome.new_packets, outcome.reasons) == (1, [])
 
 
@@ -112,17 +112,17 @@ def test_a_sample_whose_length_alone_is_wrong_is_taken_because_its_checksum_is_r
     ids=lambda row: row["id"],
 )
 def test_a_published_packet_is_taken_or_refused_by_its_checksum_and_answered_if_it_asks(
-    room: Room, row: dict[str, Any]
+    harness: GatewayHarness, row: dict[str, Any]
 ) -> None:
-    outcome = Outcome(room, [row["raw"]])
+    outcome = Outcome(harness, [row["raw"]])
     analysis = row["analysis"]
     if not analysis["crc_ok"]:
         assert (outcome.answers, outcome.new_packets, len(outcome.reasons)) == ([], 0, 1)
         return
     (packet,) = packets_in([row["raw"]])
-    owed = reply(packet)
+    expected = reply(packet)
     assert [(answer.cn, answer.qn, answer.mn) for answer in outcome.answers] == (
-        [(parse(owed[6:-6]).cn, packet.qn, packet.mn)] if owed else []
+        [(parse(expected[6:-6]).cn, packet.qn, packet.mn)] if expected else []
     )
     if packet.cn in ANSWERS:
         assert outcome.answers == []
@@ -131,15 +131,15 @@ def test_a_published_packet_is_taken_or_refused_by_its_checksum_and_answered_if_
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["kind"] == "stream"], ids=lambda row: row["note"])
-def test_a_stream_gives_as_many_good_frames_as_it_holds(room: Room, row: dict[str, Any]) -> None:
-    outcome = Outcome(room, row["chunks"])
+def test_a_stream_gives_as_many_good_frames_as_it_holds(harness: GatewayHarness, row: dict[str, Any]) -> None:
+    outcome = Outcome(harness, row["chunks"])
     assert outcome.good == row["expect_frames"]
     assert outcome.new_packets + outcome.reasons.count("bad-time") == row["expect_frames"]
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["kind"] == "official_sm4"], ids=lambda row: row["id"])
-def test_an_enciphered_packet_is_kept_for_the_day_it_can_be_read(room: Room, row: dict[str, Any]) -> None:
-    outcome = Outcome(room, [row["raw"]])
+def test_an_enciphered_packet_is_kept_for_the_day_it_can_be_read(harness: GatewayHarness, row: dict[str, Any]) -> None:
+    outcome = Outcome(harness, [row["raw"]])
     assert (outcome.answers, outcome.new_packets, outcome.reasons) == ([], 0, ["encrypted"])
 
 

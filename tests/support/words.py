@@ -56,6 +56,8 @@ INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(("plant", "hands"), "…Harness, register service, named for what runs"),
     **dict.fromkeys(("scene", "district"), "…Harness, named for what runs"),
     **dict.fromkeys(("house", "houses"), "package, installation"),
+    **dict.fromkeys(("road", "roads"), "path, way"),
+    "owed": "required",
 }
 WORD = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*")
 PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

@@ -1,4 +1,4 @@
-"""What is owed about one permit's end, by whom, and what of it is news: the enterprise's renewal and the desk's decision.
+"""What is required about one permit's end, by whom, and what of it is news: the enterprise's renewal and the desk's decision.
 
 Pure: timeline, what was published, today in; the changes to publish and the next day to check out. One risk an expiry date and
 kind; its revision is counted here. The desk has 20 working days from acceptance (排污许可管理条例 Art. 14).

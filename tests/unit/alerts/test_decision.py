@@ -66,8 +66,8 @@ CASES: list[tuple[str, tuple[Any, ...], Push, Reason]] = [
      Push.DIGEST, Reason.HISTORICAL),
     ("muted", (replace(OFFLINE, muted="area_outage"),), Push.NONE, Reason.MUTED),
     ("received after all", (replace(OFFLINE, muted="area_outage"), replace(OFFLINE, revision=2)), Push.NOW, Reason.FIRST),
-    ("first received of when over, an answer is owed", (cleared(FIRST, 2),), Push.NOW, Reason.FIRST),
-    ("first received of when over, nothing is owed", (cleared(NEAR, 2),), Push.NONE, Reason.CLEARED),
+    ("first received of when over, an answer is required", (cleared(FIRST, 2),), Push.NOW, Reason.FIRST),
+    ("first received of when over, nothing is required", (cleared(NEAR, 2),), Push.NONE, Reason.CLEARED),
     ("first received of when none", (GONE,), Push.NONE, Reason.WITHDRAWN),
 ]  # fmt: skip
 

@@ -148,7 +148,7 @@ def _good(cut: Cut) -> Packet:
     return parse(cut.segment)
 
 
-class Room:
+class GatewayHarness:
     """A running gateway with what it stands on."""
 
     def __init__(self, tmp_path: Path, *, limits: Limits | None = None, held: bool = False, known: bool = True) -> None:
@@ -237,12 +237,12 @@ class Room:
 @contextmanager
 def a_gateway(
     tmp_path: Path, *, limits: Limits | None = None, held: bool = False, known: bool = True
-) -> Iterator[Room]:
-    room = Room(tmp_path, limits=limits, held=held, known=known)
+) -> Iterator[GatewayHarness]:
+    harness = GatewayHarness(tmp_path, limits=limits, held=held, known=known)
     try:
-        yield room
+        yield harness
     finally:
-        room.stop()
+        harness.stop()
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
