@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from services.commands import checking, listening, running, sample
 from services.composition import COMMANDS
+from shared.runtime.host import VERSION
 
 app = typer.Typer(
     name="yujing",
@@ -14,6 +17,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"yujing {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="版本 / the version")
+    ] = False,
+) -> None:
+    """预警 Yujing: warns enterprises before they break their discharge permit."""
+
+
 app.command("run")(running.run)
 app.command("migrate")(running.migrate)
 app.command("replay")(running.replay)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from services.commands.health import host_state, key_states
 from services.commands.running import Services
 from services.composition import BUILD, check, chosen, make_clock, make_context, make_log
 from shared.database import open_database
@@ -31,11 +32,15 @@ def check_config(services: Services = None, as_json: AsJson = False) -> None:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """体检 / Whether log and databases answer; exit 1 when one does not. Makes nothing."""
+    """体检 / Whether log, databases and host answer and the keys are right; exit 1 when not. Makes nothing."""
     with plain_errors():
         settings = load_settings()
         check(settings, tuple(BUILD))
         found = _distributed_state(settings) if settings.distributed else _embedded_state(settings.data_dir)
+        if settings.distributed or NOT_MADE not in found.values():
+            if all(state == "ok" for state in found.values()):
+                found |= key_states(settings)
+            found["host"] = host_state(settings)
     print_result(found, as_json=as_json)
     if any(state not in ("ok", NOT_MADE) for state in found.values()):
         sys.exit(1)
@@ -64,7 +69,8 @@ def _distributed_state(settings: Settings) -> dict[str, str]:
 def openapi(service: Annotated[str, typer.Argument(help="permits, monitoring, alerts")]) -> None:
     """接口文档 / The OpenAPI document of one service, on standard output."""
     with plain_errors():
+        (name,) = chosen([service])
         context = make_context(load_settings(), exclusive=False)
-        document = openapi_of(BUILD[service](context))
+        document = openapi_of(BUILD[name](context))
         context.log.close()
     typer.echo(json.dumps(document, ensure_ascii=False, indent=1))

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from services.composition import BUILD, make
+from shared.runtime.host import VERSION
 from shared.runtime.settings import Settings
+from tests.support.server_process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,9 +45,18 @@ def test_a_look_at_files_that_are_there_changes_none_and_names_one_that_is_broke
     for service in made.services:
         service.database.close()
     before = listing(tmp_path)
-    done = yujing(tmp_path, "doctor", "--json")
-    assert (done.returncode, listing(tmp_path)) == (0, before), done.stdout + done.stderr
-    assert done.stdout.count('"ok"') == 5  # log, three databases, disk
+    done = yujing(tmp_path, "doctor", "--json", YUJING_HTTP_PORT=str(free_port()))
+    assert (done.returncode, listing(tmp_path)) == (1, before), done.stdout + done.stderr
+    assert done.stdout.count('"ok"') == 8  # log, three databases, disk, the key in each database
+    assert "服务未运行 / no host answers" in done.stdout
+    key = data / "secret.key"
+    old = key.read_text()
+    key.write_text("A" * 43 + "=")
+    other = yujing(tmp_path, "doctor", "--json", YUJING_HTTP_PORT=str(free_port()))
+    assert other.stdout.count("恢复原密钥") == 3 and str(key) in other.stdout and old not in other.stdout
+    key.unlink()
+    lost = yujing(tmp_path, "doctor", "--json", YUJING_HTTP_PORT=str(free_port()))
+    assert "缺少密钥" in lost.stdout and not key.exists()
     (data / "alerts.sqlite").write_bytes(b"no database" * 100)
     broken = yujing(tmp_path, "doctor", "--json")
     assert broken.returncode == 1
@@ -75,3 +86,11 @@ def test_what_run_refuses_check_config_refuses_with_the_same_words(
     assert named in checked.stderr
     assert (ran.returncode, ran.stderr) == (checked.returncode, checked.stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["broken.pem"]
+
+
+def test_the_version_is_shown_and_an_unknown_service_is_one_line(tmp_path: Path) -> None:
+    assert yujing(tmp_path, "--version").stdout == f"yujing {VERSION}\n"
+    unknown = yujing(tmp_path, "openapi", "foo")
+    assert (unknown.returncode, unknown.stderr.count("\n")) == (2, 1)
+    assert "'foo' is not a service" in unknown.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -89,16 +89,17 @@ def test_counters_begin_at_zero(tmp_path: Path) -> None:
 
 
 def test_a_long_poll_is_no_slow_request(product: Whole) -> None:
-    route = "/alerts/v1/events"
-    admin = product.client()
-    asked = admin.get(route, params={"after": 2**61, "wait": 0.2})
-    assert asked.status_code == 200 and asked.json()["items"] == []
+    route, admin = "/alerts/v1/events", product.client()
     value = product.host.context.metrics.registry.get_sample_value
-    assert value("yujing_http_waits_total", {"route": route, "status": "200"}) == 1.0
     timed = {"method": "GET", "route": route, "status": "200"}
-    assert value("yujing_http_request_duration_seconds_count", timed) is None
-    assert admin.get(route).status_code == 200
-    assert value("yujing_http_request_duration_seconds_count", timed) == 1.0
+    last = 0
+    while (page := admin.get(route, params={"after": last}).json())["items"]:
+        last = page["next"]
+    count = value("yujing_http_request_duration_seconds_count", timed)
+    asked = admin.get(route, params={"after": last, "wait": 0.2})
+    assert asked.status_code == 200 and asked.json()["items"] == []
+    assert value("yujing_http_waits_total", {"route": route, "status": "200"}) == 1.0
+    assert value("yujing_http_request_duration_seconds_count", timed) == count
 
 
 def test_no_label_names_an_enterprise_a_point_a_permit_or_an_object(product: Whole) -> None:
