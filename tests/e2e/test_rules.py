@@ -34,8 +34,9 @@ def shortened(rules: str) -> str:
 def prometheus(folder: Path, target: str) -> Iterator[httpx.Client]:
     """A Prometheus that scrapes `target` every 250 ms by the shortened rules."""
     folder.mkdir()
-    text = shortened((FOLDER / "rules.yaml").read_text(encoding="utf-8"))
-    (folder / "rules.yaml").write_text(text, encoding="utf-8")
+    rules, watching, rest = (FOLDER / "rules.yaml").read_text(encoding="utf-8").partition("  - name: yujing-watching")
+    # whether a scrape is answered within 250 ms is this machine's matter: those of the last group keep their minutes
+    (folder / "rules.yaml").write_text(shortened(rules) + watching + rest, encoding="utf-8")
     (folder / "prometheus.yml").write_text(
         "global: {scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 250ms}\n"
         "rule_files: [rules.yaml]\n"
