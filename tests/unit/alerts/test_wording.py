@@ -168,7 +168,7 @@ FULL = dict.fromkeys(("valid_to", "apply_by", "decide_by"), "2026-12-30") | {
 BARE = dict.fromkeys(("outlet", "outlet_name", "multiple", "unit", "mn", "window", "enterprise_name"))
 
 
-@pytest.mark.parametrize(("kind", "condition"), ROWS)
+@pytest.mark.parametrize(("kind", "condition"), sorted(ROWS))
 @pytest.mark.parametrize("known", ["all that there is", "little"])
 def test_every_text_has_full_width_punctuation_in_chinese_and_no_double_spaces(
     kind: str, condition: str, known: str
