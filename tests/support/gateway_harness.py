@@ -22,11 +22,9 @@ from shared.hj212.frame import Cut, Framer
 from shared.hj212.packet import Packet, parse
 from shared.hj212.reply import build, encode
 from shared.ports import Following, NewRecord, Record, Sharing, TopicShape
-from shared.runtime.directory import PASSWORD, Directory
-from shared.runtime.metrics import Metrics
-from shared.runtime.secrets import Sealer
-from shared.runtime.service import Context, ThreadWorker
-from shared.runtime.settings import Settings
+from shared.runtime.directory import PASSWORD
+from shared.runtime.service import ThreadWorker
+from tests.support.contexts import a_context
 
 NOW = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)  # 08:30 in Shanghai
 SHAPES = {PACKETS: TopicShape(4), REGISTRY: TopicShape(1, compacted=True), QUARANTINE: TopicShape(1)}
@@ -157,11 +155,8 @@ class GatewayHarness:
         self.real_log.create(SHAPES)
         self.held_log = HeldLog(self.real_log)
         log = self.held_log if held else self.real_log
-        self.sealer = Sealer(b"k" * 32)
-        self.directory = Directory(self.held_log, self.sealer, lambda: self.time.now)
-        self.metrics = Metrics()
-        settings = Settings(data_dir=tmp_path, gateway_port=0)
-        self.context = Context(settings, self.time.clock(), log, self.sealer, self.directory, self.metrics)
+        self.context = a_context(tmp_path, self.time.clock(), log=log)
+        self.sealer, self.directory, self.metrics = self.context.sealer, self.context.directory, self.context.metrics
         self.alive: list[datetime] = []
         self.worker: GatewayWorker = gateway_worker(
             self.context, note_alive=self.alive.append, limits=limits, monotonic=lambda: self.time.monotonic_s
