@@ -94,7 +94,9 @@ def test_what_another_producer_writes_wrongly_is_kept_and_the_stream_goes_on(pro
         (nul,) = kept(admin, mn=f"NUL\ufffd{source.mn}")
         assert nul["reason"] == "unknown-point"
         reasons = sorted(item["reason"] for item in kept(admin, mn=source.mn))
-        assert reasons == ["bad-json", "bad-json", "bad-json", "bad-json", "bad-number"]
+        assert reasons == ["bad-json", "bad-json", "bad-json", "bad-json"]
+        notes = [one["note"] for one in pages(admin, f"/monitoring/v1/points/{source.mn}/notes")]
+        assert [(note["factor"], note["field"]) for note in notes] == [(source.factor, "Avg")]  # costs itself alone
 
 
 @on_kafka

@@ -46,7 +46,8 @@ def test_a_browser_without_internet_lists_every_operation(
 ) -> None:
     base = base_url(product, service)
     document = get(f"{base}/{service}/v1/openapi.json").json()
-    operations = {(path, verb) for path, found in document["paths"].items() for verb in found}
+    shown_parts = (document["paths"], document.get("webhooks", {}))  # what is called, and what a receiver gets
+    operations = {(path, verb) for part in shown_parts for path, found in part.items() for verb in found}
     shown = rendered(f"{base}/{service}/v1/docs", tmp_path / "profile")
     blocks = re.findall(r'class="opblock opblock-(\w+)', shown)
     assert len(blocks) == len(operations) > 3

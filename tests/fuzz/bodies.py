@@ -80,6 +80,14 @@ GOOD: dict[str, Any] = {
     "POST /alerts/v1/endpoints/{endpoint}/rotate": None,
     "POST /alerts/v1/endpoints/{endpoint}/disable": {"text": "x"},
     "POST /alerts/v1/endpoints/{endpoint}/enable": None,
+    "POST /alerts/v1/endpoints/{endpoint}/pause": None,
+    "POST /alerts/v1/endpoints/{endpoint}/resume": None,
+    "PATCH /alerts/v1/endpoints/{endpoint}": {
+        "url": "http://127.0.0.1:9/x",
+        "name": "x",
+        "filter": {"events": ["yujing.alert.issued.v1"], "kinds": ["emission.*"]},
+    },
+    f"PUT /alerts/v1/offices/{ELSEWHERE}": {"name": "x", "phone": "0471-12345"},
     **{
         f"POST /alerts/v1/alerts/{{alert}}/{move}": {"text": "x"}
         for move in ("acknowledge", "answer", "objection", "verify", "close", "withdraw")
@@ -133,7 +141,7 @@ class Bodies(WebEntrance):
     def __init__(self, site: Site, oracle: Oracle) -> None:
         super().__init__(site, oracle)
         for route in site.routes:
-            if route.verb in ("PUT", "POST") and not route.path.endswith(UNTOUCHED):
+            if route.verb in ("PUT", "POST", "PATCH") and not route.path.endswith(UNTOUCHED):
                 like = re.compile(f"{route.verb} {re.sub('{[^}]*}', '[^/]+', route.path)}")
                 assert any(map(like.fullmatch, GOOD)), f"{route.verb} {route.path} has no good body here to begin with"
 
