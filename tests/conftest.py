@@ -53,6 +53,7 @@ def data_folder() -> Path:
     return DATA
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Which tests one worker runs in a row: those of a file, and all that take the one product of each shape."""
     for item in items:
