@@ -37,7 +37,7 @@ demo: setup ## a living sample region; SECONDS=60 ends it by itself
 	@$(BIN)/yujing demo $(DEMO_OPTIONS)
 
 test: setup ## every tier that this machine can run (ARGS="-k ..." narrows, JOBS=0 runs in one process); says at its end which ran
-	@$(BIN)/python -m pytest -m "not bench" -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -m "not bench" -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: setup ## odd input by every entrance, in both shapes; SECONDS=600 for each shape, SEED=7 repeats a run
 	@YUJING_FUZZ_SECONDS=$(FUZZ_SECONDS) YUJING_FUZZ_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) \

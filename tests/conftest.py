@@ -53,15 +53,6 @@ def data_folder() -> Path:
     return DATA
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests one worker runs in a row: those of a file, and all that take the one product of each shape."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        shared = file.startswith("tests/e2e/") and "product" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("product" if shared else file))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Plainly: which tiers ran and on what."""
     counts: dict[str, Counter[str]] = {tier: Counter() for tier in TIERS}
