@@ -240,7 +240,7 @@ def test_what_is_anothers_is_refused_like_what_does_not_exist(
 
 def answered(answer: Any, ids: dict[str, str]) -> str:
     """What an answer says, whatever was asked for."""
-    text = str(answer.text)
+    text = str(answer.text).replace(answer.headers["x-request-id"], "the request's own")
     for value in sorted(ids.values(), key=len, reverse=True):
         text = text.replace(value, "…")
     return text
