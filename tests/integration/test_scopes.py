@@ -67,6 +67,12 @@ MAY = {
     "POST /alerts/v1/endpoints": "EOP",
     "GET /alerts/v1/endpoints/{endpoint_id}": "EOP",
     "DELETE /alerts/v1/endpoints/{endpoint_id}": "EOP",
+    "PATCH /alerts/v1/endpoints/{endpoint_id}": "EOP",
+    "POST /alerts/v1/endpoints/{endpoint_id}/pause": "EOP",
+    "POST /alerts/v1/endpoints/{endpoint_id}/resume": "EOP",
+    "GET /alerts/v1/offices": "EOP",
+    "PUT /alerts/v1/offices/{division}": "",
+    "DELETE /alerts/v1/offices/{division}": "",
     "POST /alerts/v1/endpoints/{endpoint_id}/test": "EOP",
     "POST /alerts/v1/endpoints/{endpoint_id}/rotate": "EOP",
     "POST /alerts/v1/endpoints/{endpoint_id}/disable": "OP",
@@ -98,7 +104,7 @@ class Side:
     @property
     def marks(self) -> set[str]:
         """What would give it away; the code of a division alone does not."""
-        own = {name: value for name, value in self.ids.items() if name not in ("code", "kept_id", "year")}
+        own = {name: value for name, value in self.ids.items() if name not in ("code", "division", "kept_id", "year")}
         return {*own.values(), self.source.enterprise()["name"]}
 
     def path(self, route: Route, **other: str) -> str:
@@ -145,6 +151,7 @@ def settle(product: Whole, side: Side, receiver: Receiver) -> None:
         "number": source.permit,
         "mn": source.mn,
         "code": source.region,
+        "division": source.region,
         "year": "2026",
         "notice_id": NOWHERE,
         "endpoint_id": receiver.register(product.client(side.tokens["enterprise"]), f"e{source.number}"),
@@ -226,6 +233,7 @@ def test_what_is_anothers_is_refused_like_what_does_not_exist(
         "number": Source(number=9999, region=B.region).permit,
         "mn": "A150202_9999",
         "code": "150203",
+        "division": "150203",
         "kept_id": "999999",
         "year": "2026",
     }
@@ -278,6 +286,7 @@ def test_no_verb_moves_what_is_anothers(product: Whole, sides: tuple[Side, Side]
         "/permits/v1/permits/{number}": theirs.source.document(),
         "/permits/v1/points/{mn}": {"credit_code": B.code, "outlet": "DA001", "system": "31"},
         "/permits/v1/regions/{code}": {"register_complete": False},
+        "/alerts/v1/endpoints/{endpoint_id}": {"name": "x"},
         "/alerts/v1/subscriptions/{subscription_id}": {"name": "x", "via": {"endpoint": mine.ids["officers"]}},
     }
     for role in ("enterprise", "officer", "device"):
