@@ -22,6 +22,8 @@ def yujing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """The command with an empty data folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("YUJING_DATA_DIR", str(tmp_path / "data"))
+    # a process sets its logs up once; here others follow, which read their own
+    monkeypatch.setattr("services.composition.set_up_logs", lambda *_: None)
     return CliRunner()
 
 
