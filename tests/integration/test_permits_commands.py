@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from services.commands import app
@@ -18,13 +21,15 @@ CODE = Source().code
 
 
 @pytest.fixture
-def yujing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def yujing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     """The command with an empty data folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("YUJING_DATA_DIR", str(tmp_path / "data"))
     # a process sets its logs up once; here others follow, which read their own
-    monkeypatch.setattr("services.composition.set_up_logs", lambda *_: None)
-    return CliRunner()
+    before, quiet = structlog.get_config(), structlog.make_filtering_bound_logger(logging.WARNING)
+    monkeypatch.setattr("services.composition.set_up_logs", lambda *_: structlog.configure(wrapper_class=quiet))
+    yield CliRunner()
+    structlog.configure(**before)
 
 
 def run(yujing: CliRunner, *arguments: str) -> Result:
