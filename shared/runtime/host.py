@@ -41,6 +41,8 @@ from shared.runtime.web import OpenApi, install_problems, named_pages, problem_s
 
 log = structlog.get_logger(__name__)
 VERSION = "0.1.0"
+# longer than clients and proxies keep an idle connection (nginx 60 s): they close it first, so no request meets a close
+KEEP_ALIVE_S = 75
 BEARER = {
     "type": "http",
     "scheme": "bearer",
@@ -252,6 +254,7 @@ class Host:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=3,
+            timeout_keep_alive=KEEP_ALIVE_S,
             server_header=False,
         )
         server = Server(config, self.stopping)

@@ -80,7 +80,9 @@ def test_an_error_that_nobody_names_counts_as_a_crash_and_the_next_import_runs(r
     def fail(*_: Any) -> Any:
         raise Unforeseen
 
-    bad, good = upload(register, enterprises(1)), upload(register, a_list(list_row(2)))
+    bad = upload(register, enterprises(1))
+    register.clock.at += timedelta(seconds=1)  # the oldest is taken first
+    good = upload(register, a_list(list_row(2)))
     failed: list[str] = []
     running = ThreadWorker("imports", replace(importer(register, failed), take_document=fail).run)
     running.start()
