@@ -38,7 +38,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str | None:
-    """None for SQLite files; else the URL of a fresh PostgreSQL database."""
+    """None for SQLite files; else the URL of a PostgreSQL database without rows, its tables at their newest version."""
+    if request.param == "sqlite":
+        return None
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database_at_head()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_database_url(request: pytest.FixtureRequest) -> str | None:
+    """None for SQLite files; else the URL of a PostgreSQL database without tables."""
     if request.param == "sqlite":
         return None
     server: PostgresServer = request.getfixturevalue("postgres")

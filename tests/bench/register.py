@@ -71,7 +71,10 @@ def sweep(folder: Path) -> list[Row]:
 
 def sweep_all(folder: Path) -> list[Row]:
     """The first sweep over 3,300,000 permits on PostgreSQL."""
-    with postgres_server(folder / "postgres") as server, register_harness(folder, server.new_database()) as opened:
+    with (
+        postgres_server(folder / "postgres") as server,
+        register_harness(folder, server.new_database_at_head()) as opened,
+    ):
         return _swept(opened, SWEPT["postgres"], "PostgreSQL")
 
 

@@ -58,9 +58,9 @@ def body(tmp_path: Path) -> bytes:
 
 
 @pytest.fixture
-def older(database_url: str | None, tmp_path: Path, body: bytes) -> Database:
+def older(empty_database_url: str | None, tmp_path: Path, body: bytes) -> Database:
     """An endpoint and a push between two attempts, before the upgrade."""
-    database = open_database(database_url, tmp_path, "alerts")
+    database = open_database(empty_database_url, tmp_path, "alerts")
     history(database, command.upgrade, "0005")
     sealed = Sealer(b"k" * 32).seal(SECRET, PURPOSE)
     with database.transaction() as session:

@@ -26,9 +26,9 @@ OWNERS = [(OWNER, {"credit_code": CODE}), (f"officer:{COUNTY}", {"region": COUNT
 
 
 @pytest.fixture
-def harness(tmp_path: Path, database_url: str | None) -> Iterator[AlertsHarness]:
-    database = open_database(database_url, tmp_path, "alerts")
-    if database_url is not None:
+def harness(tmp_path: Path, empty_database_url: str | None) -> Iterator[AlertsHarness]:
+    database = open_database(empty_database_url, tmp_path, "alerts")
+    if empty_database_url is not None:
         with database.engine.begin() as connection:
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS alerts")
     made = an_alerts_harness(tmp_path, database=database)
@@ -140,9 +140,9 @@ def test_a_url_that_is_no_target_is_refused_with_the_url_and_the_rule(harness: A
 
 
 def test_the_upgrade_adds_the_history_and_forgets_what_receivers_answered(
-    database_url: str | None, tmp_path: Path
+    empty_database_url: str | None, tmp_path: Path
 ) -> None:
-    database = open_database(database_url, tmp_path, "alerts")
+    database = open_database(empty_database_url, tmp_path, "alerts")
     assert migrate(database, "services.alerts.migrations", "alerts")
     attempt = {"push_id": "psh_a", "number": 1, "at": T0, "outcome": "later", "reason": "blocked", "latency_ms": 1}
     with database.transaction() as session:

@@ -29,8 +29,8 @@ FIRST = {
 
 
 @pytest.fixture
-def database(tmp_path: Path, database_url: str | None) -> Iterator[Database]:
-    opened = open_database(database_url, tmp_path, "alerts")
+def database(tmp_path: Path, empty_database_url: str | None) -> Iterator[Database]:
+    opened = open_database(empty_database_url, tmp_path, "alerts")
     migrate(opened, "services.alerts.migrations", "alerts")
     yield opened
     opened.close()

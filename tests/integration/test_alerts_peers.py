@@ -319,9 +319,9 @@ def test_an_affected_one_learns_nothing_of_the_others(tmp_path: Path) -> None:
 
 
 def test_two_replicas_that_tick_together_make_one_notice_and_one_digest(
-    tmp_path: Path, database_url: str | None
+    tmp_path: Path, empty_database_url: str | None
 ) -> None:
-    database = open_database(database_url, tmp_path, "alerts")
+    database = open_database(empty_database_url, tmp_path, "alerts")
     migrate(database, "services.alerts.migrations", "alerts")
     harness, some = an_alerts_harness(tmp_path, database=database), codes(14)
     harness.register_enterprises(*some)
@@ -341,8 +341,10 @@ def test_two_replicas_that_tick_together_make_one_notice_and_one_digest(
     database.close()
 
 
-def test_the_upgrade_drops_the_bytes_of_a_notice_and_keeps_all_else(tmp_path: Path, database_url: str | None) -> None:
-    database = open_database(database_url, tmp_path, "alerts")
+def test_the_upgrade_drops_the_bytes_of_a_notice_and_keeps_all_else(
+    tmp_path: Path, empty_database_url: str | None
+) -> None:
+    database = open_database(empty_database_url, tmp_path, "alerts")
     migrate(database, "services.alerts.migrations", "alerts")
     harness, some = an_alerts_harness(tmp_path, database=database), codes(14)
     harness.register_enterprises(*some)

@@ -29,9 +29,9 @@ CALLERS = ("admin", "officer:15", "officer:150102", ME)
 
 
 @pytest.fixture
-def harness(tmp_path: Path, database_url: str | None) -> Iterator[AlertsHarness]:
-    database = open_database(database_url, tmp_path, "alerts")
-    if database_url is not None:
+def harness(tmp_path: Path, empty_database_url: str | None) -> Iterator[AlertsHarness]:
+    database = open_database(empty_database_url, tmp_path, "alerts")
+    if empty_database_url is not None:
         with database.engine.begin() as connection:
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS alerts")
     made = an_alerts_harness(tmp_path, database=database)
@@ -154,9 +154,9 @@ def test_registering_and_deleting_side_by_side_never_leaves_a_wrong_number(harne
 
 
 def test_endpoints_of_an_older_database_are_published_once_by_the_upgrade(
-    database_url: str | None, tmp_path: Path
+    empty_database_url: str | None, tmp_path: Path
 ) -> None:
-    database = open_database(database_url, tmp_path, "alerts")
+    database = open_database(empty_database_url, tmp_path, "alerts")
     assert migrate(database, "services.alerts.migrations", "alerts")
     harness = an_alerts_harness(tmp_path, database=database)
     harness.endpoint("http://127.0.0.1:1/1", credit_code=MINE)

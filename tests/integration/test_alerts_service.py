@@ -14,8 +14,8 @@ from shared.runtime.migrating import migrate
 
 
 @pytest.fixture
-def url(database_url: str | None) -> str | None:
-    return database_url
+def url(empty_database_url: str | None) -> str | None:
+    return empty_database_url
 
 
 def test_the_migrations_make_exactly_the_tables(url: str | None, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ FORGED = [
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """The product with one enterprise that has something of everything."""
-    url = None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database_at_head()
     with whole(tmp_path_factory.mktemp(f"fuzz-{request.param}"), url) as made:
         source = Source(number=4001)
         source.register(made.client())

@@ -54,7 +54,7 @@ class Running:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    url = None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database_at_head()
     folder = tmp_path_factory.mktemp("items")
     with opened(folder, url) as harness:
         harness.publish(two_enterprises(folder))

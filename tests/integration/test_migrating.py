@@ -24,8 +24,8 @@ def test_the_newest_file_is_the_head_of_the_history(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_second_start_finds_nothing_to_do(service: str, database_url: str | None, tmp_path: Path) -> None:
-    database = open_database(database_url, tmp_path, service)
+def test_a_second_start_finds_nothing_to_do(service: str, empty_database_url: str | None, tmp_path: Path) -> None:
+    database = open_database(empty_database_url, tmp_path, service)
     assert migrate(database, f"services.{service}.migrations", service)
     assert not migrate(database, f"services.{service}.migrations", service)
     database.close()

@@ -12,8 +12,8 @@ from shared.database import open_database
 from shared.runtime.migrating import migrate
 
 
-def test_the_migration_makes_the_tables_that_the_code_means(database_url: str | None, tmp_path: Path) -> None:
-    database = open_database(database_url, tmp_path, "monitoring")
+def test_the_migration_makes_the_tables_that_the_code_means(empty_database_url: str | None, tmp_path: Path) -> None:
+    database = open_database(empty_database_url, tmp_path, "monitoring")
     assert migrate(database, "services.monitoring.migrations", "monitoring")
     assert not migrate(database, "services.monitoring.migrations", "monitoring")
     with database.engine.connect() as connection:

@@ -238,7 +238,7 @@ def test_a_database_that_is_away_is_waited_for_within_the_same_attempt(register:
 
 
 def test_connections_that_break_in_the_middle_are_no_failure_of_the_import(tmp_path: Path, postgres: Any) -> None:
-    with register_harness(tmp_path, postgres.new_database()) as opened:
+    with register_harness(tmp_path, postgres.new_database_at_head()) as opened:
         name, broken = upload(opened, enterprises(1, 2)), []
         working, database = importer(opened), opened.service.database
 

@@ -108,7 +108,7 @@ def test_one_of_two_replicas_runs_a_job_and_the_other_takes_over(postgres_lab: D
 
 @pytest.fixture
 def postgres_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    opened = open_lab(request.getfixturevalue("postgres").new_database(), tmp_path)
+    opened = open_lab(request.getfixturevalue("postgres").new_database_at_head(), tmp_path)
     yield opened
     opened.close()
 

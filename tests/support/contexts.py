@@ -10,10 +10,10 @@ from shared.eventlog.embedded import EmbeddedLog
 from shared.ports import EventLog
 from shared.runtime.directory import Directory
 from shared.runtime.metrics import Metrics
-from shared.runtime.migrating import migrate
 from shared.runtime.secrets import Sealer
 from shared.runtime.service import Context
 from shared.runtime.settings import Settings
+from tests.support.templates import make_tables
 
 
 def a_log(folder: Path, clock: Clock) -> EmbeddedLog:
@@ -33,7 +33,5 @@ def a_context(folder: Path, clock: Clock, *, log: EventLog | None = None, databa
 
 def migrated(context: Context, service: str) -> Context:
     """The same, with the service's tables made."""
-    database = context.database(service)
-    migrate(database, f"services.{service}.migrations", service)
-    database.close()
+    make_tables(context.settings.database, context.settings.data_dir, service)
     return context

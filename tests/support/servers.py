@@ -26,6 +26,7 @@ from kafka.errors import KafkaError
 from sqlalchemy import URL, make_url
 
 from tests.support.server_process import Finding, Server, free_port, group_of, missing
+from tests.support.templates import make_all_tables
 
 __all__ = [
     "Finding",
@@ -114,6 +115,7 @@ def kafka_answers(bootstrap: str) -> bool:
 class PostgresServer(Server):
     url: str
     gentle: signal.Signals = signal.SIGINT  # its "fast": open sessions are rolled back and ended
+    _at_head: str | None = None  # the database that those at head are copied from
 
     def stop_at_once(self) -> None:
         """Its "immediate": no checkpoint, the next start recovers."""
@@ -121,9 +123,18 @@ class PostgresServer(Server):
 
     def new_database(self) -> str:
         """The address of an empty database on this server, so that one test does not see another's rows."""
-        name = f"t_{uuid.uuid4().hex[:12]}"
+        return self._created(f"t_{uuid.uuid4().hex[:12]}", "template1")
+
+    def new_database_at_head(self) -> str:
+        """The address of a database with the tables of every service at their newest version, and no rows."""
+        if self._at_head is None:
+            self._at_head = f"head_{uuid.uuid4().hex[:12]}"
+            make_all_tables(self._created(self._at_head, "template1"))
+        return self._created(f"t_{uuid.uuid4().hex[:12]}", self._at_head)
+
+    def _created(self, name: str, template: str) -> str:
         with psycopg.connect(_plain(self.url), autocommit=True) as session:
-            session.execute(f'CREATE DATABASE "{name}"')
+            session.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
 
