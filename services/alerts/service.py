@@ -33,7 +33,7 @@ from services.alerts.domain.peer import Reason as PeerReason
 from services.alerts.domain.retry import STANDARD, Schedule
 from services.alerts.handlers.alerts import AlertService
 from services.alerts.handlers.digests import Digests
-from services.alerts.handlers.endpoint_counts import EndpointCounts
+from services.alerts.handlers.endpoint_counts import EndpointCounts, FailingEndpoints
 from services.alerts.handlers.endpoints import EndpointService
 from services.alerts.handlers.peer_notices import PeerNotices
 from services.alerts.handlers.pushes import PushService
@@ -165,7 +165,6 @@ def delivery(of: Parts, new_channels: NewChannels, policy: Policy) -> Delivery:
         database=of.database,
         queue=PushQueue(lease=policy.lease, fail_for=policy.fail_for),
         alerts=of.alerts,
-        endpoints=of.endpoint_store,
         pushes=of.push_store,
         counts=of.counts,
         clock=of.clock,
@@ -197,7 +196,11 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
             Consumption("alerts-register", {REGISTRY: of.registry_records.take}),
             Consumption("alerts", {RISKS: of.risk_records.take}),
         ],
-        jobs=[Job("alerts-peers", of.peer_notices.run), Job("alerts-digests", of.digests.run)],
+        jobs=[
+            Job("alerts-peers", of.peer_notices.run),
+            Job("alerts-digests", of.digests.run),
+            Job("alerts-endpoints", FailingEndpoints(database, of.counts).run),
+        ],
         workers=[LoopWorker("alerts-delivery", sender.run), event_stream],
         tags=TAGS,
         webhooks=webhook_routes(),

@@ -21,7 +21,7 @@ ALERT_CHANGED = "yujing.alert.changed.v1"
 ALERT_CLOSED = "yujing.alert.closed.v1"
 PEER_NOTICE_ISSUED = "yujing.peer.notice.issued.v1"
 DIGEST = "yujing.digest.v1"
-ENDPOINT_COUNT_CHANGED = "yujing.reach.changed.v1"  # how many active endpoints an enterprise has
+ENDPOINT_COUNT_CHANGED = "yujing.reach.changed.v1"  # how many active endpoints an enterprise has, how many fail
 REGISTERED = "yujing.registered.v1"  # `registry`: the whole history of one object
 HEARTBEAT = "yujing.registry.heartbeat.v1"
 

@@ -159,7 +159,11 @@ class Metrics:
         self.delivery_oldest = gauge(
             "delivery_queue_oldest_age_seconds", "最久未发推送的逾期秒数 / How long the oldest push is overdue"
         )
-        self.endpoints = gauge("endpoints", "接收端，按状态 / Endpoints; disabled ones receive nothing", ["state"])
+        self.endpoints = gauge(
+            "endpoints",
+            "接收端，按状态 / Endpoints; failing: nothing taken for two minutes or longer; paused and disabled receive nothing",
+            ["state"],
+        )
 
     def _requests(self) -> None:
         self.requests = self._histogram(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
+from services.alerts.delivery.turns import Finished
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, ENDPOINT_HISTORY
 from shared.database import open_database
 from shared.domain.clock import rfc3339
@@ -153,3 +155,34 @@ def test_the_upgrade_adds_the_history_and_forgets_what_receivers_answered(
         assert session.connection().execute(select(ATTEMPT.c.snippet)).scalars().all() == [""]
         assert session.connection().execute(select(ENDPOINT_HISTORY)).all() == []
     database.close()
+
+
+def test_an_endpoint_without_success_for_two_minutes_is_failing_in_lists_and_metric_until_it_is_paused(
+    harness: AlertsHarness,
+) -> None:
+    failing, well = registered(harness)["id"], registered(harness)["id"]
+    with harness.database.transaction() as session:
+        session.connection().execute(update(ENDPOINT).where(ENDPOINT.c.id == failing).values(failing_since=T0))
+    before = harness.clocks.wall_now = T0 + timedelta(seconds=119)  # type: ignore[attr-defined]
+    assert states(harness) == {"active": {failing, well}, "failing": set(), "paused": set(), "disabled": set()}
+    harness.clocks.wall_now = before + timedelta(seconds=1)  # type: ignore[attr-defined]
+    assert states(harness) == {"active": {well}, "failing": {failing}, "paused": set(), "disabled": set()}
+    shown = harness.get(OWNER, f"/endpoints/{failing}")
+    assert (shown["state"], shown["state_reason"], shown["state_at"]) == ("failing", "no_success", rfc3339(T0))
+    assert gauge(harness) == {"active": 1, "failing": 1, "paused": 0, "disabled": 0}
+    assert post(harness, OWNER, f"/{failing}/pause").json()["state"] == "paused"
+    assert states(harness) == {"active": {well}, "failing": set(), "paused": {failing}, "disabled": set()}
+    assert harness.client(OWNER).get(PATH, params={"state": "broken"}).status_code == 422
+
+
+def states(harness: AlertsHarness) -> dict[str, set[str]]:
+    """The ids in the list of each state."""
+    names = ("active", "failing", "paused", "disabled")
+    return {one: {item["id"] for item in harness.get(OWNER, "/endpoints", state=one)["items"]} for one in names}
+
+
+def gauge(harness: AlertsHarness) -> dict[str, float]:
+    """The metric, measured now."""
+    harness.sender().turns.take(Finished(), {})
+    (family,) = [one for one in harness.parts.metrics.registry.collect() if one.name == "yujing_endpoints"]
+    return {sample.labels["state"]: sample.value for sample in family.samples}

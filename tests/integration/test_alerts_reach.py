@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from services.alerts.channels.base import Outcome, Refused, TryLater, Why
+from services.alerts.channels.base import Delivered, Outcome, Refused, TryLater, Why
 from services.alerts.delivery.turns import Finished
+from services.alerts.handlers.endpoint_counts import FailingEndpoints
 from services.alerts.store.tables import ENDPOINT
 from shared.database import open_database
 from shared.domain.events import ALERTS, ENDPOINT_COUNT_CHANGED
@@ -115,6 +116,25 @@ def test_failing_is_no_news_until_it_disables(harness: AlertsHarness) -> None:
     harness.clocks.wall_now += timedelta(days=1)  # type: ignore[attr-defined]
     attempt(harness, TryLater(Why.TIMEOUT))
     assert counts(harness)[1:] == [(MINE, 0, 2)]
+
+
+def test_an_endpoint_that_takes_nothing_for_two_minutes_is_news_at_the_next_tick_and_so_is_its_recovery(
+    harness: AlertsHarness,
+) -> None:
+    register(harness)
+    register(harness, name="2")
+    harness.take(a_risk())
+    tick = FailingEndpoints(harness.database, harness.parts.counts).run
+    attempt(harness, TryLater(Why.TIMEOUT))
+    for seconds, published in ((119, 2), (2, 3), (600, 3)):
+        harness.clocks.wall_now += timedelta(seconds=seconds)  # type: ignore[attr-defined]
+        tick(harness.clocks.field_now)
+        assert len(reaches(harness)) == published, seconds
+    last = reaches(harness)[-1]
+    assert (last["data"], last["revision"]) == ({"credit_code": MINE, "endpoints": 2, "failing": 2}, 3)
+    attempt(harness, Delivered(200))
+    tick(harness.clocks.field_now)
+    assert [(one["data"]["endpoints"], one["data"]["failing"]) for one in reaches(harness)[3:]] == [(2, 0)]
 
 
 def test_no_caller_s_list_shows_it_and_nothing_is_pushed(harness: AlertsHarness) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from shared.domain.errors import Invalid
 from shared.domain.events import ALERT_ISSUED, ALERTS, ENDPOINT_COUNT_CHANGED, Event
+from shared.domain.json import JsonObject
 from shared.eventlog.codec import encode_event
 from shared.ports import Record
 from tests.support.product import Source
@@ -36,8 +37,8 @@ def record(value: bytes | None, code: str = SOURCE.code) -> Record:
     return Record(ALERTS, 0, 0, code, value, {}, datetime.now(UTC))
 
 
-def counted(endpoints: int, revision: int, code: str = SOURCE.code) -> Record:
-    facts = {"credit_code": code, "endpoints": endpoints}
+def counted(endpoints: int, revision: int, code: str = SOURCE.code, **more: int) -> Record:
+    facts: JsonObject = {"credit_code": code, "endpoints": endpoints, **more}
     return record(encode_event(Event(ENDPOINT_COUNT_CHANGED, "/alerts", f"reach:{code}", revision, START, facts)), code)
 
 
@@ -48,9 +49,19 @@ def deliver(opened: RegisterHarness, *records: Record) -> None:
         handler(session, records)
 
 
+def test_coverage_says_whose_endpoints_all_fail(register: RegisterHarness) -> None:
+    put(register.client(), f"/permits/v1/enterprises/{SOURCE.code}", SOURCE.enterprise())
+    found = []
+    for revision, failing in enumerate((0, 1, 2, 0), start=1):
+        deliver(register, counted(2, revision, failing=failing))
+        (item,) = register.client().get("/permits/v1/coverage").json()["items"]
+        found.append([lack for lack in item["lacks"] if "endpoint" in lack])
+    assert found == [[], [], ["working_endpoint"], []]
+
+
 def without_endpoint(opened: RegisterHarness) -> set[str]:
     items: Sequence[dict[str, object]] = opened.client().get("/permits/v1/coverage").json()["items"]
-    return {str(one["credit_code"]) for one in items if "endpoint" in str(one["lacks"])}
+    return {str(one["credit_code"]) for one in items if "'endpoint'" in str(one["lacks"])}
 
 
 def test_coverage_says_of_whom_nobody_receives_the_warnings(register: RegisterHarness) -> None:

@@ -21,9 +21,10 @@ from services.alerts.api.roles import Owning, Reader, Supervising
 from services.alerts.channels.base import Channel
 from services.alerts.domain.audience import Owner
 from services.alerts.domain.contact import ContactPoint
+from services.alerts.domain.endpoint_state import EndpointState
 from services.alerts.domain.wants import Wants
 from services.alerts.handlers.endpoints import EndpointService
-from services.alerts.store.endpoints import EndpointChange, EndpointState, EndpointStore, is_owner, new_secret
+from services.alerts.store.endpoints import EndpointChange, EndpointStore, is_owner, new_secret
 from services.alerts.store.paging import Position
 from services.alerts.store.pushes import PushStore
 from shared.access import Caller, Role, acts_for, in_region, own_division, own_enterprise
@@ -53,7 +54,7 @@ def endpoint_routes(
     def shown(caller: Caller, endpoint_id: str) -> EndpointOut:
         with database.read() as session:
             endpoint = store.load(session, endpoint_id, caller)
-            return EndpointOut.of(endpoint, store.history(session, [endpoint_id])[endpoint_id])
+            return EndpointOut.of(endpoint, store.history(session, [endpoint_id])[endpoint_id], clock.wall_now())
 
     def with_secret(caller: Caller, endpoint_id: str, secret: str) -> EndpointWithSecret:
         return EndpointWithSecret(**dict(shown(caller, endpoint_id)), secret=secret)
@@ -74,15 +75,19 @@ def endpoint_routes(
         return with_secret(caller, endpoint_id, secret) if is_owner(caller, owner) else shown(caller, endpoint_id)
 
     @router.get("/endpoints", summary="推送端点 / Endpoints")
-    def list_endpoints(caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Page[EndpointOut]:
+    def list_endpoints(
+        caller: Reader, state: EndpointState | None = None, limit: Limit = 50, cursor: Cursor = None
+    ) -> Page[EndpointOut]:
+        now = clock.wall_now()
         with database.read() as session:
-            records = store.page(session, caller, behind=read_position(cursor), limit=limit + 1)
+            behind = read_position(cursor)
+            records = store.page(session, caller, behind=behind, limit=limit + 1, state=state, now=now)
             history = store.history(session, [endpoint.id for endpoint in records])
         return page_of(
             records,
             limit,
             position=lambda endpoint: Position(endpoint.created_at, endpoint.id),
-            item=lambda endpoint: EndpointOut.of(endpoint, history[endpoint.id]),
+            item=lambda endpoint: EndpointOut.of(endpoint, history[endpoint.id], now),
         )
 
     @router.get("/endpoints/{endpoint_id}", summary="一个推送端点 / One endpoint")

@@ -13,9 +13,10 @@ from pydantic import BaseModel, Field
 from services.alerts.api.documents import Alert, Time, Words
 from services.alerts.domain.alert import Change, Status
 from services.alerts.domain.catalogue import Level, Stage
+from services.alerts.domain.endpoint_state import NO_SUCCESS, EndpointState, shown_state
 from services.alerts.domain.subscription import Filter
 from services.alerts.store.alerts import HistoryEntry
-from services.alerts.store.endpoints import Endpoint, EndpointState, EndpointStep
+from services.alerts.store.endpoints import Endpoint, EndpointStep
 from services.alerts.store.previews import Preview
 from services.alerts.store.pushes import PENDING, Attempt, PushProof, PushRecord, PushState
 from services.alerts.store.subscriptions import SubscriptionRecord
@@ -112,6 +113,8 @@ class EndpointFilterOut(BaseModel):
 
 
 class EndpointOut(BaseModel):
+    """`state` failing: active, and no push was taken for two minutes or longer (`failing_since`); pushes are still tried."""
+
     id: str
     url: str
     name: str | None
@@ -127,16 +130,18 @@ class EndpointOut(BaseModel):
     history: list[EndpointStepOut]
 
     @classmethod
-    def of(cls, endpoint: Endpoint, history: Sequence[EndpointStep]) -> EndpointOut:
+    def of(cls, endpoint: Endpoint, history: Sequence[EndpointStep], now: datetime) -> EndpointOut:
+        state = shown_state(endpoint.state, endpoint.failing_since, now)
+        failing = state is EndpointState.FAILING
         return cls(
             id=endpoint.id,
             url=endpoint.address,
             name=endpoint.name,
             filter=EndpointFilterOut(events=endpoint.wants.events, kinds=endpoint.wants.kinds),
             owner=_owner(endpoint),
-            state=EndpointState(endpoint.state),
-            state_reason=endpoint.state_reason,
-            state_at=rfc3339(endpoint.state_at),
+            state=state,
+            state_reason=NO_SUCCESS if failing else endpoint.state_reason,
+            state_at=rfc3339(endpoint.failing_since if failing and endpoint.failing_since else endpoint.state_at),
             secret_set=bool(endpoint.sealed.current),
             created_at=rfc3339(endpoint.created_at),
             failing_since=_time(endpoint.failing_since),

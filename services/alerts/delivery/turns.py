@@ -13,7 +13,7 @@ from services.alerts.delivery.policy import Policy
 from services.alerts.domain.catalogue import Audience
 from services.alerts.handlers.alerts import AlertService
 from services.alerts.handlers.endpoint_counts import EndpointCounts
-from services.alerts.store.endpoints import EndpointStore
+from services.alerts.store.endpoint_states import count_by_state
 from services.alerts.store.push_queue import Claimed, PushQueue, Result
 from services.alerts.store.pushes import PushStore
 from shared.database import Database
@@ -48,7 +48,6 @@ class Turns:
     database: Database
     queue: PushQueue
     alerts: AlertService
-    endpoints: EndpointStore
     pushes: PushStore
     counts: EndpointCounts
     clock: Clock
@@ -119,8 +118,8 @@ class Turns:
         self._measured_at = monotonic_s()
         with self.database.read() as session:
             oldest = self.pushes.overdue_since(session)
-            states = self.endpoints.count(session)
+            states = count_by_state(session, now)
         overdue = (now - oldest).total_seconds() if oldest else 0.0
         self.metrics.delivery_oldest.set(max(0.0, overdue))
-        for state in ("active", "disabled"):
-            self.metrics.endpoints.labels(state).set(states.get(state, 0))
+        for state, endpoints in states.items():
+            self.metrics.endpoints.labels(state.value).set(endpoints)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, insert, null, or_, select, update
 from sqlmodel import Session
 
 from services.alerts.domain.audience import Owner, audience_of
 from services.alerts.domain.contact import ContactPoint
+from services.alerts.domain.endpoint_state import EndpointState
 from services.alerts.domain.wants import ALL, Wants
+from services.alerts.store.endpoint_states import in_state
 from services.alerts.store.paging import Position, newer_than
 from services.alerts.store.peer_tables import ENTERPRISE
 from services.alerts.store.pushes import owned
@@ -27,13 +29,6 @@ from shared.runtime.secrets import Sealer
 
 PURPOSE = "endpoint-secret"
 OVERLAP = timedelta(hours=24)  # the old secret signs too for so long after a rotation
-
-
-class EndpointState(StrEnum):
-    ACTIVE = "active"
-    PAUSED = "paused"  # by its owner: it gets nothing new, and what was due waits
-    DISABLED = "disabled"
-    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +161,21 @@ class EndpointStore:
             raise NotFound("no such endpoint")
         return _endpoint(row)
 
-    def page(self, session: Session, caller: Caller, *, behind: Position | None, limit: int) -> list[Endpoint]:
-        """In order of creation, those behind the position."""
+    def page(
+        self,
+        session: Session,
+        caller: Caller,
+        *,
+        behind: Position | None,
+        limit: int,
+        state: EndpointState | None = None,
+        now: datetime,
+    ) -> list[Endpoint]:
+        """In order of creation, those behind the position; `state`: only those in it at `now`."""
         e = ENDPOINT.c
         query = select(ENDPOINT).where(e.state != EndpointState.DELETED.value, owned(caller))
+        if state is not None:
+            query = query.where(in_state(state, now))
         query = query.where(newer_than(behind, e.created_at, e.id)).order_by(e.created_at, e.id)
         return [_endpoint(row) for row in session.connection().execute(query.limit(limit))]
 
@@ -281,11 +287,6 @@ class EndpointStore:
     def secrets(self, sealed: SealedSecrets, now: datetime) -> tuple[str, ...]:
         """The secrets that sign now, newest first; raises Invalid for one that our key does not open."""
         return tuple(self._sealer.open(one, PURPOSE) for one in sealed.valid_at(now))
-
-    def count(self, session: Session) -> dict[str, int]:
-        """How many endpoints are in each state."""
-        query = select(ENDPOINT.c.state, func.count()).group_by(ENDPOINT.c.state)
-        return {row[0]: row[1] for row in session.connection().execute(query)}
 
     def _recipients(self, session: Session, which: ColumnElement[bool]) -> list[Recipient]:
         query = select(ENDPOINT).where(which, ENDPOINT.c.state == EndpointState.ACTIVE.value).order_by(ENDPOINT.c.id)

@@ -192,11 +192,13 @@ class AttemptRow(AlertsTable, table=True):
 
 
 class EndpointCountRow(AlertsTable, table=True):
-    """How many active endpoints an enterprise has, as it was last published. `revision`: how often it was."""
+    """How many active endpoints an enterprise has and how many of them fail, as it was last published. `revision`: how often
+    it was."""
 
     __tablename__ = "endpoint_count"
     credit_code: str = Field(primary_key=True)
     endpoints: int
+    failing: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     revision: int
 
 

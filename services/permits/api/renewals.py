@@ -48,8 +48,9 @@ class ExpiringOut(BaseModel):
 
 class CoverageOut(BaseModel):
     """An enterprise and what it lacks: permit, valid_permit, outlets, limits, points, covered_points, endpoint (nobody
-    receives its warnings), period_stamp (the points in `stamps_end` probably stamp the end of their periods and are
-    registered to stamp the start, 疑似以时段结束时刻标记). Empty: nothing."""
+    receives its warnings), working_endpoint (it has endpoints, and pushes to all of them fail now), period_stamp (the points in
+    `stamps_end` probably stamp the end of their periods and are registered to stamp the start, 疑似以时段结束时刻标记).
+    Empty: nothing."""
 
     credit_code: str
     name: str

@@ -12,8 +12,10 @@ from services.permits.domain.enterprise import Enterprise
 from services.permits.domain.point import PERIOD_STAMP, Registration
 from services.permits.handlers.publishing import Registrar
 from services.permits.store import endpoint_counts, period_stamps, register
+from services.permits.store.endpoint_counts import EndpointCount
 
 NO_ENDPOINT = "endpoint"  # nobody receives its warnings
+FAILING_ENDPOINT = "working_endpoint"  # it has endpoints, and pushes to all of them fail now
 STAMP = "period_stamp"  # a point probably stamps the end of its periods (疑似以时段结束时刻标记), and is registered otherwise
 
 
@@ -33,11 +35,11 @@ class Coverage:
 
 
 def coverage(registrar: Registrar, session: Session, entries: Sequence[Enterprise]) -> list[Coverage]:
-    """Of each enterprise what it lacks; `endpoint` as far as alerts published counts."""
+    """Of each enterprise what it lacks; endpoints as far as alerts published counts."""
     codes = [one.credit_code for one in entries]
     permits = register.permits_of_all(session, codes)
     points = register.points_of_all(session, codes, registrar.sealer)
-    with_endpoint = {code for code, one in endpoint_counts.find(session, codes).items() if one.endpoints}
+    endpoints = endpoint_counts.find(session, codes)
     suspected = _stamping_end(session, [point for its_points in points.values() for point in its_points])
     today = registrar.today()
     found: list[Coverage] = []
@@ -45,6 +47,7 @@ def coverage(registrar: Registrar, session: Session, entries: Sequence[Enterpris
         its_permits, its_points = permits.get(one.credit_code, ()), points.get(one.credit_code, ())
         stamps_end = tuple(sorted(point.mn for point in its_points if point.mn in suspected))
         lacks = (*lacking(its_permits, its_points, today), *((STAMP,) if stamps_end else ()))
+        lacks += _of_endpoints(endpoints.get(one.credit_code))
         found.append(
             Coverage(
                 credit_code=one.credit_code,
@@ -53,11 +56,17 @@ def coverage(registrar: Registrar, session: Session, entries: Sequence[Enterpris
                 industry=one.document.industry,
                 permits=len(its_permits),
                 points=sum(point.active for point in its_points),
-                lacks=lacks if one.credit_code in with_endpoint else (*lacks, NO_ENDPOINT),
+                lacks=lacks,
                 stamps_end=stamps_end,
             )
         )
     return found
+
+
+def _of_endpoints(count: EndpointCount | None) -> tuple[str, ...]:
+    if count is None or not count.endpoints:
+        return (NO_ENDPOINT,)
+    return (FAILING_ENDPOINT,) if count.failing == count.endpoints else ()
 
 
 def _stamping_end(session: Session, points: Sequence[Registration]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Keeps from `alerts` how many endpoints an enterprise has: the newest revision wins, every other event is ignored."""
+"""Keeps from `alerts` how many endpoints an enterprise has and how many fail: the newest revision wins, all else is ignored."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def _read(record: Record) -> EndpointCount | None:
         return None
     try:
         code, endpoints = read_text(event.data, "credit_code"), read_whole_number(event.data, "endpoints")
+        failing = (
+            read_whole_number(event.data, "failing") if "failing" in event.data else 0
+        )  # an older version's has none
     except Invalid as wrong:
         rule = "credit_code, endpoints"
         raise Invalid(f"{event.id} lacks an enterprise or how many endpoints it has: {wrong}", rule=rule) from wrong
-    return EndpointCount(code, endpoints, event.revision)
+    return EndpointCount(code, endpoints, event.revision, failing)

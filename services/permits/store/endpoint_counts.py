@@ -1,4 +1,4 @@
-"""How many active endpoints each enterprise has, as alerts published it."""
+"""How many active endpoints each enterprise has and how many of them fail, as alerts published it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class EndpointCount:
     credit_code: str
     endpoints: int
     revision: int
+    failing: int = 0
 
 
 def find(session: Session, credit_codes: Iterable[str]) -> dict[str, EndpointCount]:
@@ -23,7 +24,9 @@ def find(session: Session, credit_codes: Iterable[str]) -> dict[str, EndpointCou
     found: dict[str, EndpointCount] = {}
     for part in chunks(sorted(set(credit_codes))):
         rows = session.exec(select(EndpointCountRow).where(col(EndpointCountRow.credit_code).in_(part)))
-        found.update((row.credit_code, EndpointCount(row.credit_code, row.endpoints, row.revision)) for row in rows)
+        found.update(
+            (row.credit_code, EndpointCount(row.credit_code, row.endpoints, row.revision, row.failing)) for row in rows
+        )
     return found
 
 

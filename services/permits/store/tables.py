@@ -115,11 +115,13 @@ class CalendarYearRow(PermitsTable, table=True):
 
 
 class EndpointCountRow(PermitsTable, table=True):
-    """How many active endpoints an enterprise has, as alerts published last; no foreign key: alerts may know it first."""
+    """How many active endpoints an enterprise has and how many of them fail, as alerts published last; no foreign key: alerts
+    may know it first."""
 
     __tablename__ = "reach"
     credit_code: str = Field(primary_key=True)
     endpoints: int
+    failing: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     revision: int
 
 
