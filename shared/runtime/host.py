@@ -31,6 +31,7 @@ from shared.runtime.auth import Authentication, Verifier
 from shared.runtime.body_limit import REFUSALS, BodyLimits, document_refusals
 from shared.runtime.consuming import Consumer, described
 from shared.runtime.metrics import begin
+from shared.runtime.metrics_server import MetricsServer
 from shared.runtime.pages import add_pages
 from shared.runtime.query_check import QueryCheck
 from shared.runtime.request_log import RequestLog
@@ -83,6 +84,9 @@ class Host:
     # wiring
     def _all_workers(self) -> list[Worker]:
         workers: list[Worker] = [ThreadWorker("directory", self.context.directory.run)]
+        settings = self.context.settings
+        if settings.metrics_port is not None:
+            workers.insert(0, MetricsServer(settings.host, settings.metrics_port, self._metrics))
         for service in self.services:
             relay = Relay(
                 service.database,
@@ -155,7 +159,8 @@ class Host:
         add_pages(app, documents)
         app.add_api_route("/healthz", lambda: {"status": "ok"}, include_in_schema=False)
         app.add_api_route("/readyz", self._readyz, include_in_schema=False)
-        app.add_api_route("/metrics", self._metrics, include_in_schema=False)
+        if self.context.settings.metrics_port is None:
+            app.add_api_route("/metrics", self._metrics, include_in_schema=False)
         app.add_middleware(Authentication)
         app.add_middleware(BodyLimits, metrics=self.context.metrics)
         app.add_middleware(RequestLog, metrics=self.context.metrics, access=self.context.settings.access_log)

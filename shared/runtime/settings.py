@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -15,6 +16,7 @@ from shared.runtime.environment import unknown_names
 
 ENV_FILE = ".env"  # of the folder where the process starts
 FILES = ("database_url_file", "secret_key_file", "signing_key_file", "kafka_sasl_password_file", "kafka_ca_file")
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 SECRETS = ("database_url", "secret_key", "kafka_sasl_password")
 
 
@@ -26,6 +28,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     host: str = "127.0.0.1"
     http_port: int = Field(8000, ge=0, le=65535)
+    metrics_port: int | None = Field(None, ge=0, le=65535)  # None: /metrics is on http_port
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(9212, ge=0, le=65535)
     gateway_connections: int = Field(12_000, ge=1, le=1_000_000)  # all of them
@@ -95,12 +98,24 @@ class Settings(BaseSettings):
             )
         if distributed and self.field_clock:
             raise ValueError("YUJING_FIELD_CLOCK is for one embedded host only, not for the distributed shape")
+        self._refuse_equal_ports()
         if self.gateway_unidentified_per_address > self.gateway_connections:
             raise ValueError(
                 f"YUJING_GATEWAY_UNIDENTIFIED_PER_ADDRESS ({self.gateway_unidentified_per_address}) is more than"
                 f" YUJING_GATEWAY_CONNECTIONS ({self.gateway_connections}): one address could take them all"
             )
         return self
+
+    def _refuse_equal_ports(self) -> None:
+        places = (
+            ("HTTP_PORT", self.host, self.http_port),
+            ("METRICS_PORT", self.host, self.metrics_port),
+            ("GATEWAY_PORT", self.gateway_host, self.gateway_port),
+        )
+        for (one, host, port), (other, other_host, other_port) in combinations(places, 2):
+            same_host = host == other_host or not {host, other_host}.isdisjoint(EVERY_ADDRESS)
+            if port and port == other_port and same_host:  # 0: any free one
+                raise ValueError(f"YUJING_{one} and YUJING_{other} are both {port}: expected two different ports")
 
     @property
     def distributed(self) -> bool:

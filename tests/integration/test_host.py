@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
+from fastapi import Response
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.composition import BUILD, make
+from shared.domain.errors import Conflict
 from shared.runtime.host import Host
+from shared.runtime.metrics_server import MetricsServer
 from shared.runtime.service import AGAIN_S, ThreadWorker
 from shared.runtime.settings import Settings
 from tests.support.product import Logger, Source, eventually, last_hour
@@ -257,3 +262,29 @@ def test_a_worker_that_fails_again_and_again_makes_its_process_unready_and_is_co
         assert "3 times" in answer.json()["why"]["worker breaks"]
         counted = re.search(r'yujing_worker_failures_total{worker="breaks"} (\d+)', bare.get("/metrics").text)
         assert counted and int(counted[1]) > 2
+
+
+def test_metrics_with_a_port_of_their_own_are_there_alone_and_end_with_the_host(tmp_path: Path) -> None:
+    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0, metrics_port=0), tuple(BUILD))
+    host = Host(made.context, made.services)
+    (server,) = [worker for worker in host._workers if isinstance(worker, MetricsServer)]
+    with TestClient(host.app) as bare, httpx.Client(trust_env=False) as client:
+        address = f"http://127.0.0.1:{server.port}"
+        answer = client.get(f"{address}/metrics")
+        assert answer.status_code == 200 and "yujing_build_info" in answer.text
+        assert "yujing_log_consumer_lag_seconds" in answer.text, "what is brought up to date when it is asked for"
+        assert (bare.get("/metrics").status_code, bare.get("/readyz").status_code) == (404, 200)
+        for path in ("/readyz", "/alerts/v1/alerts"):
+            refused = client.get(address + path)
+            assert (refused.status_code, refused.headers["content-type"]) == (404, "application/problem+json")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/metrics", trust_env=False)
+
+
+def test_a_metrics_port_that_is_taken_is_named_at_the_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = MetricsServer("127.0.0.1", port, lambda: Response())
+        with pytest.raises(Conflict, match=f"127.0.0.1:{port}"):
+            server.start()
+        server.stop()

@@ -22,7 +22,8 @@ HEAD = """# What to watch · 指标与处置
 
 Made from the code: `make check` fails when it is not in step, `python -m tests.support.contracts --write` writes it anew.
 
-Every process serves `/metrics`, `/healthz` and `/readyz`; [`deploy/prometheus/rules.yaml`](../deploy/prometheus/rules.yaml)
+Every process serves `/metrics`, `/healthz` and `/readyz`; with `YUJING_METRICS_PORT` set, `/metrics` is on that port alone.
+[`deploy/prometheus/rules.yaml`](../deploy/prometheus/rules.yaml)
 holds the alerts. `process_*` (memory, CPU time, file descriptors) and `python_info` are there too. Counters whose label values
 are known begin at 0.
 

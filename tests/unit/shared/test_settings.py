@@ -35,6 +35,10 @@ def test_the_defaults_run_the_embedded_product() -> None:
         ({"YUJING_PUSH_PORTS": "https:444,80"}, "YUJING_PUSH_PORTS.*'80'"),
         ({"YUJING_GATEWAY_UNIDENTIFIED_PER_ADDRESS": "0"}, "YUJING_GATEWAY_UNIDENTIFIED_PER_ADDRESS"),
         ({"YUJING_GATEWAY_CONNECTIONS": "10"}, "YUJING_GATEWAY_UNIDENTIFIED_PER_ADDRESS .20. is more than"),
+        ({"YUJING_METRICS_PORT": "8000"}, "YUJING_HTTP_PORT and YUJING_METRICS_PORT are both 8000"),
+        ({"YUJING_METRICS_PORT": "9212"}, "YUJING_METRICS_PORT and YUJING_GATEWAY_PORT are both 9212"),
+        ({"YUJING_HTTP_PORT": "9212", "YUJING_HOST": "0.0.0.0"}, "YUJING_HTTP_PORT and YUJING_GATEWAY_PORT"),
+        ({"YUJING_METRICS_PORT": "70000"}, "YUJING_METRICS_PORT"),
     ],
     ids=[
         "Kafka without PostgreSQL",
@@ -44,6 +48,10 @@ def test_the_defaults_run_the_embedded_product() -> None:
         "a port without a scheme",
         "no connection for whoever comes first",
         "an address that could take every connection",
+        "metrics on the HTTP port",
+        "metrics on the gateway's port",
+        "the gateway's port on one of all addresses",
+        "a port that is too high",
     ],
 )
 def test_what_contradicts_is_named(monkeypatch: pytest.MonkeyPatch, env: dict[str, str], named: str) -> None:
@@ -51,6 +59,15 @@ def test_what_contradicts_is_named(monkeypatch: pytest.MonkeyPatch, env: dict[st
         monkeypatch.setenv(name, value)
     with pytest.raises(Invalid, match=named):
         load_settings()
+
+
+def test_equal_ports_of_two_hosts_and_free_ports_are_no_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YUJING_HTTP_PORT", "9212")
+    monkeypatch.setenv("YUJING_HOST", "127.0.0.2")
+    assert load_settings().http_port == load_settings().gateway_port
+    for name in ("HTTP", "METRICS", "GATEWAY"):
+        monkeypatch.setenv(f"YUJING_{name}_PORT", "0")
+    assert load_settings().metrics_port == 0
 
 
 def test_a_secret_may_come_from_a_file_and_never_shows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
