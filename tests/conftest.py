@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
 from tests.support.servers import KafkaServer, PostgresServer, find_kafka, find_postgres, kafka_broker, postgres_server
+from tests.support.side_by_side import ByCost
 
 TIERS = ("unit", "contract", "integration", "e2e", "fuzz")
 # as the product prints them: structlog's own default draws every local of every frame, a minute for a deep document
@@ -60,6 +62,11 @@ def data_folder() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"the published inputs are not beside the project ({DATA.parent.name}/{DATA.name})")
     return DATA
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCost:
+    return ByCost(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
