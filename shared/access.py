@@ -8,7 +8,7 @@ role may *do* stands beside each route (`runtime/auth.allow`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_, false, or_, true
@@ -30,7 +30,8 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. `region` is a division prefix (15, 1501, 150102) for officers; empty tuples mean none."""
+    """Who calls. `region` is a division prefix (15, 1501, 150102) for officers; empty tuples mean none. `token_id`: of the
+    token that says so, empty for who came without one; whoever it is, it is the same caller."""
 
     role: Role
     subject: str
@@ -38,6 +39,7 @@ class Caller:
     region: str | None = None
     scopes: tuple[str, ...] = ()
     mns: tuple[str, ...] = ()
+    token_id: str = field(default="", compare=False)
 
     @property
     def hidden_kinds(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
-from services.monitoring.api import TAGS, monitoring_router
+from services.monitoring.api import PACKETS_PATH, TAGS, monitoring_router
 from services.monitoring.detectors import exceedance, fault, guessing, nearing, silence
 from services.monitoring.detectors.guessing import GuessingWatch
 from services.monitoring.domain.due_work import DAY, HOUR
@@ -98,6 +98,7 @@ def build(context: Context) -> Service:
         workers=[gateway_worker(context, note_alive=AliveNotes(clock, database).note)],
         ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",
         tags=TAGS,
+        packet_paths=frozenset({PACKETS_PATH}),
     )
 
 

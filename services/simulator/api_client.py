@@ -20,6 +20,7 @@ from .terms import Term
 
 AT_ONCE = 8
 PAGES = 100  # of a list, at most
+MOST_WAITS = 20  # for the token's budget, with one call
 SAMPLE_SUBJECT = "sample"
 Thing = TypeVar("Thing")
 
@@ -124,17 +125,24 @@ class ApiClient:
                     data = []
 
     async def _ask(self, path: str, query: Mapping[str, str] | None = None, token: str | None = None) -> httpx.Response:
-        try:
-            return await self.client.get(path, params=query, headers=self._headers(token))
-        except httpx.TransportError as wrong:
-            raise Unreachable(f"{self.client.base_url} does not answer: {wrong!r}") from wrong
+        return await self._answer(lambda: self.client.get(path, params=query, headers=self._headers(token)))
 
     async def _send(self, verb: str, path: str, body: JsonObject, token: str | None = None) -> JsonObject:
+        headers = self._headers(token)
+        answer = await self._answer(lambda: self.client.request(verb, path, json=body, headers=headers))
+        return as_object(_good(answer).json(), path) if answer.content else {}
+
+    async def _answer(self, call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+        """The answer to a call. While the token's budget is used up, it waits as long as the answer names and is made again."""
         try:
-            answer = await self.client.request(verb, path, json=body, headers=self._headers(token))
+            for _ in range(MOST_WAITS):
+                answer = await call()
+                if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                    break
+                await asyncio.sleep(int(answer.headers["retry-after"]))
+            return answer
         except httpx.TransportError as wrong:
             raise Unreachable(f"{self.client.base_url} does not answer: {wrong!r}") from wrong
-        return as_object(_good(answer).json(), path) if answer.content else {}
 
     def _headers(self, token: str | None = None) -> dict[str, str]:
         return {"authorization": f"Bearer {token or self.token}"}

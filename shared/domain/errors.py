@@ -7,6 +7,7 @@ DomainError
 ├── Conflict       the object is in a state that forbids this
 ├── Forbidden      the role lacks the verb
 ├── Unauthorized   no valid token
+├── RateLimited    more calls than the caller's budget holds: try again later
 └── Unreachable    something we stand on (log, database, receiver) is away: try again later
 """
 
@@ -79,6 +80,16 @@ class Forbidden(DomainError):
 
 class Unauthorized(DomainError):
     code = "unauthorized"
+
+
+class RateLimited(DomainError):
+    """The caller's budget is used up; `retry_after_s` is for the caller."""
+
+    code = "rate-limited"
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class Unreachable(DomainError):

@@ -37,6 +37,7 @@ DEFAULT_LIFE = timedelta(days=90)
 LAST_EXPIRY_S = 253_402_300_799  # the end of the year 9999: what lies behind it is no time
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no database takes them
 CALLER = "yujing.caller"  # where the request's scope has its Caller, or why there is none
+REFUSAL = "yujing.refusal"  # where it says why a known caller is refused all the same
 
 
 class Claims(TypedDict):
@@ -145,7 +146,7 @@ class Verifier:
         caller = _caller(body)
         if _expiry_s(body) <= self.wall_now().timestamp():
             raise Unauthorized("the token has expired", code="token-expired")
-        if self.ring.revoked(_text(body, "jti")):
+        if self.ring.revoked(caller.token_id):
             raise Unauthorized("the token was revoked", code="token-revoked")
         return caller
 
@@ -179,6 +180,7 @@ def _caller(body: JsonObject) -> Caller:
         region=_text(body, "region") if body.get("region") is not None else None,
         scopes=_texts(body, "scopes"),
         mns=_texts(body, "mns"),
+        token_id=_text(body, "jti"),
     )
 
 
@@ -218,12 +220,12 @@ class Authentication:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        known = scope["type"] != "http" or isinstance(_found(scope), Caller)
-        await self.app(scope, receive if known else _no_body(), send)
+        known = scope["type"] != "http" or isinstance(found(scope), Caller)
+        await self.app(scope, receive if known else no_body(), send)
 
 
-def _no_body() -> Receive:
-    """An empty body, then the end."""
+def no_body() -> Receive:
+    """What a request whose body is withheld receives: an empty body, then the end."""
     messages: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> Message:
@@ -232,15 +234,15 @@ def _no_body() -> Receive:
     return receive
 
 
-def _found(scope: Scope) -> Caller | DomainError:
+def found(scope: Scope) -> Caller | DomainError:
     """Who calls, or why nobody may be assumed; found once a request."""
     if CALLER not in scope:
         try:
             scope[CALLER] = _bearer(scope)
         except DomainError as refusal:
             scope[CALLER] = refusal
-    found: Caller | DomainError = scope[CALLER]
-    return found
+    caller: Caller | DomainError = scope[CALLER]
+    return caller
 
 
 def _bearer(scope: Scope) -> Caller:
@@ -261,10 +263,13 @@ class RoleCheck:
         return self.caller(request.scope)
 
     def caller(self, scope: Scope) -> Caller:
-        """Who calls. Raises: Unauthorized, Forbidden, and Unreachable while tokens cannot be verified."""
-        caller = _found(scope)
+        """Who calls. Raises: Unauthorized, RateLimited, Forbidden, and Unreachable while tokens cannot be verified."""
+        caller = found(scope)
         if isinstance(caller, DomainError):
             raise caller
+        if REFUSAL in scope:
+            refusal: DomainError = scope[REFUSAL]
+            raise refusal
         if caller.role is not Role.ADMIN and caller.role not in self.roles:
             needed = ", ".join(self.roles) or "admin"
             raise Forbidden(f"the role {caller.role.value} may not do this; needed: {needed}")

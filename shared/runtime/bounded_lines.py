@@ -23,7 +23,7 @@ class BoundedLines:
         self._written: set[str] = set()  # subjects in this minute
         self._left_out = 0  # lines since the last one that was written
 
-    def write(self, subject: str, message: str, **fields: str | int | None) -> None:
+    def write(self, subject: str, message: str, /, **fields: str | int | None) -> None:
         """The line, unless `subject` had one in this minute or too many others had; it names how many were left out."""
         with self._lock:
             if self._monotonic() - self._began_at >= EVERY_S:

@@ -23,6 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlmodel import Session
 from starlette.responses import JSONResponse
 
+from shared.access import Role
 from shared.domain.events import ALERTS, PACKETS, QUARANTINE, REGISTRY, RISKS
 from shared.eventlog.codec import encode
 from shared.eventlog.relay import Relay
@@ -34,6 +35,7 @@ from shared.runtime.metrics import begin
 from shared.runtime.metrics_server import MetricsServer
 from shared.runtime.pages import add_pages
 from shared.runtime.query_check import QueryCheck
+from shared.runtime.rate_limit import RateLimits, Reason, budgets
 from shared.runtime.request_log import RequestLog
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
@@ -161,6 +163,12 @@ class Host:
         app.add_api_route("/readyz", self._readyz, include_in_schema=False)
         if self.context.settings.metrics_port is None:
             app.add_api_route("/metrics", self._metrics, include_in_schema=False)
+        app.add_middleware(
+            RateLimits,
+            budgets=budgets(self.context.settings),
+            packet_paths=frozenset().union(*(service.packet_paths for service in self.services)),
+            metrics=self.context.metrics,
+        )
         app.add_middleware(Authentication)
         app.add_middleware(BodyLimits, metrics=self.context.metrics)
         app.add_middleware(RequestLog, metrics=self.context.metrics, access=self.context.settings.access_log)
@@ -168,6 +176,7 @@ class Host:
         for topic in topics(self.context.settings.distributed):
             self.context.metrics.poisoned.labels(topic)
         begin(self.context.metrics.http_refused, REFUSALS)
+        begin(self.context.metrics.rate_limited, Reason, Role)
         return app
 
     def not_ready(self) -> dict[str, str]:

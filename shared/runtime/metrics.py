@@ -177,4 +177,9 @@ class Metrics:
         self.http_refused = self._counter(
             "http_refused", "未读完即拒绝的请求体 / Bodies of requests not read to their end, by code", ["reason"]
         )
+        self.rate_limited = self._counter(
+            "http_rate_limited",
+            "因超出令牌请求额度而拒绝的请求 / Requests refused with 429: the token's budget was used up",
+            ["reason", "role"],
+        )
         self.build = self._gauge("build_info", "版本 / Version", ["version"])

@@ -134,7 +134,7 @@ class LoopWorker:
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service, wired. `ready` gives None, or why not. `tags`: what each tag of its OpenAPI document means;
-    `webhooks`: what its receivers get, for that document alone."""
+    `webhooks`: what its receivers get, for that document alone; `packet_paths`: where bodies of packets are posted to."""
 
     name: str
     router: APIRouter
@@ -149,3 +149,4 @@ class Service:
     ready: Callable[[], str | None] = field(default=lambda: None)
     tags: Mapping[str, str] = field(default_factory=dict)
     webhooks: APIRouter = field(default_factory=APIRouter)
+    packet_paths: frozenset[str] = frozenset()

@@ -34,6 +34,12 @@ class Settings(BaseSettings):
     gateway_connections: int = Field(12_000, ge=1, le=1_000_000)  # all of them
     gateway_unidentified_per_address: int = Field(20, ge=1, le=100_000)  # without a right password so far
     gateway_connections_per_point: int = Field(20, ge=1, le=100_000)  # that one point's password identifies
+    # what one token may ask of one process; a page of a console makes some ten calls
+    token_calls_per_s: int = Field(50, ge=1, le=1_000_000)
+    token_calls_burst: int = Field(200, ge=1, le=1_000_000)  # a client that starts, or catches up
+    # bodies of packets: one token may send for all 12,000 points of a gateway, one by one each minute (200 a second)
+    token_packet_bodies_per_s: int = Field(500, ge=1, le=1_000_000)
+    token_packet_bodies_burst: int = Field(2_000, ge=1, le=1_000_000)
     public_url: str | None = None
     database_url: SecretStr | None = None
     database_url_file: Path | None = None

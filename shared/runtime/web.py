@@ -27,6 +27,7 @@ from shared.domain.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    RateLimited,
     Unauthorized,
     Unreachable,
 )
@@ -41,6 +42,7 @@ STATUS: dict[type[DomainError], int] = {
     Conflict: 409,
     Forbidden: 403,
     Unauthorized: 401,
+    RateLimited: 429,
     Unreachable: 503,
 }
 MEDIA = "application/problem+json"
@@ -77,10 +79,23 @@ class Problem(BaseModel):
 OpenApi: TypeAlias = dict[str, Any]  # a document, or a part of one, as FastAPI gives and takes it
 
 
+RETRY_AFTER: OpenApi = {
+    "Retry-After": {
+        "description": "秒数，此后再试 / whole seconds after which to try again",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+
+
 def problems(*statuses: int) -> dict[int | str, OpenApi]:
     """What OpenAPI says of these errors."""
     content = {MEDIA: {"schema": {"$ref": SCHEMAS.format(model=Problem.__name__)}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        | ({"headers": RETRY_AFTER} if status in (429, 503) else {})
+        for status in statuses
+    }
 
 
 def problem_schemas() -> OpenApi:
@@ -89,7 +104,7 @@ def problem_schemas() -> OpenApi:
     return {**schema.pop("$defs"), Problem.__name__: schema}
 
 
-PROBLEMS = problems(401, 403, 404, 409, 422, 503)
+PROBLEMS = problems(401, 403, 404, 409, 422, 429, 503)
 
 
 class Refused(HTTPException):
@@ -188,7 +203,7 @@ def _domain(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DomainError)
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     headers = {}
-    if isinstance(error, Unreachable):
+    if isinstance(error, Unreachable | RateLimited):
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"

@@ -42,6 +42,16 @@ def test_every_answer_is_a_named_model(documents: dict[str, dict[str, Any]], ser
 
 
 @pytest.mark.parametrize("service", ["alerts", "permits", "monitoring"])
+def test_every_operation_says_that_it_may_be_asked_too_often(
+    documents: dict[str, dict[str, Any]], service: str
+) -> None:
+    for name, operation in operations(documents[f"{service}.json"]):
+        refusal = operation["responses"]["429"]
+        assert refusal["headers"]["Retry-After"]["schema"] == {"type": "integer", "minimum": 1}, name
+        assert list(refusal["content"]) == ["application/problem+json"], name
+
+
+@pytest.mark.parametrize("service", ["alerts", "permits", "monitoring"])
 def test_the_items_of_every_list_are_named_models(documents: dict[str, dict[str, Any]], service: str) -> None:
     schemas = documents[f"{service}.json"]["components"]["schemas"]
     pages = {name: one for name, one in schemas.items() if name.endswith("Page")}

@@ -37,6 +37,8 @@ ROLES: Mapping[str, Mapping[str, Any]] = {
     "enterprise": {"credit_codes": [TARGET.code]},
     "officer": {"region": ELSEWHERE},
 }
+# the fuzzer asks as fast as it can, by one token
+NO_BUDGET = {f"YUJING_TOKEN_{what}": "1000000" for what in ("CALLS_PER_S", "CALLS_BURST")}
 GOLDEN = Path(__file__).resolve().parents[1] / "contract" / "golden"
 CALLER = "x-caller"  # among the headers of an input
 SERVICES = ("permits", "monitoring", "alerts")
@@ -146,7 +148,7 @@ class Route:
 @contextmanager
 def embedded_site(folder: Path) -> Iterator[Site]:
     """One process on SQLite files; its log opened beside it, as the commands do."""
-    with running(folder) as process:
+    with running(folder, **NO_BUDGET) as process:
         log = EmbeddedLog(folder / "data" / "log.sqlite", wall_now=lambda: datetime.now(UTC), exclusive=False)
 
         def append(topic: str, key: bytes, value: bytes | None, headers: Headers) -> Callable[[], object]:
@@ -163,7 +165,7 @@ def embedded_site(folder: Path) -> Iterator[Site]:
 @contextmanager
 def distributed_site(folder: Path, kafka: KafkaServer, postgres: PostgresServer) -> Iterator[Site]:
     """Three processes on Kafka and PostgreSQL; a producer of its own for the log."""
-    with running_apart(folder, kafka, postgres) as made:
+    with running_apart(folder, kafka, postgres, **NO_BUDGET) as made:
         producer = KafkaProducer(
             bootstrap_servers=kafka.bootstrap, acks="all", linger_ms=0, max_request_size=4 * 1024**2
         )

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +26,10 @@ class SmallProduct(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         if self.headers["authorization"] != "Bearer t":
             self._answer(401, b'{"code": "unauthorized", "detail": "a bearer token is needed"}')
+        elif address.path == "/busy":
+            self.server.asked += 1  # type: ignore[attr-defined]
+            refused = self.server.asked < 3  # type: ignore[attr-defined]
+            self._answer(429 if refused else 200, b'{"items": [{"n": 1}], "next": null}', {"retry-after": "0"})
         elif address.path == "/alerts/v1/alerts":
             second = parse_qs(address.query).get("cursor") == ["behind-2"]
             page = (
@@ -38,8 +43,10 @@ class SmallProduct(BaseHTTPRequestHandler):
         else:
             self._answer(503, b'{"code": "unreachable", "detail": "the database is away"}')
 
-    def _answer(self, status: int, body: bytes) -> None:
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -51,6 +58,7 @@ class SmallProduct(BaseHTTPRequestHandler):
 @pytest.fixture
 def base_url() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), SmallProduct)
+    server.asked = 0  # type: ignore[attr-defined]
     serving = threading.Thread(target=server.serve_forever, args=(0.05,))
     serving.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -71,6 +79,14 @@ def test_a_list_is_read_to_its_last_page(base_url: str) -> None:
             return await found.all("/alerts/v1/alerts")
 
     assert [one["n"] for one in asyncio.run(read())] == [1, 2, 3]
+
+
+def test_a_call_over_the_budget_is_made_again(base_url: str) -> None:
+    async def read() -> list[Any]:
+        async with api(base_url) as found:
+            return await found.all("/busy")
+
+    assert asyncio.run(read()) == [{"n": 1}]
 
 
 def test_the_stream_goes_on_behind_the_last_event_after_a_break(base_url: str) -> None:

@@ -85,9 +85,10 @@ class Distributed:
 
 
 @contextmanager
-def running_apart(folder: Path, kafka: KafkaServer, postgres: PostgresServer) -> Iterator[Distributed]:
-    """The distributed shape on topics and a database of its own."""
+def running_apart(folder: Path, kafka: KafkaServer, postgres: PostgresServer, **env: str) -> Iterator[Distributed]:
+    """The distributed shape on topics and a database of its own; `env`: further settings."""
     made = Distributed.on(folder, kafka.bootstrap, postgres.new_database(), prefix=f"t{uuid.uuid4().hex[:8]}-")
+    made.settings.update(env)
     subprocess.run([sys.executable, "-m", "services", "migrate"], env=made.env(), cwd=ROOT, check=True, timeout=60)
     with ExitStack() as stack:
         for process in made.processes.values():

@@ -28,9 +28,9 @@ holds the alerts. `process_*` (memory, CPU time, file descriptors) and `python_i
 are known begin at 0.
 
 Log lines: `request`, one a request (method, route template, status, `took_ms`, `size`, the caller's role and subject; see
-`YUJING_ACCESS_LOG`); `a caller without a valid token was refused`, one a minute for each address and reason; `a push was not
-delivered`, one a minute for each endpoint. All lines of a request hold its `request_id`, which is in the answer as
-`X-Request-Id` and in every problem.
+`YUJING_ACCESS_LOG`); `a caller without a valid token was refused`, one a minute for each address and reason; `a token
+has used up its budget of calls`, one a minute for each token and budget; `a push was not delivered`, one a minute for each
+endpoint. All lines of a request hold its `request_id`, which is in the answer as `X-Request-Id` and in every problem.
 
 ## Metrics · 指标
 

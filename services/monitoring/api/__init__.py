@@ -14,7 +14,9 @@ from shared.database import Database
 from shared.runtime.service import Context
 from shared.runtime.web import PROBLEMS, operation_id
 
-__all__ = ["TAGS", "monitoring_router"]
+__all__ = ["PACKETS_PATH", "TAGS", "monitoring_router"]
+PREFIX = "/monitoring/v1"
+PACKETS_PATH = f"{PREFIX}/packets"
 TAGS = {
     "packets": "数据包 / Packets",
     "points": "监测数据 / Values of points",
@@ -25,7 +27,7 @@ TAGS = {
 
 def monitoring_router(context: Context, database: Database, put_back: PutBack) -> APIRouter:
     """All routes under /monitoring/v1."""
-    router = APIRouter(prefix="/monitoring/v1", responses=PROBLEMS, generate_unique_id_function=operation_id)
+    router = APIRouter(prefix=PREFIX, responses=PROBLEMS, generate_unique_id_function=operation_id)
     add_packets(router, context)
     add_series(router, database)
     add_notes(router, database)
