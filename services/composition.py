@@ -12,6 +12,7 @@ import structlog
 import typer
 from sqlmodel import Session
 
+from services.alerts.commands import add_commands as add_alerts_commands
 from services.alerts.service import build as build_alerts
 from services.alerts.store.sealed_secrets import SEALING_KEY as ALERTS_KEY
 from services.monitoring.service import build as build_monitoring
@@ -204,4 +205,8 @@ def _permits_commands(app: typer.Typer) -> None:
     add_permits_commands(app, partial(open_service, "permits"))
 
 
-COMMANDS: Sequence[Callable[[typer.Typer], None]] = (_permits_commands,)  # the services' own verbs
+def _alerts_commands(app: typer.Typer) -> None:
+    add_alerts_commands(app, partial(open_service, "alerts"))
+
+
+COMMANDS: Sequence[Callable[[typer.Typer], None]] = (_permits_commands, _alerts_commands)  # the services' own verbs

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import structlog
 from fastapi import APIRouter
@@ -45,6 +45,10 @@ class Context:
     def database(self, service: str) -> Database:
         """The service's own database."""
         return open_database(self.settings.database, self.settings.data_dir, service)
+
+
+# a service's context and database for a command beside a running host
+OpenService: TypeAlias = Callable[[], AbstractContextManager[tuple[Context, Database]]]
 
 
 @dataclass(frozen=True, slots=True)

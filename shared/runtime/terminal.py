@@ -10,8 +10,11 @@ from typing import Annotated
 
 import typer
 
+from shared.access import Caller, Role
 from shared.domain.errors import DomainError, Invalid
 
+# who has the data folder, or the database's password, has everything: decision 0008 is about callers of the API
+OWNER = Caller(Role.ADMIN, "command-line")
 AsJson = Annotated[bool, typer.Option("--json", help="机器可读 / machine-readable output")]
 
 

@@ -44,7 +44,7 @@ def a_file_in_no_layer(folder: Path) -> None:
 def a_layer_that_does_not_exist(folder: Path) -> None:
     path = folder / "pyproject.toml"
     text = path.read_text(encoding="utf-8")
-    planted = text.replace('layers = ["service", "api", "delivery"', 'layers = ["service", "ghosts", "api", "delivery"')
+    planted = text.replace('"service", "api", "delivery"', '"service", "ghosts", "api", "delivery"')
     assert planted != text
     path.write_text(planted, encoding="utf-8")
 

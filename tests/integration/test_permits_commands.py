@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from services.commands import app
+from tests.support.commands import quiet_commands
 from tests.support.importing import a_list, enterprises, list_row
 from tests.support.product import Source
 
@@ -23,13 +22,8 @@ CODE = Source().code
 @pytest.fixture
 def yujing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     """The command with an empty data folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("YUJING_DATA_DIR", str(tmp_path / "data"))
-    # a process sets its logs up once; here others follow, which read their own
-    before, quiet = structlog.get_config(), structlog.make_filtering_bound_logger(logging.WARNING)
-    monkeypatch.setattr("services.composition.set_up_logs", lambda *_: structlog.configure(wrapper_class=quiet))
-    yield CliRunner()
-    structlog.configure(**before)
+    with quiet_commands(monkeypatch, tmp_path, tmp_path / "data"):
+        yield CliRunner()
 
 
 def run(yujing: CliRunner, *arguments: str) -> Result:
@@ -50,6 +44,18 @@ def test_a_key_of_an_officer_has_its_region_and_scopes(yujing: CliRunner) -> Non
     body = claims(made)
     assert (body["role"], body["region"], body["scopes"]) == ("officer", "15", ["register"])
     assert body["jti"] == printed(made)["jti"]
+
+
+def test_a_token_that_the_register_cannot_keep_is_made_all_the_same_and_named(yujing: CliRunner) -> None:
+    asked = ["keys", "create", "--role", "ops", "--json"]
+    assert run(yujing, *asked).stderr == "", "there is no register here"
+    printed(run(yujing, "expiring", "--json"))  # makes one, which knows no key yet
+    unknown = run(yujing, *asked)
+    assert printed(unknown)["token"] and "not in `keys list`" in unknown.stderr and "keys accept" in unknown.stderr
+    printed(run(yujing, "keys", "accept", "--json"))
+    known = run(yujing, *asked)
+    assert known.stderr == ""
+    assert [one["jti"] for one in printed(run(yujing, "keys", "list", "--json"))["tokens"]] == [printed(known)["jti"]]
 
 
 def test_a_key_holds_for_so_many_days(yujing: CliRunner) -> None:

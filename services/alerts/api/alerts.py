@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,7 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
 from services.alerts.api.documents import Alert
-from services.alerts.api.pages import read_position, stored_page
+from services.alerts.api.pages import page_of, read_position, stored
 from services.alerts.api.requests import AlertQuery, Note, Statement
 from services.alerts.api.responses import AlertWithHistory, HistoryOut, NotifiedOut
 from services.alerts.api.roles import ByEnterprise, ByOfficer, Reader
@@ -18,6 +19,7 @@ from services.alerts.handlers.alerts import AlertService
 from services.alerts.store.alerts import AlertFilter, AlertStore
 from services.alerts.store.paging import Position
 from services.alerts.store.pushes import PushStore
+from services.alerts.store.sql_types import StoredDocument
 from shared.access import Caller
 from shared.database import Database
 from shared.domain.clock import Clock
@@ -42,14 +44,9 @@ def alert_routes(
     def list_alerts(caller: Reader, query: Annotated[AlertQuery, Query()]) -> JSONResponse:
         filter = AlertFilter(**query.model_dump(exclude={"limit", "cursor"}))
         with database.read() as session:
-            behind = read_position(query.cursor)
-            records = store.page(session, caller, filter, behind=behind, limit=query.limit + 1, now=clock.field_now())
-        return stored_page(
-            records,
-            query.limit,
-            position=lambda alert: Position(alert.opened_at, alert.id),
-            item=lambda alert: alert.document,
-        )
+            now = clock.field_now()
+            page = alert_page(session, store, caller, filter, limit=query.limit, cursor=query.cursor, now=now)
+        return stored(page)
 
     @router.get(
         "/alerts/{alert_id}", response_model=AlertWithHistory, summary="一条预警及其经过 / One alert with its history"
@@ -91,6 +88,26 @@ def alert_routes(
         return moved(caller, alert_id, Move.WITHDRAW, statement.text)
 
     return router
+
+
+def alert_page(
+    session: Session,
+    store: AlertStore,
+    caller: Caller,
+    filter: AlertFilter,
+    *,
+    limit: int,
+    cursor: str | None,
+    now: datetime,
+) -> Page[StoredDocument]:
+    """The alerts in the caller's scope behind the cursor, newest first; `now` by the field clock."""
+    records = store.page(session, caller, filter, behind=read_position(cursor), limit=limit + 1, now=now)
+    return page_of(
+        records,
+        limit,
+        position=lambda alert: Position(alert.opened_at, alert.id),
+        item=lambda alert: alert.document,
+    )
 
 
 def _whole(store: AlertStore, pushes: PushStore, session: Session, alert_id: str, caller: Caller) -> JSONResponse:

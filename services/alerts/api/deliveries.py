@@ -34,14 +34,7 @@ def delivery_routes(database: Database, store: PushStore, pushes: PushService) -
     ) -> Page[DeliveryOut]:
         filter = PushFilter(endpoint, state, alert)
         with database.read() as session:
-            records = store.page(session, caller, filter, behind=read_position(cursor), limit=limit + 1)
-            attempts = store.attempts(session, [push.id for push in records])
-        return page_of(
-            records,
-            limit,
-            position=lambda push: Position(push.created_at, push.id),
-            item=lambda push: DeliveryOut.of(push, attempts[push.id]),
-        )
+            return delivery_page(session, store, caller, filter, limit=limit, cursor=cursor)
 
     @router.get("/deliveries/{push_id}", summary="一次推送 / One delivery")
     def get_delivery(caller: Reader, push_id: str) -> DeliveryOut:
@@ -57,6 +50,20 @@ def delivery_routes(database: Database, store: PushStore, pushes: PushService) -
             return one_delivery(store, session, push_id, caller)
 
     return router
+
+
+def delivery_page(
+    session: Session, store: PushStore, caller: Caller, filter: PushFilter, *, limit: int, cursor: str | None
+) -> Page[DeliveryOut]:
+    """The deliveries in the caller's scope behind the cursor, newest first."""
+    records = store.page(session, caller, filter, behind=read_position(cursor), limit=limit + 1)
+    attempts = store.attempts(session, [push.id for push in records])
+    return page_of(
+        records,
+        limit,
+        position=lambda push: Position(push.created_at, push.id),
+        item=lambda push: DeliveryOut.of(push, attempts[push.id]),
+    )
 
 
 def one_delivery(store: PushStore, session: Session, push_id: str, caller: Caller) -> DeliveryOut:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 from fastapi import APIRouter
+from sqlmodel import Session
 
 from services.alerts.api.pages import page_of, read_position
 from services.alerts.api.requests import (
@@ -78,17 +80,8 @@ def endpoint_routes(
     def list_endpoints(
         caller: Reader, state: EndpointState | None = None, limit: Limit = 50, cursor: Cursor = None
     ) -> Page[EndpointOut]:
-        now = clock.wall_now()
         with database.read() as session:
-            behind = read_position(cursor)
-            records = store.page(session, caller, behind=behind, limit=limit + 1, state=state, now=now)
-            history = store.history(session, [endpoint.id for endpoint in records])
-        return page_of(
-            records,
-            limit,
-            position=lambda endpoint: Position(endpoint.created_at, endpoint.id),
-            item=lambda endpoint: EndpointOut.of(endpoint, history[endpoint.id], now),
-        )
+            return endpoint_page(session, store, caller, state, limit=limit, cursor=cursor, now=clock.wall_now())
 
     @router.get("/endpoints/{endpoint_id}", summary="一个推送端点 / One endpoint")
     def get_endpoint(caller: Reader, endpoint_id: str) -> EndpointOut:
@@ -153,6 +146,27 @@ def endpoint_routes(
         return shown(caller, endpoint_id)
 
     return router
+
+
+def endpoint_page(
+    session: Session,
+    store: EndpointStore,
+    caller: Caller,
+    state: EndpointState | None,
+    *,
+    limit: int,
+    cursor: str | None,
+    now: datetime,
+) -> Page[EndpointOut]:
+    """The endpoints in the caller's scope behind the cursor, in order of creation; `state`: only those in it at `now`."""
+    records = store.page(session, caller, behind=read_position(cursor), limit=limit + 1, state=state, now=now)
+    history = store.history(session, [endpoint.id for endpoint in records])
+    return page_of(
+        records,
+        limit,
+        position=lambda endpoint: Position(endpoint.created_at, endpoint.id),
+        item=lambda endpoint: EndpointOut.of(endpoint, history[endpoint.id], now),
+    )
 
 
 def wanted(filter: EndpointFilterIn, kinds: frozenset[str]) -> Wants:

@@ -39,5 +39,9 @@ def stored_page(
     item: Callable[[Record], StoredDocument],
 ) -> JSONResponse:
     """The same of stored documents. They leave as they are: nothing is dropped, and nothing is checked again for each reader."""
-    page = page_of(records, limit, position=position, item=item)
+    return stored(page_of(records, limit, position=position, item=item))
+
+
+def stored(page: Page[StoredDocument]) -> JSONResponse:
+    """The answer of a page of stored documents."""
     return JSONResponse({"items": page.items, "next": page.next})

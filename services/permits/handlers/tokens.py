@@ -1,4 +1,4 @@
-"""Tokens: issued, revoked, and the public keys that everyone verifies them with. Only the first admin's is stored."""
+"""Tokens: issued, listed, revoked, and the public keys that everyone verifies them with. Only the first admin's is stored."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from services.permits.domain.document import Examination
 from services.permits.handlers.enterprises import registered_code
 from services.permits.handlers.publishing import RegisteredObject, Registrar, Written
 from services.permits.store import tokens as store
-from services.permits.store.tokens import Issuance, PublicKey, Revocation
+from services.permits.store.tokens import Issuance, PublicKey, Revocation, TokenScope
 from shared.access import Caller, Role
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.region import prefix, regions
-from shared.runtime.auth import ALGORITHM, SigningKey, claims, signing_key
+from shared.runtime.auth import ALGORITHM, Claims, SigningKey, claims, signing_key
 from shared.runtime.sealing_key import OtherKey
 from shared.runtime.secrets import write_private
 
@@ -47,11 +47,30 @@ def issue(
 ) -> Issued:
     """A token for `bearer`."""
     bearer = _checked(session, bearer)
-    now = registrar.clock.wall_now()
-    body = claims(bearer, now=now, life=life)
-    expires = datetime.fromtimestamp(body["exp"], UTC)
-    store.save_issuance(session, Issuance(body["jti"], bearer.role.value, bearer.subject, issuer.subject, now, expires))
-    return Issued(key.sign(body), body["jti"], expires)
+    body = claims(bearer, now=registrar.clock.wall_now(), life=life)
+    issuance = record(session, issuer, bearer, body, key.kid)
+    return Issued(key.sign(body), issuance.jti, issuance.expires_at)
+
+
+def record(session: Session, issuer: Caller, bearer: Caller, body: Claims, kid: str) -> Issuance:
+    """Keep who was given the token with these claims; never the token."""
+    issuance = Issuance(
+        jti=body["jti"],
+        role=bearer.role.value,
+        subject=bearer.subject,
+        issued_by=issuer.subject,
+        issued_at=datetime.fromtimestamp(body["iat"], UTC),
+        expires_at=datetime.fromtimestamp(body["exp"], UTC),
+        kid=kid,
+        scope=_scope_of(bearer),
+    )
+    store.save_issuance(session, issuance)
+    return issuance
+
+
+def _scope_of(bearer: Caller) -> TokenScope:
+    regions = (bearer.region,) if bearer.region else ()
+    return TokenScope(bearer.credit_codes, regions, bearer.scopes, bearer.mns)
 
 
 def _checked(session: Session, bearer: Caller) -> Caller:

@@ -170,7 +170,7 @@ class ImportFindingRow(PermitsTable, table=True):
 
 
 class TokenIssuanceRow(PermitsTable, table=True):
-    """Who was given a token; never the token."""
+    """Who was given a token, for what and by which key; never the token. `kid` and `scope`: None of those before 0011."""
 
     __tablename__ = "token_issuance"
     jti: str = Field(primary_key=True)
@@ -179,6 +179,8 @@ class TokenIssuanceRow(PermitsTable, table=True):
     issued_by: str
     issued_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
+    kid: str | None = None
+    scope: dict[str, list[str]] | None = Field(default=None, sa_type=JSON(none_as_null=True))
 
 
 class RevocationRow(PermitsTable, table=True):
