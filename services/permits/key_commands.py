@@ -113,7 +113,7 @@ def _keys() -> None:
 
 
 def _record(open_service: OpenService, settings: Settings, bearer: Caller, body: Claims, key: SigningKey) -> None:
-    """Keep who was given the token, for `keys list`. It is valid without that, so what hinders it is only said."""
+    """Keep who was given the token, for `keys list`. It is valid without that, so what hinders it is a line on stderr."""
     if settings.database is None and not (settings.data_dir / f"{NAME}.sqlite").exists():
         return
     try:

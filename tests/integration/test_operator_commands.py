@@ -76,7 +76,7 @@ def test_tokens_are_listed_with_what_they_are_for_and_a_revoked_one_is_refused_b
     assert f"{made['jti']}  revoked" in run("keys", "list").output
 
 
-def test_tokens_of_an_older_version_expired_ones_and_those_signed_elsewhere_are_told_apart(
+def test_tokens_of_an_older_version_expired_ones_and_those_signed_elsewhere_differ(
     product: Whole, tmp_path: Path
 ) -> None:
     now = system_clock().wall_now()
