@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.composition import BUILD
 from shared.runtime.query_check import Operation, read_operations
 from tests.support.whole import Route, Whole, whole
 
@@ -50,8 +51,9 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_on_every_route(product: 
 
 
 def test_a_parameter_that_comes_twice_is_refused_where_one_is_expected(product: Whole, client: TestClient) -> None:
+    operations = {service: read_operations(product.document(service)) for service in BUILD}
     for route in product.routes():
-        lists = read_operations(product.document(route.service))[Operation(route.verb.upper(), route.path)].lists
+        lists = operations[route.service][Operation(route.verb.upper(), route.path)].lists
         for name in route.parameters("query"):
             if name in lists:
                 continue

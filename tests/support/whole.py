@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -46,6 +46,7 @@ class Whole:
 
     host: Host
     folder: Path
+    _documents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def client(self, token: str | None = None) -> TestClient:
         return self.bare({"Authorization": f"Bearer {token or self.admin_token()}"})
@@ -62,8 +63,10 @@ class Whole:
         return str(answer.json()["token"])
 
     def document(self, service: str) -> dict[str, Any]:
-        (found,) = (openapi(one) for one in self.host.services if one.name == service)
-        return found
+        if service not in self._documents:
+            (one,) = (one for one in self.host.services if one.name == service)
+            self._documents[service] = openapi(one)
+        return self._documents[service]
 
     def routes(self) -> list[Route]:
         """Every operation of every service, from its OpenAPI document."""
