@@ -4,52 +4,26 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from services.monitoring.gateway import GatewayWorker, gateway_worker
+from services.monitoring.gateway import gateway_worker
 from services.monitoring.store.tables import OUTBOX
 from shared.access import Role
 from shared.domain.events import PACKETS
-from shared.eventlog.codec import decode
 from shared.hj212.reply import encode
-from shared.ports import NewRecord, Record
+from shared.ports import NewRecord
 from shared.runtime.service import ThreadWorker
-from tests.integration.test_monitoring_api import API, NOW, ApiHarness, opened, packet, post, two_enterprises
-from tests.support.gateway_harness import Logger, wait_until
-from tests.unit.monitoring.harness import NOX, O2, SO2, MonitoringHarness
+from tests.integration.test_monitoring_api import API, NOW, opened, two_enterprises
+from tests.support.gateway_harness import wait_until
+from tests.support.gateway_line import Line, Running
+from tests.unit.monitoring.harness import NOX, O2, SO2
 
 GOOD = "a19001-Avg=7.9,a19001-Flag=N"
 LATER = "20261120090500001"
 EIGHT = "2026-11-20T08:00:00+08:00"
-
-
-@dataclass
-class Running:
-    """Monitoring with its gateway, for all tests of this file on one database."""
-
-    harness: ApiHarness
-    gateway: GatewayWorker
-    folder: Path
-    points: int = 0
-
-    def new_point(self, prefix: str = "P") -> str:
-        self.points += 1
-        return f"{prefix}{self.points:05d}"
-
-    def register(self, mn: str, **settings: str) -> None:
-        register = MonitoringHarness(self.folder / mn)
-        registered: list[Record] = []
-        register.take_registry = lambda *records: registered.extend(records)  # type: ignore[method-assign]
-        register.a_point(mn, password="123456", **settings)
-        register.database.close()
-        self.harness.publish(registered)
-        wait_until(lambda: self.harness.context.directory.point(mn), "the point to be known")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -68,78 +42,11 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         directory.stop()
 
 
-@dataclass
-class Line:
-    """One point of its own; `send` is its logger's end of the line."""
-
-    running: Running
-    mn: str
-
-    @property
-    def harness(self) -> ApiHarness:
-        return self.running.harness
-
-    def send(self, *frames: bytes) -> list[str]:
-        """The commands that answered; what came is handled then."""
-        logger = Logger(self.running.gateway.port)
-        logger.send(b"".join(frames))
-        answers = [answer.cn for answer in logger.rest()]
-        logger.close()
-        self.harness.pump()
-        return answers
-
-    def frame(self, body: str, **more: str) -> bytes:
-        return framed(body, self.head(**more))
-
-    def head(self, cn: str = "2061", qn: str = "20261120090000001") -> str:
-        return f"QN={qn};ST=31;CN={cn};PW=123456;MN={self.mn};Flag=5;"
-
-    def get(self, path: str, **params: Any) -> list[dict[str, Any]]:
-        answer = self.harness.client().get(f"{API}/{path}", params=params)
-        assert answer.status_code == 200, answer.text
-        items: list[dict[str, Any]] = answer.json()["items"]
-        return items
-
-    def series(self, factor: str, period: str = "hour") -> list[dict[str, Any]]:
-        return self.get(f"points/{self.mn}/series", factor=factor, period=period)
-
-    def values(self) -> dict[tuple[str, str], str | None]:
-        found = self.get(f"points/{self.mn}/latest")
-        return {(one["factor"], one["at"]): one["value"] for one in found}
-
-    def notes(self) -> list[tuple[str, str, str, str]]:
-        notes = [one["note"] for one in self.get(f"points/{self.mn}/notes")]
-        assert all(note["expected"] for note in notes)
-        return [(note["factor"], note["field"], note["fault"], note["value"]) for note in notes]
-
-    def quarantine(self) -> list[dict[str, Any]]:
-        return self.get("quarantine", mn=self.mn)
-
-    def packets(self) -> list[dict[str, Any]]:
-        return [decode(record.value or b"") for record in self.harness.records(PACKETS) if record.key == self.mn]
-
-    def metric(self, name: str, **labels: str) -> float:
-        return self.harness.context.metrics.registry.get_sample_value(name, labels) or 0.0
-
-    def noted(self, fault: str) -> float:
-        return self.metric("yujing_packet_items_noted_total", fault=fault)
-
-    def post(self, *items: dict[str, Any]) -> Any:
-        return post(self.harness.client(Role.DEVICE, mns=(self.mn,)), list(items))
-
-    def packet(self, **more: Any) -> dict[str, Any]:
-        return packet(mn=self.mn, **more)
-
-
 @pytest.fixture
 def line(running: Running) -> Line:
     mn = running.new_point()
     running.register(mn)
     return Line(running, mn)
-
-
-def framed(body: str, head: str) -> bytes:
-    return encode(f"{head}CP=&&{body}&&".encode())
 
 
 @pytest.mark.parametrize(
