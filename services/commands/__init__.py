@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.commands import checking, listening, running, sample
+from services.commands import checking, doctor, listening, running, sample
 from services.composition import COMMANDS
 from shared.runtime.host import VERSION
 
@@ -44,5 +44,5 @@ app.command("listen")(listening.listen)
 app.command("demo")(sample.demo)
 app.command("simulate")(sample.simulate)
 app.command("check-config")(checking.check_config)
-app.command("doctor")(checking.doctor)
+app.command("doctor")(doctor.doctor)
 app.command("openapi")(checking.openapi)
