@@ -125,14 +125,14 @@ class KeyRing(Protocol):
 
 @dataclass(frozen=True)
 class Verifier:
-    """Verifies tokens offline; parsed public keys are kept."""
+    """Verifies tokens offline; parsed public keys are kept, by their PEM."""
 
     ring: KeyRing
     wall_now: Callable[[], datetime]
     _keys: dict[str, Ed25519PublicKey] = field(default_factory=dict)
 
     def caller(self, token: str) -> Caller:
-        """Who the token speaks for; raises Unauthorized."""
+        """Who the token speaks for; raises Unauthorized, and Unreachable while the ring is stale."""
         try:
             key = self._key(jwt.get_unverified_header(token).get("kid", ""))
             body = jwt.decode(
@@ -151,12 +151,13 @@ class Verifier:
         return caller
 
     def _key(self, kid: str) -> Ed25519PublicKey:
-        if kid not in self._keys:
-            loaded = _public_key(self.ring.public_key(kid))
+        pem = self.ring.public_key(kid) or ""  # asked each time: a ring that is stale knows of no revocation
+        if pem not in self._keys:
+            loaded = _public_key(pem)
             if loaded is None:
                 raise Unauthorized("the token was signed by a key unknown here", code="key-unknown")
-            self._keys[kid] = loaded
-        return self._keys[kid]
+            self._keys[pem] = loaded
+        return self._keys[pem]
 
 
 def _public_key(pem: str | None) -> Ed25519PublicKey | None:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from shared.access import Caller, Role
-from shared.domain.errors import Unauthorized
+from shared.domain.errors import Unauthorized, Unreachable
 from shared.runtime.auth import Authentication, SigningKey, Verifier, allow, claims, signing_key
 from shared.runtime.web import install_problems
 
@@ -28,8 +28,11 @@ class Ring:
     def __init__(self, *keys: SigningKey) -> None:
         self.keys = {key.kid: key.public_pem() for key in keys}
         self.gone: set[str] = set()
+        self.stale = False
 
     def public_key(self, kid: str) -> str | None:
+        if self.stale:
+            raise Unreachable("stale")
         return self.keys.get(kid)
 
     def revoked(self, jti: str) -> bool:
@@ -61,6 +64,17 @@ def test_a_revoked_token_is_refused(key: SigningKey) -> None:
     ring.gone.add(body["jti"])
     with pytest.raises(Unauthorized, match="revoked"):
         Verifier(ring, lambda: NOW).caller(key.sign(body))
+
+
+def test_no_token_is_taken_while_no_revocation_can_arrive_however_well_its_key_is_known(key: SigningKey) -> None:
+    ring = Ring(key)
+    verifier, token = Verifier(ring, lambda: NOW), key.sign(claims(OFFICER, now=NOW))
+    assert verifier.caller(token) == OFFICER
+    ring.stale = True
+    with pytest.raises(Unreachable):
+        verifier.caller(token)
+    ring.stale = False
+    assert verifier.caller(token) == OFFICER
 
 
 def test_a_token_without_expiry_or_of_another_key_or_algorithm_is_refused(key: SigningKey, tmp_path: Path) -> None:
