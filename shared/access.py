@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, false, or_, true
 from sqlalchemy.sql.elements import SQLCoreOperations
 
-from shared.domain.errors import NotFound
+from shared.domain.errors import no_such
 from shared.domain.risk import FOR_OPERATORS, SCOPE_OF_KIND
 
 Column = SQLCoreOperations[str]  # a column of a table, or of a mapped class
@@ -89,10 +89,10 @@ def sees(caller: Caller, subject: Subject) -> bool:
     return caller.role is Role.OFFICER and in_region(caller, subject.region)
 
 
-def must_see(caller: Caller, what: str, subject: Subject) -> None:
-    """Raises NotFound when `what` is outside the caller's scope."""
+def must_see(caller: Caller, what: str, name: str, subject: Subject) -> None:
+    """Raises NotFound when `what`, which is called `name`, is outside the caller's scope."""
     if not sees(caller, subject):
-        raise NotFound(f"no such {what}")
+        raise no_such(what, name)
 
 
 def in_region(caller: Caller, region: str | None) -> bool:

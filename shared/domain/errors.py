@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 
+MOST_SHOWN = 100  # characters of a name that there is not
+
 
 class DomainError(Exception):
     """The parent of all expected errors; `code` is fixed and machine-readable."""
@@ -68,6 +70,11 @@ class Ahead(Invalid):
 
 class NotFound(DomainError):
     code = "not-found"
+
+
+def no_such(what: str, name: str) -> NotFound:
+    """The error for an object that there is not, or that the caller may not see: `no such alert 'alr_7'`."""
+    return NotFound(f"no such {what} {name if len(name) <= MOST_SHOWN else name[: MOST_SHOWN - 1] + '…'!r}")
 
 
 class Conflict(DomainError):

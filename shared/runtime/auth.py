@@ -133,8 +133,8 @@ class Verifier:
 
     def caller(self, token: str) -> Caller:
         """Who the token speaks for; raises Unauthorized, and Unreachable while the ring is stale."""
+        key = self._key(_key_id(token))
         try:
-            key = self._key(jwt.get_unverified_header(token).get("kid", ""))
             body = jwt.decode(
                 token,
                 key,
@@ -158,6 +158,16 @@ class Verifier:
                 raise Unauthorized("the token was signed by a key unknown here", code="key-unknown")
             self._keys[pem] = loaded
         return self._keys[pem]
+
+
+def _key_id(token: str) -> str:
+    """The id of the key that signed the token, as its header says; raises Unauthorized for a text that is no token."""
+    try:
+        return str(jwt.get_unverified_header(token).get("kid", ""))
+    except jwt.PyJWTError as wrong:
+        expected = "expected is what POST /permits/v1/keys issues, three parts with dots between them, whole"
+        detail = f"the text of {len(token)} characters after Bearer is not a token: {expected}"
+        raise Unauthorized(detail, code="not-a-token") from wrong
 
 
 def _public_key(pem: str | None) -> Ed25519PublicKey | None:

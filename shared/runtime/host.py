@@ -153,9 +153,9 @@ class Host:
         )
         app.state.verifier = Verifier(self.context.directory, self.context.clock.wall_now)
         app.state.stopping = self.stopping
-        install_problems(app)
         url = self.context.settings.public_url or "/"
         documents = {service.name: openapi(service, url=url) for service in self.services}
+        install_problems(app, [path for document in documents.values() for path in document["paths"]])
         for service in self.services:
             app.include_router(service.router, dependencies=[Depends(QueryCheck(documents[service.name]))])
         add_pages(app, documents)

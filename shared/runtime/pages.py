@@ -12,7 +12,7 @@ from importlib.resources import files
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from shared.domain.errors import NotFound
+from shared.domain.errors import no_such
 from shared.runtime.web import OpenApi
 
 POLICY = "; ".join(
@@ -75,7 +75,7 @@ def _add_service(app: FastAPI, name: str, document: OpenApi, assets: Mapping[str
 def _add_assets(app: FastAPI, prefix: str, assets: Mapping[str, Asset]) -> None:
     def asset(name: str) -> Response:
         if name not in assets:
-            raise NotFound("no such file")
+            raise no_such("file", name)
         return Response(assets[name].content, media_type=assets[name].media_type, headers=ASSET_HEADERS)
 
     app.add_api_route(f"{prefix}/{{name}}", asset, include_in_schema=False)

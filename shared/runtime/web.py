@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from http import HTTPStatus
 from math import isfinite
@@ -31,6 +31,7 @@ from shared.domain.errors import (
     Unauthorized,
     Unreachable,
 )
+from shared.runtime.unrouted import allowed_methods, method_not_allowed, no_such_path
 
 log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
@@ -191,8 +192,9 @@ def problem(
     return JSONResponse(body.model_dump(mode="json", exclude=without), status, dict(headers or {}), media_type=MEDIA)
 
 
-def install_problems(app: FastAPI) -> None:
-    """Every error of every route leaves as problem+json."""
+def install_problems(app: FastAPI, paths: Collection[str] = ()) -> None:
+    """Every error of every route leaves as problem+json. `paths`: templates of those there are, to name the nearest of."""
+    app.state.paths = tuple(paths)
     app.add_exception_handler(DomainError, _domain)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
@@ -272,7 +274,7 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _http(_request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 400 and isinstance(error.__cause__, RecursionError | ValueError):
         # FastAPI answers 400 when parsing fails in any way but a syntax error, which is 422
@@ -282,6 +284,11 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
         )
     phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     code = error.code if isinstance(error, Refused) else phrase
+    if error.status_code == 404:
+        return problem(404, no_such_path(request), code)
+    if error.status_code == 405:  # raised by the first route of the path, which knows its own methods only
+        allowed = allowed_methods(request)
+        return problem(405, method_not_allowed(request, allowed), code, headers={"Allow": ", ".join(allowed)})
     return problem(error.status_code, str(error.detail), code, headers=error.headers)
 
 

@@ -62,7 +62,7 @@ def peer_routes(database: Database) -> APIRouter:
     @router.get("/regions/{code}/summary", tags=[COUNTS_TAG], summary="区域预警统计 / Counts of a division's alerts")
     def get_division_summary(caller: ByOfficer, code: DivisionPath) -> DivisionSummary:
         inside, whole = prefix(code), code.ljust(6, "0")
-        must_see(caller, "division", Subject(None, inside))
+        must_see(caller, "division", code, Subject(None, inside))
         region(whole, "code")
         with database.read() as session:
             found = counts(session, caller, inside)

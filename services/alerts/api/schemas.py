@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from services.alerts.api.documents import Alert, Digest, PeerNotice
 from services.alerts.api.roles import Reader
 from services.alerts.domain import origin
-from shared.domain.errors import NotFound
+from shared.domain.errors import no_such
 
 MODELS: dict[str, type[BaseModel]] = {origin.ALERT: Alert, origin.DIGEST: Digest, origin.NOTICE: PeerNotice}
 
@@ -22,7 +22,7 @@ def schema_routes() -> APIRouter:
     def get_schema(caller: Reader, name: str) -> JSONResponse:
         model = MODELS.get(name)
         if model is None:
-            raise NotFound("no such schema")
+            raise no_such("schema", name)
         return JSONResponse(model.model_json_schema(mode="serialization"), media_type="application/schema+json")
 
     return router

@@ -18,7 +18,7 @@ from services.alerts.store.sql_types import SqlRow, StoredDocument
 from services.alerts.store.tables import ALERT, HISTORY, OUTBOX
 from shared.access import Caller, Columns, Role, visible
 from shared.database import outbox_written
-from shared.domain.errors import NotFound
+from shared.domain.errors import no_such
 from shared.domain.events import ALERTS, Event
 from shared.domain.json import JsonObject
 from shared.domain.risk import Risk
@@ -108,7 +108,7 @@ class AlertStore:
         """The alert, locked for change; raises NotFound."""
         row = session.connection().execute(select(ALERT).where(ALERT.c.id == alert_id).with_for_update()).one_or_none()
         if row is None:
-            raise NotFound("no such alert")
+            raise no_such("alert", alert_id)
         return _alert(row)
 
     def save(self, session: Session, alert: Alert, document: JsonObject, *, new: bool) -> None:
@@ -159,7 +159,7 @@ class AlertStore:
         query = select(ALERT.c.document).where(ALERT.c.id == alert_id, visible(caller, SEEN))
         found = session.connection().execute(query).scalar()
         if found is None:
-            raise NotFound("no such alert")
+            raise no_such("alert", alert_id)
         return dict(found)
 
     def history(self, session: Session, alert_id: str) -> list[HistoryEntry]:

@@ -23,7 +23,7 @@ from services.alerts.store.pushes import owned
 from services.alerts.store.sql_types import SqlRow
 from services.alerts.store.tables import ENDPOINT, ENDPOINT_HISTORY
 from shared.access import Caller, Columns, Role, Subject, sees, visible
-from shared.domain.errors import Conflict, Forbidden, NotFound
+from shared.domain.errors import Conflict, Forbidden, no_such
 from shared.domain.identity import new_id
 from shared.runtime.secrets import Sealer
 
@@ -158,7 +158,7 @@ class EndpointStore:
         )
         row = session.connection().execute(query.with_for_update()).one_or_none()
         if row is None:
-            raise NotFound("no such endpoint")
+            raise no_such("endpoint", endpoint_id)
         return _endpoint(row)
 
     def page(

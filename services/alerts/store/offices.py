@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from services.alerts.domain.office import Office, prefixes
 from services.alerts.store.tables import OFFICE
-from shared.domain.errors import NotFound
+from shared.domain.errors import no_such
 
 
 class OfficeStore:
@@ -38,4 +38,4 @@ class OfficeStore:
     def delete(self, session: Session, division: str) -> None:
         """The division has none any more; raises NotFound."""
         if session.connection().execute(delete(OFFICE).where(OFFICE.c.division == division)).rowcount == 0:
-            raise NotFound("no office of this division")
+            raise no_such("office", division)

@@ -16,7 +16,7 @@ from services.alerts.store.sql_types import StoredDocument
 from services.alerts.store.tables import ENDPOINT, OUTBOX
 from shared.access import Caller, Columns, Role, divisions_above, of_own_enterprises, visible
 from shared.database import outbox_written
-from shared.domain.errors import NotFound
+from shared.domain.errors import no_such
 from shared.domain.events import ALERTS, PEER_NOTICE_ISSUED
 from shared.domain.json import JsonObject
 
@@ -119,7 +119,7 @@ class NoticeStore:
         )
         found = session.connection().execute(query).scalar()
         if found is None:
-            raise NotFound("no such notice")
+            raise no_such("peer notice", notice_id)
         return dict(found)
 
 

@@ -16,7 +16,7 @@ from services.alerts.store.paging import Position, older_than
 from services.alerts.store.sql_types import SqlRow
 from services.alerts.store.tables import ATTEMPT, ENDPOINT, PUSH
 from shared.access import Caller, Columns, visible
-from shared.domain.errors import Conflict, NotFound
+from shared.domain.errors import Conflict, no_such
 from shared.sql import insert_new
 
 
@@ -189,7 +189,7 @@ class PushStore:
         query = _DELIVERIES.where(PUSH.c.id == push_id, owned(caller))
         row = session.connection().execute(query).one_or_none()
         if row is None:
-            raise NotFound("no such delivery")
+            raise no_such("delivery", push_id)
         return _push(row)
 
     def page(

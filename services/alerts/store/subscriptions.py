@@ -16,7 +16,7 @@ from services.alerts.store.paging import Position, newer_than
 from services.alerts.store.sql_types import SqlRow, StoredDocument
 from services.alerts.store.tables import SUBSCRIPTION
 from shared.access import Caller, Columns, visible
-from shared.domain.errors import NotFound
+from shared.domain.errors import no_such
 from shared.domain.identity import new_id
 
 
@@ -81,7 +81,7 @@ class SubscriptionStore:
         query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.id == subscription_id, _visible(caller)).with_for_update()
         row = session.connection().execute(query).one_or_none()
         if row is None:
-            raise NotFound("no such subscription")
+            raise no_such("subscription", subscription_id)
         return _record(row)
 
     def page(

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from services.monitoring.store.register import StoredRecord, find_enterprise, find_point
 from services.monitoring.store.tables import ENTERPRISE, POINT
 from shared.access import Caller, Columns, Role, Subject, must_see, visible
-from shared.domain.errors import NotFound
+from shared.domain.errors import no_such
 from shared.register import read_enterprise
 
 
@@ -16,11 +16,11 @@ def point_seen(session: Session, caller: Caller, mn: str) -> StoredRecord:
     """The point; raises NotFound when there is none or it is outside the caller's scope."""
     point = find_point(session, mn)
     if point is None or (caller.role is Role.DEVICE and mn not in caller.mns):
-        raise NotFound(f"no such point {mn!r}")
+        raise no_such("point", mn)
     if caller.role is not Role.DEVICE:
         enterprise = find_enterprise(session, point.credit_code)
         region = read_enterprise(enterprise.data).region if enterprise is not None else None
-        must_see(caller, f"point {mn!r}", Subject(point.credit_code, region))
+        must_see(caller, "point", mn, Subject(point.credit_code, region))
     return point
 
 

@@ -17,7 +17,7 @@ from services.permits.store.enterprises import version_json
 from services.permits.store.register import RegionEntry
 from shared.access import Caller, Subject, must_see, sees
 from shared.domain import identity
-from shared.domain.errors import Invalid, NotFound
+from shared.domain.errors import Invalid, no_such
 from shared.domain.industry import industry
 from shared.domain.json import JsonObject
 from shared.domain.region import region
@@ -42,10 +42,10 @@ def put_enterprise(
     must_hold_scope(caller)
     former = store.find_enterprise(session, credit_code, lock=True)
     if former is not None:
-        must_govern(caller, former.region, "enterprise")
+        must_govern(caller, former.region, "enterprise", credit_code)
     must_accept = must_be_accepted(credit_code, former)
     _must_be_right(credit_code, document, must_accept=must_accept and not accept_check_character)
-    must_govern(caller, document.region, "division in your scope")
+    must_govern(caller, document.region, "division in your scope:", document.region)
     enterprise = registered(former, document, registrar.now())
     if must_accept:
         enterprise = accepted(enterprise)
@@ -110,9 +110,9 @@ def registered_code(session: Session, text: str) -> str:
 def enterprise(session: Session, caller: Caller, credit_code: str) -> Enterprise:
     """The enterprise; raises NotFound, also outside the caller's scope."""
     found = store.find_enterprise(session, credit_code)
-    must_see(caller, "enterprise", Subject(credit_code, found.region if found else None))
+    must_see(caller, "enterprise", credit_code, Subject(credit_code, found.region if found else None))
     if found is None:
-        raise NotFound("no such enterprise")
+        raise no_such("enterprise", credit_code)
     return found
 
 
@@ -122,7 +122,7 @@ def put_region(
     """Declare whether the register of a division is complete."""
     must_hold_scope(caller)
     region(code, "code")
-    must_govern(caller, code, "division in your scope")
+    must_govern(caller, code, "division in your scope:", code)
     former = store.find_region(session, code, lock=True)
     if former is not None and former.register_complete == register_complete:
         return Written(former, created=False, changed=False)
@@ -139,5 +139,5 @@ def one_region(session: Session, caller: Caller, code: str) -> RegionEntry:
     """What is registered of a division; raises NotFound."""
     entry = store.find_region(session, code)
     if entry is None or not sees(caller, Subject(None, code)):
-        raise NotFound("no such division")
+        raise no_such("division", code)
     return entry

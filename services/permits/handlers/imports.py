@@ -31,7 +31,7 @@ from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry, State
 from shared.access import Caller, Role
 from shared.database import Database
-from shared.domain.errors import DomainError, NotFound, Unreachable
+from shared.domain.errors import DomainError, Unreachable, no_such
 from shared.domain.identity import new_id
 from shared.sql import gc_paused
 
@@ -239,5 +239,5 @@ def find_import(session: Session, caller: Caller, name: str) -> ImportEntry:
     """The import; raises NotFound, also for an officer who did not make it."""
     entry = store.find(session, name)
     if entry is None or not (caller.role is Role.ADMIN or entry.caller.subject == caller.subject):
-        raise NotFound("no such import")
+        raise no_such("import", name)
     return entry

@@ -23,7 +23,7 @@ from services.permits.store import register as store
 from shared.access import Caller, Subject, must_see
 from shared.domain import identity
 from shared.domain.clock import rfc3339
-from shared.domain.errors import Invalid, NotFound
+from shared.domain.errors import Invalid, no_such
 from shared.domain.json import JsonObject
 
 
@@ -96,7 +96,7 @@ def _must_have_enterprise(session: Session, caller: Caller, code: str) -> None:
             value=code,
             rule="its enterprise first: PUT /permits/v1/enterprises/{credit_code}",
         )
-    must_govern(caller, owner.region, "enterprise")
+    must_govern(caller, owner.region, "enterprise", owner.credit_code)
 
 
 def _examined(wish: Wish, points: Sequence[OutletWish], number: str, examination: Examination) -> ExaminedWish:
@@ -174,8 +174,8 @@ def permit(session: Session, caller: Caller, number: str) -> PermitHistory:
     history = store.find_permit(session, number)
     owner = store.find_enterprise(session, history.credit_code) if history else None
     if history is None or owner is None:
-        raise NotFound("no such permit")
-    must_see(caller, "permit", Subject(owner.credit_code, owner.region))
+        raise no_such("permit", number)
+    must_see(caller, "permit", number, Subject(owner.credit_code, owner.region))
     return history
 
 

@@ -17,7 +17,7 @@ from services.permits.store import register as store
 from shared.access import Caller, Subject, must_see
 from shared.domain import identity
 from shared.domain.clock import rfc3339
-from shared.domain.errors import Conflict, Invalid, NotFound
+from shared.domain.errors import Conflict, Invalid, no_such
 from shared.domain.json import JsonObject
 
 
@@ -70,7 +70,7 @@ def _must_have_enterprise(session: Session, caller: Caller, code: str | None) ->
             value=code,
             rule="its enterprise first: PUT /permits/v1/enterprises/{credit_code}",
         )
-    must_govern(caller, owner.region, "enterprise")
+    must_govern(caller, owner.region, "enterprise", owner.credit_code)
 
 
 def _position(session: Session, former: Registration | None, wished: WishedPosition, code: str) -> Position:
@@ -162,8 +162,8 @@ def point(registrar: Registrar, session: Session, caller: Caller, mn: str, *, lo
     found = store.find_points(session, [mn], registrar.sealer, lock=lock).get(mn)
     owner = store.find_enterprise(session, found.credit_code) if found else None
     if found is None or owner is None:
-        raise NotFound("no such point")
-    must_see(caller, "point", Subject(owner.credit_code, owner.region))
+        raise no_such("point", mn)
+    must_see(caller, "point", mn, Subject(owner.credit_code, owner.region))
     return found
 
 

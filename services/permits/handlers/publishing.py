@@ -83,6 +83,6 @@ def must_hold_scope(caller: Caller) -> None:
         raise Forbidden(f"an officer needs the scope `{SCOPE}` for this", code="scope-missing")
 
 
-def must_govern(caller: Caller, region: str, what: str) -> None:
+def must_govern(caller: Caller, region: str, what: str, name: str) -> None:
     """Whether the caller may change an object of this division; raises NotFound outside an officer's region."""
-    must_see(caller, what, Subject(None, region))
+    must_see(caller, what, name, Subject(None, region))

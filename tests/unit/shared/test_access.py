@@ -61,9 +61,9 @@ def test_who_sees_what(caller: Caller, subject: Subject, seen: bool) -> None:
 
 
 def test_what_is_not_seen_is_not_there() -> None:
-    must_see(OFFICER, "alert", EXCESS)
-    with pytest.raises(NotFound, match="no such alert"):
-        must_see(OFFICER, "alert", SUSPICION)
+    must_see(OFFICER, "alert", "alr_7", EXCESS)
+    with pytest.raises(NotFound, match="no such alert 'alr_7'"):
+        must_see(OFFICER, "alert", "alr_7", SUSPICION)
 
 
 def test_rows_that_show_only_state_are_seen_by_operators() -> None:
