@@ -146,7 +146,7 @@ def router(of: Parts, channels: Channels, event_stream: EventStream) -> APIRoute
     """All routes, each resource with the parts that it needs."""
     database = of.database
     return routes(
-        alert_routes(database, of.alerts, of.alert_store, of.push_store, of.clock),
+        alert_routes(database, of.alerts, of.alert_store, of.push_store, of.clock, of.kinds),
         event_routes(database, event_stream),
         endpoint_routes(
             database, of.endpoints, of.endpoint_store, of.push_store, channels[WEBHOOK], of.clock, of.kinds

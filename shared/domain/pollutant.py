@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
+from shared.domain.errors import unknown_value
 from shared.domain.tables import rows
 
 UNITS = {
@@ -77,6 +78,14 @@ def pollutants() -> Mapping[str, Pollutant]:
 def pollutant(code: str) -> Pollutant:
     """The factor, or one named by its own code when the table does not know it."""
     return pollutants().get(code) or Pollutant(code, "", code, code, "", None)
+
+
+def factor(code: str, field: str = "factor") -> str:
+    """The code of a known factor; raises Invalid for one that the table does not have."""
+    if code not in pollutants():
+        rule = "a factor of HJ 212-2017 Annex B, e.g. a21026"
+        raise unknown_value("factor", code, pollutants(), field=field, rule=rule)
+    return code
 
 
 @cache

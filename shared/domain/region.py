@@ -34,6 +34,11 @@ def region(code: str, field: str = "region") -> Region:
     return found
 
 
+def division_prefix(code: str, field: str = "region") -> str:
+    """The prefix that stands for a division there is, given by 2, 4 or 6 digits; raises Invalid when there is none."""
+    return prefix(region(code.ljust(6, "0"), field).code)
+
+
 def full_name(code: str) -> str:
     """`内蒙古自治区呼和浩特市新城区`, as far up as the table knows."""
     names: list[str] = []

@@ -40,7 +40,7 @@ from shared.runtime.request_log import RequestLog
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
 from shared.runtime.watching_log import LogWatch
-from shared.runtime.web import OpenApi, install_problems, named_pages, problem_schemas
+from shared.runtime.web import OpenApi, errors_are_problems, install_problems, named_pages, problem_schemas
 
 log = structlog.get_logger(__name__)
 VERSION = "0.1.0"
@@ -313,4 +313,4 @@ def openapi(service: Service, *, url: str = "/") -> OpenApi:
     components.setdefault("schemas", {}).update(problem_schemas())
     components["securitySchemes"] = {"bearer": BEARER}
     document["security"] = [{"bearer": []}]  # every route of a service needs a token
-    return named_pages(document_refusals(document))
+    return named_pages(errors_are_problems(document_refusals(document)))

@@ -105,6 +105,16 @@ def problem_schemas() -> OpenApi:
     return {**schema.pop("$defs"), Problem.__name__: schema}
 
 
+def errors_are_problems(document: OpenApi) -> OpenApi:
+    """The OpenAPI document with problem+json where a route names the model of an error by itself."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if status >= "400" and "application/json" in answer.get("content", {}):
+                    answer["content"] = {MEDIA: answer["content"]["application/json"]}
+    return document
+
+
 PROBLEMS = problems(401, 403, 404, 409, 422, 429, 503)
 
 
@@ -180,16 +190,17 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A problem+json answer."""
-    body = Problem(
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=_writable(detail),
-        code=code,
-        errors=list(errors) or None,
-        request_id=structlog.contextvars.get_contextvars().get("request_id"),
-    )
-    without = {name for name in ("errors", "request_id") if getattr(body, name) is None}
-    return JSONResponse(body.model_dump(mode="json", exclude=without), status, dict(headers or {}), media_type=MEDIA)
+    title = HTTPStatus(status).phrase
+    body = Problem(title=title, status=status, detail=_writable(detail), code=code, errors=list(errors) or None)
+    return problem_answer(body, headers)
+
+
+def problem_answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The answer that a problem, or one of its kinds that says more, leaves as."""
+    known = body.model_copy(update={"request_id": structlog.contextvars.get_contextvars().get("request_id")})
+    without = {name for name in ("errors", "request_id") if getattr(known, name) is None}
+    content = known.model_dump(mode="json", exclude=without)
+    return JSONResponse(content, body.status, dict(headers or {}), media_type=MEDIA)
 
 
 def install_problems(app: FastAPI, paths: Collection[str] = ()) -> None:

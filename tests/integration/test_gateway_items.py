@@ -259,8 +259,8 @@ def test_a_time_that_begins_no_period_waits_with_its_remedy_and_replaces_nothing
     assert (kept["reason"], kept["state"]) == ("unaligned", "kept")
     assert f"{sent[8:10]}:{sent[10:12]}:{sent[12:14]}" in kept["detail"] and "remedy" in kept["detail"]
     moment = datetime.strptime(f"{sent}+0800", "%Y%m%d%H%M%S%z")
-    over_http = line.post(line.packet(command=command, data_time=moment.isoformat()))
-    assert [one["code"] for one in over_http["rejected"]] == ["unaligned"]
+    over_http = line.refused(line.packet(command=command, data_time=moment.isoformat()))
+    assert over_http["code"] == "unaligned"
 
 
 def test_of_a_point_that_stamps_the_end_the_last_second_of_the_hour_is_its_end(running: Running) -> None:

@@ -199,6 +199,28 @@ def test_lines_are_taken_and_a_bad_line_is_refused_alone(harness: ApiHarness) ->
     assert [(found["index"], found["code"]) for found in answer.json()["rejected"]] == [(1, "bad-json")]
 
 
+def test_a_batch_of_which_nothing_is_accepted_is_a_problem_with_its_report(harness: ApiHarness) -> None:
+    items = [packet(mn="NOBODY"), 17, packet(data_time="yesterday")]
+    answer = harness.client(Role.OPS).post(f"{API}/packets", json=items)
+    body = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert (body["status"], body["code"]) == (422, "all-rejected")
+    assert [(one["index"], one["code"]) for one in body["rejected"]] == [
+        (0, "unknown-point"),
+        (1, "bad-json"),
+        (2, "bad-time"),
+    ]
+    assert body["detail"].startswith("packets sent: 3, accepted: none; the first: unknown-point, ")
+    assert "rejected" not in harness.device().post(f"{API}/packets", content=b"{").json()  # no batch: no report
+
+
+def test_a_batch_of_which_something_is_accepted_and_an_empty_one_are_202(harness: ApiHarness) -> None:
+    assert harness.device().post(f"{API}/packets", json=[packet(), 17]).status_code == 202
+    assert harness.device().post(f"{API}/packets", json=[]).status_code == 202
+    lines = {"content-type": "application/x-ndjson"}
+    assert harness.device().post(f"{API}/packets", content=b"{oops\n{oops", headers=lines).status_code == 422
+
+
 @pytest.mark.parametrize("nested", [b"[" * 20_000, b'{"a":' * 20_000], ids=["lists", "objects"])
 def test_a_line_nested_too_deep_is_refused_alone_and_an_array_as_a_whole(harness: ApiHarness, nested: bytes) -> None:
     good = json.dumps(packet()).encode()

@@ -99,6 +99,12 @@ class Line:
     def post(self, *items: dict[str, Any]) -> Any:
         return post(self.harness.client(Role.DEVICE, mns=(self.mn,)), list(items))
 
+    def refused(self, item: dict[str, Any]) -> Any:
+        """The report on a packet that is refused."""
+        answer = self.harness.client(Role.DEVICE, mns=(self.mn,)).post(f"{API}/packets", json=[item])
+        assert answer.status_code == 422, answer.text
+        return answer.json()["rejected"][0]
+
     def packet(self, **more: Any) -> dict[str, Any]:
         return packet(mn=self.mn, **more)
 

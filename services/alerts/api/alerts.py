@@ -23,16 +23,25 @@ from services.alerts.store.sql_types import StoredDocument
 from shared.access import Caller
 from shared.database import Database
 from shared.domain.clock import Clock
+from shared.domain.errors import unknown_value
+from shared.domain.pollutant import factor
+from shared.domain.region import division_prefix
+from shared.domain.risk import SCOPE_OF_KIND
 from shared.runtime.web import Page
 
 TAG = "alerts"
 
 
 def alert_routes(
-    database: Database, alerts: AlertService, store: AlertStore, pushes: PushStore, clock: Clock
+    database: Database,
+    alerts: AlertService,
+    store: AlertStore,
+    pushes: PushStore,
+    clock: Clock,
+    kinds: frozenset[str],
 ) -> APIRouter:
-    """The routes of the inbox; long because it is only wiring."""
-    router = APIRouter(tags=[TAG])
+    """The routes of the inbox; long because it is only wiring. `kinds`: those of the catalogue."""
+    router, known = APIRouter(tags=[TAG]), kinds | frozenset(SCOPE_OF_KIND)
 
     def moved(caller: Caller, alert_id: str, move: Move, text: str) -> JSONResponse:
         with database.transaction() as session:
@@ -42,7 +51,7 @@ def alert_routes(
 
     @router.get("/alerts", response_model=Page[Alert], summary="预警列表，最新在前 / Alerts, newest first")
     def list_alerts(caller: Reader, query: Annotated[AlertQuery, Query()]) -> JSONResponse:
-        filter = AlertFilter(**query.model_dump(exclude={"limit", "cursor"}))
+        filter = _filter(query, known)
         with database.read() as session:
             now = clock.field_now()
             page = alert_page(session, store, caller, filter, limit=query.limit, cursor=query.cursor, now=now)
@@ -108,6 +117,16 @@ def alert_page(
         position=lambda alert: Position(alert.opened_at, alert.id),
         item=lambda alert: alert.document,
     )
+
+
+def _filter(query: AlertQuery, kinds: frozenset[str]) -> AlertFilter:
+    """What is asked for; raises Invalid for a kind, a factor or a division that there is not."""
+    if query.kind is not None and query.kind not in kinds:
+        raise unknown_value("kind of alert", query.kind, kinds, field="kind")
+    if query.factor is not None:
+        factor(query.factor)
+    region = division_prefix(query.region) if query.region is not None else None
+    return AlertFilter(**query.model_dump(exclude={"limit", "cursor", "region"}), region=region)
 
 
 def _whole(store: AlertStore, pushes: PushStore, session: Session, alert_id: str, caller: Caller) -> JSONResponse:

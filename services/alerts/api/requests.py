@@ -62,7 +62,7 @@ class AlertQuery(BaseModel):
     level: Level | None = None
     stage: Stage | None = None
     credit_code: str | None = Field(default=None, max_length=18)
-    region: str | None = Field(default=None, pattern=r"^\d{2,6}$", description="区划代码前缀 / division prefix")
+    region: Division | None = Field(default=None, description="区划代码前缀 / division prefix")
     outlet: str | None = Field(default=None, max_length=32)
     factor: str | None = Field(default=None, max_length=16)
     objected: bool = Field(default=False, description="有异议待处理 / an objection stands, not yet decided on")

@@ -21,6 +21,7 @@ from services.monitoring.store.tables import DECISION, RISK
 from services.monitoring.store.verdicts import read_row
 from shared.access import Caller, Role
 from shared.database import Database
+from shared.domain.pollutant import factor as known_factor
 from shared.runtime.auth import allow
 from shared.runtime.web import Page, cursor, read_cursor
 
@@ -109,6 +110,8 @@ def add_exceedances(router: APIRouter, database: Database) -> None:
         limit: Limit = 200,
     ) -> JSONResponse:
         """`of=windows`: each exceeding window; `of=episodes`: each episode as its risk has it."""
+        if factor is not None:
+            known_factor(factor)
         query = _Query(caller, credit_code, outlet, factor, span_of(since, to), order, after, limit)
         page = _windows(database, query) if of is Of.WINDOWS else _episodes(database, query)
         return JSONResponse(page.model_dump())

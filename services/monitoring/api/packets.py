@@ -1,4 +1,6 @@
-"""Packets over HTTP: a JSON array or NDJSON, an outcome for each item, 202 only when the log has the accepted ones."""
+"""Packets over HTTP: a JSON array or NDJSON, an outcome for each item, 202 only when the log has the accepted ones, 422 when
+none is accepted.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from services.monitoring.api.responses import ItemNoteOut
@@ -32,6 +36,7 @@ from shared.ports import NewRecord
 from shared.runtime.auth import allow
 from shared.runtime.body_limit import MB, BodyLimit, body_up_to
 from shared.runtime.service import Context
+from shared.runtime.web import Problem, problem_answer
 
 LIMIT = BodyLimit(most_bytes=5 * MB, together_bytes=40 * MB)
 NDJSON = "application/x-ndjson"
@@ -88,6 +93,23 @@ class Taken(BaseModel):
     noted_in_all: int = Field(0, ge=0)
 
 
+class PacketsProblem(Problem):
+    """A body that cannot be read, or of whose packets none is accepted: then `rejected` has them all."""
+
+    rejected: list[Rejected] | None = None
+
+    @classmethod
+    def of(cls, rejected: Sequence[Rejected]) -> PacketsProblem:
+        first = rejected[0]
+        return cls(
+            title=HTTPStatus.UNPROCESSABLE_ENTITY.phrase,
+            status=HTTPStatus.UNPROCESSABLE_ENTITY,
+            detail=f"packets sent: {len(rejected)}, accepted: none; the first: {first.code}, {first.detail}",
+            code="all-rejected",
+            rejected=list(rejected),
+        )
+
+
 def add_packets(router: APIRouter, context: Context) -> None:
     """POST /packets."""
     ingress = _Ingress(context)
@@ -95,7 +117,9 @@ def add_packets(router: APIRouter, context: Context) -> None:
     @router.post(
         "/packets",
         status_code=202,
+        response_model=Taken,
         response_model_exclude_defaults=True,
+        responses={422: {"model": PacketsProblem}},
         tags=["packets"],
         summary="上报监测数据 / Take packets",
         openapi_extra=_BODY,
@@ -104,10 +128,15 @@ def add_packets(router: APIRouter, context: Context) -> None:
         caller: Annotated[Caller, allow(Role.DEVICE, Role.OPS)],
         body: Annotated[bytes, body_up_to(LIMIT)],
         request: Request,
-    ) -> Taken:
-        """JSON array or NDJSON (`application/x-ndjson`), up to 5 MB. Codes of HJ/T 212-2005 are read as those of 2017."""
+    ) -> Taken | JSONResponse:
+        """JSON array or NDJSON (`application/x-ndjson`), up to 5 MB. Codes of HJ/T 212-2005 are read as those of 2017.
+
+        202 when at least one packet is accepted, or none was sent; 422 when all are rejected."""
         ndjson = request.headers.get("content-type", "").partition(";")[0].strip() == NDJSON
-        return ingress.take(caller, _lines(body) if ndjson else _items(body))
+        taken = ingress.take(caller, _lines(body) if ndjson else _items(body))
+        if taken.rejected and not taken.accepted:
+            return problem_answer(PacketsProblem.of(taken.rejected))
+        return taken
 
 
 def _items(body: bytes) -> Iterable[object]:

@@ -25,6 +25,7 @@ Admin = Annotated[Caller, allow()]
 Cursor = Annotated[str | None, Query(max_length=MOST_CURSOR)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Named = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]  # rules of each kind are the handlers'
+RegionPrefix = Annotated[str | None, Query(pattern=r"^([0-9]{2}){1,3}$", description="2, 4 or 6 digits")]
 CreditCode = Annotated[str | None, Query(max_length=18, pattern=r"^[0-9A-Za-z]+$")]
 
 Value = TypeVar("Value")

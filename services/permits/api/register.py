@@ -15,6 +15,7 @@ from services.permits.api.dependencies import (
     Named,
     Overseer,
     Reader,
+    RegionPrefix,
     Writer,
     answered,
     behind,
@@ -44,13 +45,13 @@ from services.permits.handlers.publishing import Registrar
 from services.permits.store import register as store
 from shared.database import Database
 from shared.domain.errors import Invalid
-from shared.domain.region import prefix
+from shared.domain.industry import industry as known_industry
+from shared.domain.region import division_prefix
 from shared.runtime.web import PROBLEMS, Page, cursor, operation_id
 
 Found = TypeVar("Found")
 Shown = TypeVar("Shown")
 CREATED: dict[int | str, dict[str, Any]] = {201: {"description": "Created"}}
-RegionPrefix = Annotated[str | None, Query(pattern=r"^([0-9]{2}){1,3}$", description="2, 4 or 6 digits")]
 AcceptCheckCharacter = Annotated[
     bool, Query(description="the code was issued so, although its check character does not fit (GB 32100-2015)")
 ]
@@ -113,11 +114,13 @@ def _enterprises(router: APIRouter, registrar: Registrar, database: Database) ->
         cursor: Cursor = None,
         limit: Limit = 100,
     ) -> Page[EnterpriseOut]:
+        if industry is not None:
+            known_industry(industry)
         with database.read() as session:
             found = store.list_enterprises(
                 session,
                 caller,
-                region=prefix(region) if region else None,
+                region=division_prefix(region) if region else None,
                 industry=industry,
                 doubtful=check_character_doubtful,
                 after=behind(cursor),

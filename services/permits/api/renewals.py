@@ -9,7 +9,18 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from services.permits.api.dependencies import Admin, Anyone, Cursor, Limit, Overseer, Reader, answered, behind, writing
+from services.permits.api.dependencies import (
+    Admin,
+    Anyone,
+    Cursor,
+    Limit,
+    Overseer,
+    Reader,
+    RegionPrefix,
+    answered,
+    behind,
+    writing,
+)
 from services.permits.api.fields import Day, Document, PlainText
 from services.permits.handlers import calendar as calendars
 from services.permits.handlers.coverage import coverage
@@ -22,11 +33,10 @@ from services.permits.store.renewals import FIRST, Place
 from shared.database import Database
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
-from shared.domain.region import prefix
+from shared.domain.region import division_prefix
 from shared.runtime.web import PROBLEMS, Page, operation_id, read_cursor
 from shared.runtime.web import cursor as cursor_of
 
-RegionPrefix = Annotated[str | None, Query(pattern=r"^(\d{2}){1,3}$", description="2, 4 or 6 digits")]
 Year = Annotated[int, Path(ge=1990, le=2199)]
 
 
@@ -162,7 +172,7 @@ def _coverage(router: APIRouter, registrar: Registrar, database: Database) -> No
             found = store.list_enterprises(
                 session,
                 caller,
-                region=prefix(region) if region else None,
+                region=division_prefix(region) if region else None,
                 after=behind(cursor),
                 limit=limit + 1,
             )
