@@ -1,4 +1,4 @@
-"""What is said of a request that no route answers: which methods its path has, or which path is the nearest."""
+"""The detail for a request that no route answers: which methods its path has, or which path is the nearest."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ CLOSED = {
     "period": ("hours", "hour"),
     "region": ("99", ""),  # which is nearest depends on the table
     "industry": ("D4499", ""),
-    "factor": ("a21027", "a21026"),
+    "factor": ("a21027", ""),
 }
 # any text may be asked for: ids and names of objects, codes that no table has in full
 OPEN = {

@@ -1,4 +1,4 @@
-"""A request that no route answers is told why: the methods that its path has, the nearest path, what is not a token."""
+"""A request that no route answers learns why: the methods that its path has, the nearest path, what is not a token."""
 
 from __future__ import annotations
 
