@@ -22,6 +22,6 @@ def is_same_conversion(reported: Fraction, own: Fraction) -> bool:
 
 
 def may_be_converted(reported: Fraction, measured: Fraction, reference_o2_pct: Decimal) -> bool:
-    """Whether some oxygen makes `reported` of `measured`: no oxygen at all makes the least of it."""
+    """Whether some oxygen makes `reported` of `measured`: no oxygen at all makes the least of it; a drift below zero is zero."""
     least = convert(max(Fraction(0), measured), oxygen_micro=Fraction(0), reference_o2_pct=reference_o2_pct)
-    return reported >= least * (1 - SAME_SHARE) - SAME_MICRO
+    return max(Fraction(0), reported) >= least * (1 - SAME_SHARE) - SAME_MICRO
