@@ -66,12 +66,12 @@ def test_milliseconds_count_when_there_are_three_of_them(tail: str, microsecond:
     assert any("odd milliseconds" in line for line in read.notes) is noted
 
 
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.replace(microsecond=0)))
+@given(st.integers(631_123_200, 4_102_416_000).map(lambda at_s: datetime.fromtimestamp(at_s, SHANGHAI)))
 def test_every_second_of_shanghai_comes_back(local: datetime) -> None:
-    assert sent(f"{local:%Y%m%d%H%M%S}").data_time == local.replace(tzinfo=SHANGHAI)
+    assert sent(f"{local:%Y%m%d%H%M%S}").data_time == local
 
 
-@given(st.datetimes(datetime(1992, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.replace(microsecond=0)))
+@given(st.integers(694_195_200, 4_102_416_000).map(lambda at_s: datetime.fromtimestamp(at_s, SHANGHAI)))
 def test_a_second_later_is_a_second_later_the_whole_year_round(local: datetime) -> None:
     """There is no summer time: no hour comes twice and none is missing."""
     first = sent(f"{local:%Y%m%d%H%M%S}").data_time
