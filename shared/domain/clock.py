@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from math import isfinite, nan
 
 from shared.domain.errors import Invalid
 
@@ -118,7 +119,7 @@ def field_clock(setting: str) -> Clock:
             rule="<RFC 3339>@<speed>@<RFC 3339>",
         )
     start, wall_start = parse_rfc3339(parts[0], "field start"), parse_rfc3339(parts[2], "wall start")
-    speed = float(parts[1])
+    speed = _speed(parts[1])
 
     def wall() -> datetime:
         return datetime.now(UTC)
@@ -128,6 +129,22 @@ def field_clock(setting: str) -> Clock:
         return min(start + (now - wall_start) * speed, now)
 
     return Clock(wall_now=wall, field_now=field, speed=speed)
+
+
+def _speed(text: str) -> float:
+    """How many field seconds pass in a wall second. Raises: Invalid for what is no number above zero."""
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = nan
+    if not (isfinite(speed) and speed > 0):
+        raise Invalid(
+            f"the speed {text!r} of the field clock is not a number above 0",
+            field="YUJING_FIELD_CLOCK",
+            value=text,
+            rule="a number above 0",
+        )
+    return speed
 
 
 def monotonic_s() -> float:

@@ -26,7 +26,8 @@ _UNITS: dict[str, tuple[str, int]] = {
 _SHOWN = {"g/m3": "g/m³", "mg/m3": "mg/m³", "ug/m3": "µg/m³", "ng/m3": "ng/m³", "kg/m3": "kg/m³", "ug/L": "µg/L", "m3/s": "m³/s",
           "1": ""}  # fmt: skip
 _SPELLINGS = {"mg/m³": "mg/m3", "µg/m3": "ug/m3", "μg/m3": "ug/m3", "µg/m³": "ug/m3", "µg/L": "ug/L", "μg/L": "ug/L",
-              "mg/l": "mg/L", "ug/l": "ug/L", "ng/l": "ng/L", "ng/m³": "ng/m3", "°C": "℃", "": "1"}  # fmt: skip
+              "mg/l": "mg/L", "ug/l": "ug/L", "ng/l": "ng/L", "ng/m³": "ng/m3", "g/m³": "g/m3",
+              "kg/m³": "kg/m3", "m³/s": "m3/s", "°C": "℃", "": "1"}  # fmt: skip
 
 
 def unit(text: str) -> str:
