@@ -55,7 +55,7 @@ def test_who_names_nothing_gets_everything(event: str, kind: str | None) -> None
         ("active", FAILS_AFTER - timedelta(microseconds=1), EndpointState.ACTIVE),
         ("active", FAILS_AFTER, EndpointState.FAILING),
         ("active", timedelta(days=3), EndpointState.FAILING),
-        ("paused", timedelta(days=3), EndpointState.PAUSED),  # its owner said so, nothing is tried
+        ("paused", timedelta(days=3), EndpointState.PAUSED),  # paused by its owner: nothing is tried
         ("disabled", timedelta(days=3), EndpointState.DISABLED),
         ("deleted", timedelta(days=3), EndpointState.DELETED),
         ("paused", None, EndpointState.PAUSED),
@@ -103,7 +103,7 @@ def test_events_name_their_installation(public_url: str, source: str, schema: st
     assert origin.alert_url(public_url, "alr_1") == alert
 
 
-def test_two_installations_are_told_apart_by_their_source() -> None:
+def test_two_installations_differ_in_their_source() -> None:
     assert origin.source("https://a.example") != origin.source("https://b.example")
 
 

@@ -102,7 +102,7 @@ def test_the_newest_window_counts_whatever_the_order_of_arrival() -> None:
         assert {factor: row.start_s // HOUR_S for factor, row in newest.items()} == {"a21026": 2, "a21002": 1}
 
 
-def test_points_are_told_apart() -> None:
+def test_each_point_has_its_own_newest_window() -> None:
     newest = newest_of_each_factor([hour(0, "D", mn="A1"), hour(5, mn="A2")])
     assert (fault(newest["A1"]["a21026"]), fault(newest["A2"]["a21026"])) == ("D", None)
 

@@ -73,7 +73,7 @@ def test_what_answers_is_itself_never_answered(cn: str) -> None:
 
 @given(st.integers(0, 255))
 def test_bit_0_of_the_flag_alone_asks_for_an_answer(flag: int) -> None:
-    """2017 names bit 0 A and bit 1 D; 2025 swaps the letters, the places are the same."""
+    """2017 names bit 0 A and bit 1 D; 2025 calls them D and A, the places are the same."""
     assert packet(flag=flag).wants_answer is (flag % 2 == 1)
     assert (reply(packet(flag=flag)) is not None) is (flag % 2 == 1)
 

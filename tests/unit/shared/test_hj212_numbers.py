@@ -63,7 +63,7 @@ def test_a_number_in_one_sense_is_read(text: str, number: float) -> None:
         ("Infinity", ItemFault.NOT_A_NUMBER),
         ("--", ItemFault.NOT_A_NUMBER),
         ("-", ItemFault.NOT_A_NUMBER),
-        ("0x1F", ItemFault.UNIT),  # reads as a number and letters behind it
+        ("0x1F", ItemFault.UNIT),  # a number with something behind it
         ("1.2.3", ItemFault.NOT_A_NUMBER),
         ("1_000", ItemFault.NOT_A_NUMBER),  # Python alone reads an underscore
         ("1-2", ItemFault.NOT_A_NUMBER),

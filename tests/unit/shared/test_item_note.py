@@ -19,10 +19,10 @@ from shared.domain.item_note import (
     note,
 )
 
-SAID_BY_THE_FINDER = {ItemFault.LENGTH, ItemFault.TIME_MENDED}  # what was expected depends on the packet
+GIVEN_BY_THE_FINDER = {ItemFault.LENGTH, ItemFault.TIME_MENDED}  # what was expected depends on the packet
 
 
-@pytest.mark.parametrize("fault", [one for one in ItemFault if one not in SAID_BY_THE_FINDER])
+@pytest.mark.parametrize("fault", [one for one in ItemFault if one not in GIVEN_BY_THE_FINDER])
 def test_every_kind_of_fault_says_what_was_expected_in_both_languages(fault: ItemFault) -> None:
     zh, _, en = EXPECTED[fault].partition(" / ")
     assert any("\u4e00" <= char <= "\u9fff" or char == "=" for char in zh), zh
@@ -31,7 +31,7 @@ def test_every_kind_of_fault_says_what_was_expected_in_both_languages(fault: Ite
     assert len(EXPECTED[fault]) <= EXPECTED_LONGEST
 
 
-@pytest.mark.parametrize("fault", sorted(SAID_BY_THE_FINDER))
+@pytest.mark.parametrize("fault", sorted(GIVEN_BY_THE_FINDER))
 def test_the_finder_s_own_words_stand_in_the_note(fault: ItemFault) -> None:
     assert note(fault, "", "length", "0100", "0099").expected == "0099"
     assert note(fault, "", "length", "0100").expected == ""
