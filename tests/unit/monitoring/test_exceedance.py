@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -95,7 +96,7 @@ def test_every_excess_is_in_exactly_one_run_and_nothing_else_is(decided: list[De
 def test_runs_do_not_overlap_and_only_the_last_may_still_last(decided: list[Decided]) -> None:
     found = runs(worst_of_each_window(decided), "hour")
     assert all(run.closed is not None for run in found[:-1])
-    for earlier, later in zip(found, found[1:], strict=False):
+    for earlier, later in pairwise(found):
         assert earlier.last < later.start
         assert earlier.closed_at_s is not None and earlier.closed_at_s <= later.start
 
