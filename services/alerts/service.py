@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -182,7 +183,7 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
     of = parts(database, context.sealer, context.clock, context.metrics, public_url=settings.public_url or "")
     event_stream = EventStream(database)
 
-    _begin_metrics(context.metrics)
+    _begin_metrics(context.metrics, of.kinds | {UNKNOWN})
     sender = delivery(of, lambda: all_channels(guard), policy or Policy())
     return Service(
         name=NAME,
@@ -207,7 +208,7 @@ def build(context: Context, *, policy: Policy | None = None) -> Service:
     )
 
 
-def _begin_metrics(metrics: Metrics) -> None:
+def _begin_metrics(metrics: Metrics, kinds: Collection[str]) -> None:
     """Every counter stands at 0 for what may come."""
     later = [why.value for why in Why if why is not Why.OK and why not in REFUSALS]
     begin(metrics.delivery_attempts, [WEBHOOK], ["delivered"], [Why.OK.value])
@@ -215,4 +216,4 @@ def _begin_metrics(metrics: Metrics) -> None:
     begin(metrics.delivery_attempts, [WEBHOOK], ["later"], later)
     begin(metrics.delivery_failures, list(Step))
     begin(metrics.push_decisions, [*Reason, IGNORED, *(f"peer_{reason.value}" for reason in PeerReason)])
-    begin(metrics.alerts_issued, load_catalogue().entries, [level.value for level in Level])
+    begin(metrics.alerts_issued, kinds, [level.value for level in Level])

@@ -12,13 +12,14 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from types import FrameType
 
 import structlog
 import uvicorn
 from fastapi import Depends, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlmodel import Session
 from starlette.responses import JSONResponse
@@ -34,7 +35,7 @@ from shared.runtime.consuming import Consumer, described
 from shared.runtime.metrics import begin
 from shared.runtime.metrics_server import MetricsServer
 from shared.runtime.pages import add_pages
-from shared.runtime.query_check import QueryCheck
+from shared.runtime.query_check import check_query
 from shared.runtime.rate_limit import RateLimits, Reason, budgets
 from shared.runtime.request_log import RequestLog
 from shared.runtime.scheduling import Scheduler
@@ -154,11 +155,10 @@ class Host:
         app.state.verifier = Verifier(self.context.directory, self.context.clock.wall_now)
         app.state.stopping = self.stopping
         url = self.context.settings.public_url or "/"
-        documents = {service.name: openapi(service, url=url) for service in self.services}
-        install_problems(app, [path for document in documents.values() for path in document["paths"]])
+        install_problems(app, cache(lambda: [path for service in self.services for path in _paths(service)]))
         for service in self.services:
-            app.include_router(service.router, dependencies=[Depends(QueryCheck(documents[service.name]))])
-        add_pages(app, documents)
+            app.include_router(service.router, dependencies=[Depends(check_query)])
+        add_pages(app, {service.name: partial(openapi, service, url=url) for service in self.services})
         app.add_api_route("/healthz", lambda: {"status": "ok"}, include_in_schema=False)
         app.add_api_route("/readyz", self._readyz, include_in_schema=False)
         if self.context.settings.metrics_port is None:
@@ -296,6 +296,13 @@ class Server(uvicorn.Server):
         finally:
             for sig, handler in before.items():
                 signal.signal(sig, handler)
+
+
+def _paths(service: Service) -> Iterator[str]:
+    """The templates of the paths that its OpenAPI document names."""
+    for route in iter_route_contexts(service.router.routes):
+        if route.include_in_schema and route.path is not None:
+            yield route.path
 
 
 def openapi(service: Service, *, url: str = "/") -> OpenApi:

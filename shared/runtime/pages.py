@@ -4,8 +4,9 @@ so they work without the internet; the policy in their headers says so to the br
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from importlib.resources import files
 
@@ -53,8 +54,9 @@ def _assets() -> Mapping[str, Asset]:
     return found
 
 
-def add_pages(app: FastAPI, documents: Mapping[str, OpenApi]) -> None:
-    """`/` and `/docs`; for each service its OpenAPI document and `docs`; `documents` is by name of the service."""
+def add_pages(app: FastAPI, documents: Mapping[str, Callable[[], OpenApi]]) -> None:
+    """`/` and `/docs`; for each service its OpenAPI document and `docs`. `documents`: how each is made, by name of the
+    service; that happens at the first request for it."""
     assets = _assets()
     index = HTMLResponse(_index(sorted(documents)), headers=HEADERS)
     for path in ("/", "/docs"):
@@ -64,10 +66,10 @@ def add_pages(app: FastAPI, documents: Mapping[str, OpenApi]) -> None:
         _add_service(app, name, document, assets)
 
 
-def _add_service(app: FastAPI, name: str, document: OpenApi, assets: Mapping[str, Asset]) -> None:
-    prefix = f"/{name}/v1"
+def _add_service(app: FastAPI, name: str, make: Callable[[], OpenApi], assets: Mapping[str, Asset]) -> None:
+    prefix, document = f"/{name}/v1", cache(make)
     page = HTMLResponse(_docs(name), headers=HEADERS)
-    app.add_api_route(f"{prefix}/openapi.json", lambda: JSONResponse(document), include_in_schema=False)
+    app.add_api_route(f"{prefix}/openapi.json", lambda: JSONResponse(document()), include_in_schema=False)
     app.add_api_route(f"{prefix}/docs", lambda: page, include_in_schema=False)
     _add_assets(app, f"{prefix}/docs", assets)  # below the service's own prefix: a proxy passes that on already
 

@@ -1,32 +1,27 @@
 """A query parameter that a route does not know is refused: `?regoin=15` must not list everything.
 
-What a route knows is read from the service's OpenAPI document, which FastAPI makes of the routes themselves.
+What a route knows is read from the route itself, when it is asked: a start need not make the OpenAPI documents for it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from inspect import isclass
+from typing import get_args, get_origin
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from pydantic import BaseModel
 from starlette.types import Scope
 
 from shared.domain.errors import Invalid
 from shared.runtime.auth import check_roles
-from shared.runtime.web import OpenApi
 
 MOST_ERRORS = 20  # of one request are named
 MOST_SHOWN = 100  # characters of a name that we do not know
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A route by its method and path template, e.g. GET /alerts/v1/alerts/{alert_id}."""
-
-    method: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,46 +46,47 @@ class QueryParameters:
         return Invalid(f"unknown query parameter {name!r}: did you mean {nearest!r}?", field=name, rule=rule)
 
 
-NONE = QueryParameters(frozenset(), frozenset())
-
-
 def _repeated(name: str, count: int) -> Invalid:
     return Invalid(f"query parameter {name!r} came {count} times, once is expected", field=name, rule="given once")
 
 
-def read_operations(document: OpenApi) -> Mapping[Operation, QueryParameters]:
-    """The query parameters of every operation in an OpenAPI document."""
-    found: dict[Operation, QueryParameters] = {}
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            declared = [one for one in operation.get("parameters", ()) if one["in"] == "query"]
-            lists = frozenset(one["name"] for one in declared if _takes_list(one["schema"]))
-            names = frozenset(one["name"] for one in declared)
-            found[Operation(method.upper(), path)] = QueryParameters(names, lists)
-    return found
+def query_parameters(dependant: Dependant) -> QueryParameters:
+    """The query parameters of a route and of what it depends on."""
+    declared = list(_declared(dependant))
+    lists = frozenset(name for name, kind in declared if _takes_list(kind))
+    return QueryParameters(frozenset(name for name, _kind in declared), lists)
 
 
-def _takes_list(schema: OpenApi) -> bool:
-    return any(kind.get("type") == "array" for kind in (schema, *schema.get("anyOf", ())))
+def _declared(dependant: Dependant) -> Iterator[tuple[str, object]]:
+    """Names and types; those of a model are its fields'."""
+    for parameter in dependant.query_params:
+        kind = parameter.field_info.annotation
+        if isclass(kind) and issubclass(kind, BaseModel):
+            for name, field in kind.model_fields.items():
+                yield field.alias or name, field.annotation
+        else:
+            yield parameter.alias, kind
+    for dependency in dependant.dependencies:
+        yield from _declared(dependency)
 
 
-class QueryCheck:
-    """The dependency of every route of a service. Who calls is checked first: an unknown caller learns nothing of names."""
+def _takes_list(kind: object) -> bool:
+    return get_origin(kind) is list or any(map(_takes_list, get_args(kind)))
 
-    def __init__(self, document: OpenApi) -> None:
-        self._known = read_operations(document)
 
-    async def __call__(self, request: Request) -> None:
-        """Raises: Unauthorized and Forbidden as the route itself would; Invalid that names each wrong parameter."""
-        if not request.scope["query_string"]:
-            return
-        check_roles(request.scope)
-        given = Counter(name for name, _value in request.query_params.multi_items())
-        known = self._known.get(Operation(request.method, template(request.scope)), NONE)
-        wrong = known.errors(given)[:MOST_ERRORS]
-        if wrong:
-            first = wrong[0]
-            raise Invalid(first.detail, field=first.field, rule=first.rule, also=wrong[1:])
+async def check_query(request: Request) -> None:
+    """The dependency of every route of a service. Who calls is checked first: an unknown caller learns nothing of names.
+
+    Raises: Unauthorized and Forbidden as the route itself would; Invalid that names each wrong parameter.
+    """
+    if not request.scope["query_string"]:
+        return
+    check_roles(request.scope)
+    given = Counter(name for name, _value in request.query_params.multi_items())
+    wrong = query_parameters(request.scope["route"].dependant).errors(given)[:MOST_ERRORS]
+    if wrong:
+        first = wrong[0]
+        raise Invalid(first.detail, field=first.field, rule=first.rule, also=wrong[1:])
 
 
 def template(scope: Scope) -> str:

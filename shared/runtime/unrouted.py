@@ -30,7 +30,7 @@ def method_not_allowed(request: Request, allowed: Collection[str]) -> str:
 def no_such_path(request: Request) -> str:
     """`no such path /alerts/v1/alert: the nearest is /alerts/v1/alerts`."""
     path = _path(request)
-    known = {_filled(template, path): template for template in request.app.state.paths}
+    known = {_filled(template, path): template for template in request.app.state.paths()}
     nearest = [known[one] for one in get_close_matches(path, known, n=1, cutoff=0.0)]
     return f"no such path {path}: " + (f"the nearest is {nearest[0]}" if nearest else "see /docs for those there are")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from http import HTTPStatus
 from math import isfinite
@@ -203,9 +203,10 @@ def problem_answer(body: Problem, headers: Mapping[str, str] | None = None) -> J
     return JSONResponse(content, body.status, dict(headers or {}), media_type=MEDIA)
 
 
-def install_problems(app: FastAPI, paths: Collection[str] = ()) -> None:
-    """Every error of every route leaves as problem+json. `paths`: templates of those there are, to name the nearest of."""
-    app.state.paths = tuple(paths)
+def install_problems(app: FastAPI, paths: Callable[[], Collection[str]] = tuple) -> None:
+    """Every error of every route leaves as problem+json. `paths`: gives templates of those there are, to name the nearest
+    of; it is called when a request finds none."""
+    app.state.paths = paths
     app.add_exception_handler(DomainError, _domain)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)

@@ -10,8 +10,6 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.composition import BUILD
-from shared.runtime.query_check import Operation, read_operations
 from tests.support.whole import Route, Whole, whole
 
 STREAM = "/alerts/v1/stream"  # never ends when it is asked rightly
@@ -48,18 +46,23 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_on_every_route(product: 
             body = answer.json()
             assert body["errors"][0]["field"] == wrong
             assert (f"did you mean {name!r}" if known else "no query parameters") in body["detail"], f"{route}: {body}"
+            rule = f"one of {', '.join(sorted(known))}" if known else "this route has no query parameters"
+            assert body["errors"][0]["rule"] == rule, f"{route}: not what its OpenAPI document declares"
 
 
 def test_a_parameter_that_comes_twice_is_refused_where_one_is_expected(product: Whole, client: TestClient) -> None:
-    operations = {service: read_operations(product.document(service)) for service in BUILD}
     for route in product.routes():
-        lists = operations[route.service][Operation(route.verb.upper(), route.path)].lists
         for name in route.parameters("query"):
-            if name in lists:
+            if takes_list(route, name) and route.path == STREAM:
                 continue
             answer = client.request(route.verb, address(route), params=[(name, "1"), (name, "2")])
-            assert answer.status_code == 422, f"{route} {name}: {answer.status_code}"
-            assert {"field": name, "value": None, "rule": "given once"} in answer.json()["errors"], f"{route} {name}"
+            refused = {"field": name, "value": None, "rule": "given once"} in answer.json().get("errors", ())
+            assert refused != takes_list(route, name), f"{route} {name}: {answer.status_code} {answer.text[:200]}"
+
+
+def takes_list(route: Route, name: str) -> bool:
+    (declared,) = (one for one in route.operation["parameters"] if (one["in"], one["name"]) == ("query", name))
+    return any(kind.get("type") == "array" for kind in (declared["schema"], *declared["schema"].get("anyOf", ())))
 
 
 @settings(max_examples=60, deadline=None)
