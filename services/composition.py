@@ -6,21 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
-import typer
 from sqlmodel import Session
 
-from services.alerts.commands import add_commands as add_alerts_commands
-from services.alerts.service import build as build_alerts
-from services.alerts.store.sealed_secrets import SEALING_KEY as ALERTS_KEY
-from services.monitoring.service import build as build_monitoring
-from services.monitoring.store.sealed_secrets import SEALING_KEY as MONITORING_KEY
-from services.permits.commands import add_commands as add_permits_commands
-from services.permits.service import build as build_permits
-from services.permits.service import check_keys as check_permits_keys
-from services.permits.store.sealed_secrets import SEALING_KEY as PERMITS_KEY
 from shared.database import Database
 from shared.domain.clock import Clock, field_clock, system_clock
 from shared.domain.errors import Conflict, Invalid, Unreachable
@@ -40,15 +29,46 @@ from shared.runtime.settings import Settings, load_settings
 
 log = structlog.get_logger(__name__)
 TRY_AGAIN_S = 1.0  # a database that is away at the start
-BUILD: Mapping[str, Callable[[Context], Service]] = {
-    "permits": build_permits,
-    "monitoring": build_monitoring,
-    "alerts": build_alerts,
-}
-SEALING_KEYS: Mapping[str, SealingKey] = {"permits": PERMITS_KEY, "monitoring": MONITORING_KEY, "alerts": ALERTS_KEY}
-KEY_CHECKS: Mapping[str, Callable[[Context, Session], None]] = {
-    "permits": check_permits_keys
-}  # of other keys than that
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How a service is built, and the keys that its data were made with: `check_keys` is of others than the secret key."""
+
+    build: Callable[[Context], Service]
+    sealing_key: SealingKey
+    check_keys: Callable[[Context, Session], None] = lambda _context, _session: None
+
+
+# each imported only when it is asked for: a process of one service need not wait for the others
+def _permits() -> Wiring:
+    from services.permits.service import build, check_keys
+    from services.permits.store.sealed_secrets import SEALING_KEY
+
+    return Wiring(build, SEALING_KEY, check_keys)
+
+
+def _monitoring() -> Wiring:
+    from services.monitoring.service import build
+    from services.monitoring.store.sealed_secrets import SEALING_KEY
+
+    return Wiring(build, SEALING_KEY)
+
+
+def _alerts() -> Wiring:
+    from services.alerts.service import build
+    from services.alerts.store.sealed_secrets import SEALING_KEY
+
+    return Wiring(build, SEALING_KEY)
+
+
+WIRING: Mapping[str, Callable[[], Wiring]] = {"permits": _permits, "monitoring": _monitoring, "alerts": _alerts}
+SERVICES = tuple(WIRING)
+
+
+def build_service(context: Context, name: str) -> Service:
+    """The named service, wired."""
+    return WIRING[name]().build(context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +82,9 @@ class Made:
 def chosen(names: Sequence[str]) -> tuple[str, ...]:
     """The named services, or all; raises Invalid for a name that is none."""
     for name in names:
-        if name not in BUILD:
-            raise Invalid(f"{name!r} is not a service", field="SERVICE", value=name, rule=", ".join(BUILD))
-    return tuple(names) or tuple(BUILD)
+        if name not in WIRING:
+            raise Invalid(f"{name!r} is not a service", field="SERVICE", value=name, rule=", ".join(SERVICES))
+    return tuple(names) or SERVICES
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -120,7 +140,7 @@ def migrate_all(context: Context, names: Sequence[str]) -> dict[str, bool]:
 
 def check(settings: Settings, names: Sequence[str]) -> None:
     """What `run` refuses to start with, found without making or opening anything. Raises: Conflict, Invalid."""
-    if not settings.distributed and len(names) < len(BUILD):
+    if not settings.distributed and len(names) < len(SERVICES):
         raise Conflict(
             "one service alone needs the distributed shape: set YUJING_KAFKA_BOOTSTRAP and YUJING_DATABASE_URL",
             code="embedded-runs-all",
@@ -139,7 +159,7 @@ def make(settings: Settings, names: Sequence[str]) -> Made:
         migrate_all(context, names)
     for name in names:
         _adopt_keys_once_reachable(context, name)
-    return Made(context, tuple(BUILD[name](context) for name in names))
+    return Made(context, tuple(build_service(context, name) for name in names))
 
 
 def _adopt_keys_once_reachable(context: Context, name: str) -> None:
@@ -158,7 +178,7 @@ def adopt_keys(context: Context, name: str, database: Database) -> None:
     """Keep the fingerprint of the secret key at a service's first start; raises OtherKey later for another key."""
     with database.transaction() as session:
         check_keys(context, name, session)
-        SEALING_KEYS[name].adopt(session, context.sealer, context.clock.wall_now())
+        WIRING[name]().sealing_key.adopt(session, context.sealer, context.clock.wall_now())
         check_keys(context, name, session)  # another replica may have been quicker
 
 
@@ -166,8 +186,7 @@ def check_keys(context: Context, name: str, session: Session) -> None:
     """Raises OtherKey when the keys of this process are not those that the service's data were made with, and Conflict
     when its tables are of an earlier version; changes nothing."""
     check_secret_key(context, name, session)
-    if name in KEY_CHECKS:
-        KEY_CHECKS[name](context, session)
+    WIRING[name]().check_keys(context, session)
 
 
 def check_secret_key(context: Context, name: str, session: Session) -> None:
@@ -177,7 +196,7 @@ def check_secret_key(context: Context, name: str, session: Session) -> None:
             f"{name} 的数据表须先升级 / the tables of {name} are of an earlier version: run `yujing migrate`",
             code="not-migrated",
         )
-    SEALING_KEYS[name].check(session, context.sealer, place_of_secret_key(context.settings))
+    WIRING[name]().sealing_key.check(session, context.sealer, place_of_secret_key(context.settings))
 
 
 @contextmanager
@@ -199,14 +218,3 @@ def open_service(name: str) -> Iterator[tuple[Context, Database]]:
             database.close()
     finally:
         context.log.close()
-
-
-def _permits_commands(app: typer.Typer) -> None:
-    add_permits_commands(app, partial(open_service, "permits"))
-
-
-def _alerts_commands(app: typer.Typer) -> None:
-    add_alerts_commands(app, partial(open_service, "alerts"))
-
-
-COMMANDS: Sequence[Callable[[typer.Typer], None]] = (_permits_commands, _alerts_commands)  # the services' own verbs

@@ -5,9 +5,7 @@ SQLite and PostgreSQL share ON CONFLICT, but SQLAlchemy has one of it for each; 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -82,21 +80,6 @@ def write_many(session: Session, sqlite: str, postgres: str, rows: Sequence[tupl
         connection.exec_driver_sql(sqlite, list(rows))
     else:
         connection.exec_driver_sql(postgres, tuple(list(column) for column in zip(*rows, strict=True)))
-
-
-@contextmanager
-def gc_paused() -> Iterator[None]:
-    """A batch of thousands of rows without the search for reference cycles, which would take half of its time.
-
-    For about a second at most: what a batch allocates is freed by reference counts alone; collection goes on after it.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _insert(table: Table, sqlite: bool) -> SqliteInsert | PostgresInsert:

@@ -1,16 +1,63 @@
-"""The verbs of the `yujing` command, one file a group of verbs; a service's own verbs are in its `commands.py`."""
+"""The verbs of the `yujing` command, one file a group of verbs; a service's own verbs are in its `commands.py`.
+
+A verb's file is imported when the verb is called: `yujing --version` need not wait for a web framework.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
-from services.commands import checking, doctor, listening, running, sample
-from services.composition import COMMANDS
-from shared.runtime.host import VERSION
+from shared.gc_pause import gc_paused
+from shared.version import VERSION
+
+FILE_OF = {
+    "run": "running",
+    "migrate": "running",
+    "replay": "running",
+    "import": "register",
+    "expiring": "register",
+    "keys": "register",
+    "alerts": "inbox",
+    "deliveries": "inbox",
+    "endpoints": "inbox",
+    "wait": "listening",
+    "listen": "listening",
+    "demo": "sample",
+    "simulate": "sample",
+    "check-config": "checking",
+    "doctor": "doctor",
+    "openapi": "checking",
+}  # each verb's file; in the order of the help
+
+
+class Verbs(TyperGroup):
+    """All verbs, each read from its file when it is asked for."""
+
+    def list_commands(self, _ctx: object) -> list[str]:
+        return list(FILE_OF)
+
+    def get_command(self, _ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
+        if cmd_name in FILE_OF:
+            return _verb(cmd_name)
+        self.commands.update({name: _verb(name) for name in FILE_OF})  # the error names the nearest of them
+        return None
+
+
+def _verb(name: str) -> TyperCommand | TyperGroup:
+    with gc_paused():  # what an import makes stays
+        verbs: typer.Typer = import_module(f"{__name__}.{FILE_OF[name]}").app
+    found = get_group(verbs).commands[name]
+    assert isinstance(found, TyperCommand | TyperGroup)
+    return found
+
 
 app = typer.Typer(
+    cls=Verbs,
     name="yujing",
     help="预警 Yujing: warns enterprises before they break their discharge permit.",
     no_args_is_help=True,
@@ -32,17 +79,3 @@ def main(
     ] = False,
 ) -> None:
     """预警 Yujing: warns enterprises before they break their discharge permit."""
-
-
-app.command("run")(running.run)
-app.command("migrate")(running.migrate)
-app.command("replay")(running.replay)
-for add_commands in COMMANDS:
-    add_commands(app)
-app.command("wait")(listening.wait)
-app.command("listen")(listening.listen)
-app.command("demo")(sample.demo)
-app.command("simulate")(sample.simulate)
-app.command("check-config")(checking.check_config)
-app.command("doctor")(doctor.doctor)
-app.command("openapi")(checking.openapi)

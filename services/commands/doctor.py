@@ -11,12 +11,13 @@ import typer
 
 from services.commands import health, machine
 from services.commands.health import RunningHost
-from services.composition import BUILD, check, make_clock, make_log
+from services.composition import SERVICES, check, make_clock, make_log
 from shared.database import open_database
 from shared.eventlog.embedded_file import unwell
 from shared.runtime.settings import Settings, load_settings
 from shared.runtime.terminal import AsJson, plain_errors, print_result
 
+app = typer.Typer()
 OK = "ok"
 NOT_MADE = "尚未建立 / not made yet: `yujing run` makes it"
 CHINESE = {
@@ -40,11 +41,12 @@ CHINESE = {
 }
 
 
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """体检 / Whether ports, disk, data, keys, clock and the running host are well; exit 1 when one is not. Makes nothing."""
     with plain_errors():
         settings = load_settings()
-        check(settings, tuple(BUILD))
+        check(settings, SERVICES)
         found = _found(settings)
     if as_json:
         print_result(found, as_json=True)
@@ -87,7 +89,7 @@ def _data_state(settings: Settings) -> dict[str, str]:
     """Log and databases; files are looked at without a change to any of them."""
     folder = settings.data_dir
     found = {"log": _log_state(settings) if settings.distributed else _file_state(folder / "log.sqlite")}
-    for name in BUILD:
+    for name in SERVICES:
         of_files = settings.database is None
         found[f"{name} database"] = _file_state(folder / f"{name}.sqlite") if of_files else _ping(settings, name)
     return found

@@ -21,7 +21,7 @@ from services.alerts.domain.endpoint_state import EndpointState
 from services.alerts.store.endpoint_states import count_by_state
 from services.alerts.store.tables import ENDPOINT
 from services.commands.machine import ahead_of
-from services.composition import BUILD, SEALING_KEYS
+from services.composition import SERVICES, WIRING
 from services.permits.handlers.tokens import check_signing_key
 from shared.database import open_database
 from shared.domain.clock import system_clock
@@ -49,16 +49,17 @@ def key_states(settings: Settings) -> dict[str, str]:
     if not settings.secret_key and not (settings.secret_key_file or default_secret_key(settings)).exists():
         return {"secret key": f"缺少密钥 / no key in {place_of_secret_key(settings)}: put the old key back"}
     key = sealer(settings)
-    found = {f"{name} secret key": _key_state(settings, name, key) for name in BUILD}
+    found = {f"{name} secret key": _key_state(settings, name, key) for name in SERVICES}
     return {**found, "signing key": _signing_key_state(settings)}
 
 
 def _key_state(settings: Settings, name: str, key: Sealer) -> str:
+    sealing_key = WIRING[name]().sealing_key
     with _reading(settings, name) as session:
-        if not inspect(session.connection()).has_table(SEALING_KEYS[name].table.name):
+        if not inspect(session.connection()).has_table(sealing_key.table.name):
             return "ok"
         try:
-            SEALING_KEYS[name].check(session, key, place_of_secret_key(settings))
+            sealing_key.check(session, key, place_of_secret_key(settings))
         except DomainError as wrong:
             return wrong.detail
     return "ok"

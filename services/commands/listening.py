@@ -21,6 +21,8 @@ from shared.domain.errors import Conflict, Invalid, Unreachable
 from shared.runtime.settings import load_settings
 from shared.runtime.terminal import AsJson, plain_errors, print_result
 
+app = typer.Typer()
+
 HERE = "http://127.0.0.1:8000"
 OWNER = "listen"
 LOOK_S = 0.2  # between two questions to a host that is not ready yet
@@ -37,6 +39,7 @@ class Endpoint:
     secret: str
 
 
+@app.command()
 def wait(
     api: Annotated[str | None, typer.Option(help="地址；默认按设置 / address; by default that of the settings")] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="最多等候 / at most so long")] = 60,
@@ -56,6 +59,7 @@ def wait(
         sys.exit(1)
 
 
+@app.command()
 def listen(
     token: Annotated[str, typer.Option(envvar="YUJING_TOKEN", help="企业或监管人员的令牌 / whose warnings to receive")],
     api: Api = HERE,

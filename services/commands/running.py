@@ -8,25 +8,30 @@ from typing import Annotated
 import typer
 from sqlalchemy import update
 
-from services.composition import BUILD, chosen, make, make_context, migrate_all
+from services.composition import build_service, chosen, make, make_context, migrate_all
 from shared.domain.errors import Conflict
 from shared.eventlog import failpoints
+from shared.gc_pause import gc_paused_at_start
 from shared.runtime.host import Host
 from shared.runtime.logs import set_up_logs
 from shared.runtime.settings import Settings, load_settings
 from shared.runtime.terminal import AsJson, plain_errors, print_result
 
+app = typer.Typer()
+
 Services = Annotated[list[str] | None, typer.Argument(help="permits, monitoring, alerts; none = all")]
 
 
+@app.command()
 def run(services: Services = None) -> None:
     """运行一个或全部服务 / Run one or all services until SIGTERM."""
     with plain_errors():
         settings = load_settings()
         set_up_logs(settings.log_format, settings.log_level)
         failpoints.arm(settings.crash_at)
-        made = make(settings, chosen(services or []))
-        host = Host(made.context, made.services)
+        with gc_paused_at_start():
+            made = make(settings, chosen(services or []))
+            host = Host(made.context, made.services)
         host.on_ready = lambda url: _greet(url, settings)
         code = host.run()
     sys.exit(code)
@@ -41,6 +46,7 @@ def _greet(url: str, settings: Settings) -> None:
         typer.echo(f"令牌 token  {token.read_text(encoding='ascii').strip()}")
 
 
+@app.command()
 def migrate(services: Services = None, as_json: AsJson = False) -> None:
     """建立或升级主题与表 / Bring topics and tables up to date."""
     with plain_errors():
@@ -50,6 +56,7 @@ def migrate(services: Services = None, as_json: AsJson = False) -> None:
     print_result({name: "upgraded" if changed else "up to date" for name, changed in done.items()}, as_json=as_json)
 
 
+@app.command()
 def replay(
     service: Annotated[str, typer.Argument(help="permits, monitoring, alerts")],
     topic: Annotated[str | None, typer.Option(help="one topic; none = all that the service reads")] = None,
@@ -62,7 +69,7 @@ def replay(
         if not yes:
             raise Conflict("replay reads everything again; say --yes to do it", code="not-confirmed")
         context = make_context(load_settings(), exclusive=False)
-        made = BUILD[name](context)
+        made = build_service(context, name)
         table = made.progress.table
         with made.database.transaction() as session:
             statement = update(table).values(next_offset=0, epoch=table.c.epoch + 1)

@@ -12,7 +12,10 @@ from services.simulator.demo import simulate_command
 from services.simulator.host_process import demo_command
 from shared.runtime.terminal import AsJson, plain_errors
 
+app = typer.Typer()
 
+
+@app.command()
 def demo(
     seconds: Annotated[int | None, typer.Option(min=5, help="结束于 / end after so many seconds")] = None,
     seed: Annotated[int, typer.Option(help="样本区域的种子 / seed of the sample region")] = 7,
@@ -25,6 +28,7 @@ def demo(
     sys.exit(code)
 
 
+@app.command()
 def simulate(
     base_url: Annotated[str, typer.Option(help="e.g. http://127.0.0.1:8000")] = "http://127.0.0.1:8000",
     token: Annotated[str, typer.Option(envvar="YUJING_TOKEN", help="an admin's token")] = "",

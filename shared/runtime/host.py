@@ -42,9 +42,9 @@ from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
 from shared.runtime.watching_log import LogWatch
 from shared.runtime.web import OpenApi, errors_are_problems, install_problems, named_pages, problem_schemas
+from shared.version import VERSION
 
 log = structlog.get_logger(__name__)
-VERSION = "0.1.0"
 # longer than clients and proxies keep an idle connection (nginx 60 s): they close it first, so no request meets a close
 KEEP_ALIVE_S = 75
 BEARER = {

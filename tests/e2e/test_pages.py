@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.composition import BUILD
+from services.composition import SERVICES
 from tests.support.browser import rendered
 from tests.support.distributed import Distributed
 from tests.support.product import Process
@@ -40,7 +40,7 @@ def get(url: str) -> httpx.Response:
     return httpx.get(url, timeout=10, trust_env=False)
 
 
-@pytest.mark.parametrize("service", BUILD)
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_browser_without_internet_lists_every_operation(
     product: Process | Distributed, service: str, tmp_path: Path
 ) -> None:
@@ -55,7 +55,7 @@ def test_a_browser_without_internet_lists_every_operation(
     assert "btn authorize" in shown
 
 
-@pytest.mark.parametrize("service", BUILD)
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_page_loads_nothing_from_elsewhere_and_its_policy_forbids_it(
     product: Process | Distributed, service: str
 ) -> None:
@@ -74,13 +74,13 @@ def test_a_page_loads_nothing_from_elsewhere_and_its_policy_forbids_it(
 
 
 def test_the_index_leads_to_every_service_and_to_the_state_of_the_host(product: Process | Distributed) -> None:
-    for service in BUILD:
+    for service in SERVICES:
         links = Loaded(get(base_url(product, service) + "/").text).links
         assert {f"/{service}/v1/docs", f"/{service}/v1/openapi.json", "/healthz", "/readyz", "/metrics"} <= set(links)
 
 
 def test_a_document_says_that_a_bearer_token_is_needed(product: Process | Distributed) -> None:
-    for service in BUILD:
+    for service in SERVICES:
         document = get(f"{base_url(product, service)}/{service}/v1/openapi.json").json()
         (scheme,) = document["components"]["securitySchemes"].values()
         assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")

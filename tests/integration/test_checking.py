@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.composition import BUILD, make
-from shared.runtime.host import VERSION
+from services.composition import SERVICES, make
 from shared.runtime.settings import Settings
+from shared.version import VERSION
 from tests.support.server_process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def test_a_look_at_a_product_that_never_ran_makes_nothing(tmp_path: Path, comman
 
 def test_a_look_at_files_that_are_there_changes_none_and_names_one_that_is_broken(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    made = make(Settings(_env_file=None, data_dir=data, gateway_port=0), tuple(BUILD))
+    made = make(Settings(_env_file=None, data_dir=data, gateway_port=0), SERVICES)
     made.context.log.close()
     for service in made.services:
         service.database.close()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from schemathesis import checks
 from schemathesis.schemas import APIOperation
 
-from services.composition import BUILD
+from services.composition import SERVICES
 from shared.access import Caller, Role
 from shared.runtime.auth import claims, signing_key
 from shared.runtime.web import MEDIA, cursor
@@ -83,7 +83,7 @@ def problem(answer: Any) -> dict[str, Any]:
     return dict(body)
 
 
-@pytest.mark.parametrize("service", BUILD)
+@pytest.mark.parametrize("service", SERVICES)
 def test_no_request_makes_an_undocumented_answer(product: Whole, client: TestClient, service: str) -> None:
     schema = schemathesis.openapi.from_dict(product.document(service))
     for found in schema.get_all_operations():

@@ -17,7 +17,7 @@ from fastapi import Response
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.composition import BUILD, make
+from services.composition import SERVICES, make
 from shared.domain.errors import Conflict
 from shared.runtime.host import Host
 from shared.runtime.metrics_server import MetricsServer
@@ -68,7 +68,7 @@ def test_every_metric_is_explained_in_chinese_and_english(product: Whole) -> Non
 
 
 def test_counters_begin_at_zero(tmp_path: Path) -> None:
-    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), tuple(BUILD))
+    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), SERVICES)
     host = Host(made.context, made.services)
     value = made.context.metrics.registry.get_sample_value
     for name, labels in (
@@ -185,7 +185,7 @@ def test_a_running_host_is_ready_and_says_so_without_a_token(product: Whole) -> 
 
 
 def test_a_host_that_did_not_start_is_alive_but_not_ready(tmp_path: Path) -> None:
-    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), tuple(BUILD))
+    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), SERVICES)
     host = Host(made.context, made.services)
     bare = TestClient(host.app)  # not entered: nothing is started
     answer = bare.get("/readyz")
@@ -211,7 +211,7 @@ def test_a_host_that_lost_what_it_stands_on_names_it(tmp_path: Path, part: str) 
 
 def test_threads_end_side_by_side_not_one_after_the_other(tmp_path: Path) -> None:
     """A host of many threads, each of which needs a moment to see that it is to end."""
-    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), tuple(BUILD))
+    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), SERVICES)
     host = Host(made.context, made.services)
     notified: list[int] = []
     every = threading.Barrier(8)
@@ -246,7 +246,7 @@ def test_a_worker_that_raises_starts_again() -> None:
 
 
 def test_a_worker_that_fails_again_and_again_makes_its_process_unready_and_is_counted(tmp_path: Path) -> None:
-    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), tuple(BUILD))
+    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0), SERVICES)
     failed: list[int] = []
 
     def breaks(_stop: threading.Event) -> None:
@@ -265,7 +265,7 @@ def test_a_worker_that_fails_again_and_again_makes_its_process_unready_and_is_co
 
 
 def test_metrics_with_a_port_of_their_own_are_there_alone_and_end_with_the_host(tmp_path: Path) -> None:
-    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0, metrics_port=0), tuple(BUILD))
+    made = make(Settings(_env_file=None, data_dir=tmp_path, gateway_port=0, metrics_port=0), SERVICES)
     host = Host(made.context, made.services)
     (server,) = [worker for worker in host._workers if isinstance(worker, MetricsServer)]
     with TestClient(host.app) as bare, httpx.Client(trust_env=False) as client:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from services.composition import BUILD, adopt_keys, check_keys
+from services.composition import SERVICES, adopt_keys, check_keys
 from services.permits.handlers.tokens import publish_key
 from services.permits.service import registrar_of
 from services.permits.store import tokens as token_store
@@ -72,7 +72,7 @@ class Data:
         self.run(*(statement.replace(":", r"\:") for statement in rows[self.name]))
 
 
-@pytest.fixture(params=sorted(BUILD))
+@pytest.fixture(params=sorted(SERVICES))
 def data(request: pytest.FixtureRequest, tmp_path: Path, database_url: str | None) -> Iterator[Data]:
     context = migrated(a_context(tmp_path, system_clock(), database_url=database_url), request.param)
     database = context.database(request.param)

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from services.alerts.api import documents
-from services.composition import BUILD, make_context
+from services.composition import SERVICES, build_service, make_context
 from shared.domain import events
 from shared.runtime.host import openapi, topics
 from shared.runtime.settings import load_settings
@@ -43,8 +43,8 @@ def openapi_documents() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         context = make_context(load_settings(data_dir=Path(folder)), exclusive=False)
         found = {}
-        for name, build in BUILD.items():
-            service = build(context)
+        for name in SERVICES:
+            service = build_service(context, name)
             found[f"{name}.json"] = json.dumps(openapi(service), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
             service.database.close()
         context.log.close()

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from prometheus_client import Metric
 
-from services.composition import BUILD, make_context
+from services.composition import SERVICES, build_service, make_context
 from shared.runtime.host import Host
 from shared.runtime.settings import load_settings
 
@@ -63,7 +63,7 @@ def _families() -> list[tuple[Metric, tuple[str, ...]]]:
     """Our metrics in the order of the code, each with the names of its labels."""
     with tempfile.TemporaryDirectory() as folder:
         context = make_context(load_settings(data_dir=Path(folder)), exclusive=False)
-        services = [build(context) for build in BUILD.values()]
+        services = [build_service(context, name) for name in SERVICES]
         Host(context, services)
         declared = {
             metric._name: tuple(metric._labelnames)

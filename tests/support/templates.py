@@ -7,7 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from services.composition import BUILD
+from services.composition import SERVICES
 from shared.database import open_database
 from shared.private_files import make_private_file, make_private_folder
 from shared.runtime.migrating import migrate
@@ -25,7 +25,7 @@ def make_tables(url: str | None, folder: Path, service: str) -> None:
 
 def make_all_tables(url: str) -> None:
     """The tables of every service in one PostgreSQL database."""
-    for service in BUILD:
+    for service in SERVICES:
         _migrate(url, Path(), service)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from services.composition import BUILD, make
+from services.composition import SERVICES, make
 from services.monitoring.gateway.worker import GatewayWorker
 from shared.domain.clock import rfc3339
 from shared.runtime.host import Host, openapi
@@ -72,7 +72,7 @@ class Whole:
         """Every operation of every service, from its OpenAPI document."""
         return [
             Route(service, verb, path, operations[verb])
-            for service in BUILD
+            for service in SERVICES
             for path, operations in self.document(service)["paths"].items()
             for verb in VERBS
             if verb in operations
@@ -115,7 +115,7 @@ def whole(folder: Path, database_url: str | None = None) -> Iterator[Whole]:
         allow_private_targets=LOOPBACK,
         database_url=SecretStr(database_url) if database_url else None,
     )
-    made = make(settings, tuple(BUILD))
+    made = make(settings, SERVICES)
     host = Host(made.context, made.services)
     with TestClient(host.app):
         eventually(lambda: not host.not_ready_quietly(), what="ready")

@@ -33,7 +33,7 @@ from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import DomainError, Unreachable, no_such
 from shared.domain.identity import new_id
-from shared.sql import gc_paused
+from shared.gc_pause import gc_paused
 
 log = structlog.get_logger(__name__)
 LIST_BATCH, DOCUMENT_BATCH = 1000, 100  # rows a transaction: about a second for either

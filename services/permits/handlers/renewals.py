@@ -28,8 +28,8 @@ from shared.domain.events import DISCHARGE_SEEN, RISKS, Event
 from shared.domain.json import read_text
 from shared.domain.risk import Risk
 from shared.eventlog.codec import decode_event
+from shared.gc_pause import gc_paused
 from shared.ports import Record
-from shared.sql import gc_paused
 
 log = structlog.get_logger(__name__)
 BATCH = 2000  # permits a transaction: about a second of work, so nobody waits long for the rows
