@@ -6,14 +6,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.monitoring.domain.reading import LARGEST, NORMAL, VALUES, Fields, Reading, reading
+from services.monitoring.domain.reading import LARGEST, MARKS, NORMAL, VALUES, Fields, Reading, reading
 from shared.domain.item_note import NAME_LONGEST, ItemFault, ItemNote, note
 from shared.domain.pollutant import pollutants
 from shared.hj212.numbers import read_number
 
 FACTOR = re.compile(rf"[A-Za-z0-9_]{{1,{NAME_LONGEST}}}")
 NUMBERS = frozenset({"Rtd", "Avg", "Min", "Max", "Cou", "ZsRtd", "ZsAvg", "ZsMin", "ZsMax"})
-MARKS = frozenset("NFMSDCTBHP") | {""}  # HJ 212-2017 table 8, H (too few data) and 2005's P (power failure)
 NO_MEASUREMENT = frozenset({"RS", "RT", "Info", "SN", "Data", "DayData", "NightData"})  # of facilities, loggers, noise
 JSON_NUMBER = "JSON 数值，如 60.1 / a JSON number such as 60.1"
 LARGEST_INTEGER = 10**18

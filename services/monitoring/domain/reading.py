@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from math import isfinite
 from typing import NamedTuple
 from zlib import crc32
 
 PERIODS = {"2011": "instant", "2051": "minute", "2061": "hour", "2031": "day"}
 NORMAL = ("N", "")
+MARKS = frozenset("NFMSDCTBHP") | {""}  # HJ 212-2017 table 8, H (too few data) and 2005's P (power failure)
 LARGEST = 1e12  # above it 1e-6 units leave int64; no instrument reads so much
+_EXACT = 1 << 33  # below it floats stand closer than 1e-6
 _NAMES = {True: (("Rtd", "Avg"), ("ZsRtd", "ZsAvg")), False: (("Avg",), ("ZsAvg",))}
 VALUES = {period: _NAMES[period == "instant"][0][0] for period in PERIODS.values()}  # the field that counts first
 _EXTRAS = ("Min", "Max", "Cou", "ZsMin", "ZsMax")
@@ -76,6 +77,8 @@ def reading(fields: Fields, period: str) -> Reading | None:
 
 def _mark(flag: str) -> str:
     """The mark as it is stored; one that holds what no screen shows (PostgreSQL refuses NUL) is a mark nobody knows."""
+    if flag in MARKS:
+        return flag
     mark = flag.strip().upper()[:8]
     return mark if mark.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in mark)
 
@@ -93,12 +96,10 @@ def _number(fields: Fields, names: tuple[str, ...]) -> int | None:
 
 def micro(value: float) -> int | None:
     """In 1e-6 units, half-even of the number as written; None when it is not finite or absurdly large."""
-    if not isfinite(value) or abs(value) >= LARGEST:
+    if not -LARGEST < value < LARGEST:  # so is NaN
         return None
     near = round(value * 1e6)
-    if (
-        near / 1e6 == value and abs(value) < 1 << 33
-    ):  # at most 6 decimals as written; floats stand closer than 1e-6: exact
+    if near / 1e6 == value and -_EXACT < value < _EXACT:  # at most 6 decimals as written: exact
         return near
     return int((Decimal(repr(value)) * 1_000_000).to_integral_value(ROUND_HALF_EVEN))
 
