@@ -183,3 +183,10 @@ def opened(folder: Path) -> Iterator[AlertsHarness]:
     harness = an_alerts_harness(folder)
     yield harness
     harness.database.close()
+
+
+def opened_on(database_url: str | None, folder: Path) -> Iterator[AlertsHarness]:
+    """For fixtures on both databases; None: SQLite."""
+    harness = an_alerts_harness(folder, database=open_database(database_url, folder, "alerts"))
+    yield harness
+    harness.database.close()

@@ -201,7 +201,7 @@ class EndpointStore:
 
         Raises: NotFound for an endpoint that the caller does not supervise; Conflict when it is disabled."""
         before = self._load(session, endpoint_id, supervised(caller))
-        if before.state != EndpointState.ACTIVE.value:
+        if before.state == EndpointState.DISABLED.value:
             raise Conflict("the endpoint is disabled", code="endpoint-not-active")
         reason = f"by_{caller.role.value}"
         self._set(session, endpoint_id, state=EndpointState.DISABLED.value, state_reason=reason, state_at=wall_now)
@@ -209,9 +209,12 @@ class EndpointStore:
         return before
 
     def enable(self, session: Session, endpoint_id: str, caller: Caller, *, wall_now: datetime) -> None:
-        """What waited for it goes out; raises Conflict when it is active."""
-        if self.load(session, endpoint_id, caller).state == EndpointState.ACTIVE.value:
+        """What waited for it goes out; raises Conflict when active, Forbidden when the owner paused it and another calls."""
+        before = self.load(session, endpoint_id, caller)
+        if before.state == EndpointState.ACTIVE.value:
             raise Conflict("the endpoint is active", code="endpoint-active")
+        if before.state == EndpointState.PAUSED.value:
+            self._own(session, endpoint_id, caller)
         self._set(
             session,
             endpoint_id,
