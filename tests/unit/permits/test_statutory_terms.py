@@ -1,4 +1,4 @@
-"""The terms of 排污许可管理条例: 60 days before the end to apply, 20 working days to decide; at month's end, leap day and holidays."""
+"""The terms of 排污许可管理条例: 60 days before the end to apply, 20 working days to decide; also over leap days and holidays."""
 
 from __future__ import annotations
 
