@@ -6,6 +6,7 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 from http import HTTPStatus
 from math import isfinite
@@ -173,6 +174,13 @@ def read_cursor(text: str | None, *kinds: type[int] | type[str]) -> list[Any] | 
             f"cursor {text!r} is not one of this list", field="cursor", value=text, rule="`next` of this list"
         )
     return key
+
+
+def written_time(value: object) -> object:
+    """Refuses a bare number, which would be read as seconds since 1970."""
+    if not isinstance(value, datetime) and not (isinstance(value, str) and "-" in value[1:]):
+        raise ValueError("expected a time of RFC 3339 with its offset, 2026-11-20T09:00:00+08:00")
+    return value
 
 
 def _fits(part: object, kind: type) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -13,7 +12,7 @@ from services.alerts.domain.alert import Status
 from services.alerts.domain.catalogue import Level, Stage
 from shared.domain.clock import aware
 from shared.domain.events import ALERT_CHANGED, ALERT_CLOSED, ALERT_ISSUED, DIGEST, PEER_NOTICE_ISSUED
-from shared.runtime.web import MOST_CURSOR
+from shared.runtime.web import MOST_CURSOR, written_time
 
 WORDS = AliasChoices("text", "note")
 MANY = 200  # entries in one list of a filter
@@ -49,13 +48,6 @@ class Statement(BaseModel):
     text: str = Field(min_length=1, max_length=4000, validation_alias=WORDS, description="说明 / what was done, or why")
 
 
-def _written_time(value: object) -> object:
-    """Refuses a bare number, which would be read as seconds since 1970."""
-    if not isinstance(value, datetime) and not (isinstance(value, str) and "-" in value[1:]):
-        raise ValueError("expected a time of RFC 3339 with its offset, 2026-11-20T09:00:00+08:00")
-    return value
-
-
 class AlertQuery(BaseModel):
     status: Status | None = None
     kind: str | None = Field(default=None, max_length=64)
@@ -68,7 +60,7 @@ class AlertQuery(BaseModel):
     objected: bool = Field(default=False, description="有异议待处理 / an objection stands, not yet decided on")
     overdue: bool = Field(default=False, description="反馈逾期 / an answer is required and its time has passed")
     mine: bool = Field(default=False, description="待我处理 / the caller's side has something to do")
-    since: Annotated[AwareDatetime, BeforeValidator(_written_time), AfterValidator(aware)] | None = Field(
+    since: Annotated[AwareDatetime, BeforeValidator(written_time), AfterValidator(aware)] | None = Field(
         default=None, description="opened at or after"
     )
     limit: int = Field(default=50, ge=1, le=500)

@@ -7,16 +7,18 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
 from services.monitoring.domain.windows import seconds
 from shared.domain.clock import aware
 from shared.domain.errors import Invalid
-from shared.runtime.web import MOST_CURSOR
+from shared.runtime.web import MOST_CURSOR, written_time
 
 Cursor = Annotated[str | None, Query(alias="cursor", max_length=MOST_CURSOR)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-From = Annotated[datetime | None, Query(alias="from", description="RFC 3339 with offset, inclusive")]
-To = Annotated[datetime | None, Query(description="RFC 3339 with offset, exclusive")]
+_Time = Annotated[datetime, BeforeValidator(written_time)]
+From = Annotated[_Time | None, Query(alias="from", description="RFC 3339 with offset, inclusive")]
+To = Annotated[_Time | None, Query(description="RFC 3339 with offset, exclusive")]
 FOREVER_S = 253_370_764_800  # year 9999
 
 
@@ -32,6 +34,7 @@ def span_of(since: datetime | None, to: datetime | None) -> Span:
     """What `from` and `to` ask for; raises Invalid when they are the wrong way round or have no offset."""
     low = seconds(aware(since, "from")) if since else 0
     high = seconds(aware(to, "to")) if to else FOREVER_S
-    if low > high:
-        raise Invalid("from lies after to", field="from", rule="from ≤ to")
+    if since and low > high:
+        given = since.isoformat()
+        raise Invalid(f"from {given} lies after to", field="from", value=given, rule="a time that is not after `to`")
     return Span(low, high)
