@@ -18,6 +18,8 @@ from tests.support.whole import packet
 PROBLEM = "application/problem+json"
 FIELDS = {"type", "title", "status", "detail", "code"}
 MOST_GROWTH = 200 * 1024 * 1024
+# one for all, which keeps no connection: processes come and go
+PLAIN = httpx.Client(timeout=20, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 WITHIN_S = 30.0  # a good input is through by then, whatever else is waiting
 POISON = "yujing_handler_poison_total"
 FAILURES = ("yujing_worker_failures_total", "yujing_job_failures_total", POISON)
@@ -166,7 +168,7 @@ def _code(path: str, status: int, media: str, body: bytes) -> str:
 
 def _ask(process: Process, path: str) -> httpx.Response:
     try:
-        return httpx.get(f"{process.base_url}{path}", timeout=20, trust_env=False)
+        return PLAIN.get(f"{process.base_url}{path}")
     except httpx.TransportError as wrong:
         raise Broken(
             f"{path} was not answered: {wrong!r}; exit code {process.exit_code()}\n{process.tail(30)}"

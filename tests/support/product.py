@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +99,16 @@ class Process:
         return self.exit_code() is not None or self.ready()
 
     def ready(self) -> bool:
+        asked = HTTPConnection(
+            "127.0.0.1", self.http_port, timeout=2
+        )  # a start is asked often: no client with TLS each time
         try:
-            return httpx.get(f"{self.base_url}/readyz", timeout=2, trust_env=False).status_code == 200
-        except httpx.TransportError:
+            asked.request("GET", "/readyz")
+            return asked.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
             return False
+        finally:
+            asked.close()
 
     def exit_code(self) -> int | None:
         return self.child.poll() if self.child else None
