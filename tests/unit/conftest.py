@@ -9,7 +9,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("unit", deadline=None)  # the machine may be busy: a slow example is no error
+settings.load_profile("unit")
 OPENS = frozenset({"sqlite3.connect", "socket.connect", "socket.bind"})
 
 
