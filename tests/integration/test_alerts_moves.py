@@ -102,8 +102,8 @@ def test_the_history_says_who_when_and_why_in_the_order_of_the_steps(harness: Al
         assert post(harness, who, alert_id, move, {"text": f"{move}的理由"}).status_code == 200
     harness.clocks.field_now = T0 + minutes(50)
     shown = post(harness, "officer:15", alert_id, "close", {"text": "已办结"}).json()
-    told = [(one["what"], one["who"], one["why"]) for one in shown["history"][1:]]
-    assert told == [
+    written = [(one["what"], one["who"], one["why"]) for one in shown["history"][1:]]
+    assert written == [
         ("acknowledged", f"enterprise:{ME}", "acknowledge的理由"),
         ("objected", f"enterprise:{ME}", "objection的理由"),
         ("answered", f"enterprise:{ME}", "answer的理由"),
@@ -128,7 +128,7 @@ def test_the_history_says_who_when_and_why_in_the_order_of_the_steps(harness: Al
     ],
     ids=["nothing", "empty", "too long", "a number", "another name", "a list"],
 )
-def test_words_that_must_be_there_are_asked_for_by_name(tmp_path: Path, move: str, body: object, field: str) -> None:
+def test_words_that_are_required_are_asked_for_by_name(tmp_path: Path, move: str, body: object, field: str) -> None:
     for harness in opened_on(None, tmp_path):
         alert_id = an_alert(harness, "rsk_words", Move.ACKNOWLEDGE)
         answer = post(harness, ME, alert_id, move, body)
@@ -137,14 +137,14 @@ def test_words_that_must_be_there_are_asked_for_by_name(tmp_path: Path, move: st
         assert harness.get(ME, f"/alerts/{alert_id}")["status"] == "acknowledged"
 
 
-def test_words_of_the_greatest_length_in_any_script_are_kept_to_the_letter(harness: AlertsHarness) -> None:
+def test_words_of_the_greatest_length_in_any_script_are_kept_unchanged(harness: AlertsHarness) -> None:
     words = ("污染治理设施" * 667 + "🏭'\";--%_\n")[:4000]
     alert_id = an_alert(harness, "rsk_long", Move.ACKNOWLEDGE)
     assert post(harness, ME, alert_id, "answer", {"text": words}).status_code == 200
     assert harness.get(OFFICER, f"/alerts/{alert_id}")["history"][-1]["why"] == words
 
 
-def test_a_note_may_be_left_out_where_nothing_must_be_said(harness: AlertsHarness) -> None:
+def test_a_note_may_be_left_out_where_no_words_are_required(harness: AlertsHarness) -> None:
     alert_id = an_alert(harness, "rsk_silent")
     path = f"/alerts/v1/alerts/{alert_id}"
     assert harness.client(ME).post(f"{path}/acknowledge").status_code == 200
