@@ -1,4 +1,4 @@
-"""How commands print: JSON with `--json`, else lines; expected errors as one clear line and exit code 2."""
+"""How commands print: JSON with `--json`, else lines; expected errors as one clear line, Chinese / English, and exit code 2."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from shared.access import Caller, Role
+from shared.domain.error_words import error_zh
 from shared.domain.errors import DomainError, Invalid
 
 # who has the data folder, or the database's password, has everything: decision 0008 is about callers of the API
@@ -29,10 +30,11 @@ def print_result(result: Mapping[str, object], *, as_json: bool) -> None:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """An expected error ends the command with one line that names the value and the rule."""
+    """An expected error ends the command with one line, Chinese / English, that names the value and the rule."""
     try:
         yield
     except DomainError as wrong:
         rule = f" (expected: {wrong.rule})" if isinstance(wrong, Invalid) and wrong.rule else ""
-        typer.echo(f"yujing: {wrong.detail}{rule}", err=True)
+        zh = error_zh(wrong)
+        typer.echo(f"yujing: {zh} / {wrong.detail}{rule}" if zh else f"yujing: {wrong.detail}{rule}", err=True)
         sys.exit(2)

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
+from shared.domain.error_words import NOT_FITTING, field_zh, rule_zh, sentence_zh, title_zh
 from shared.domain.errors import (
     Ahead,
     Conflict,
@@ -58,21 +59,29 @@ Scalar: TypeAlias = str | int | float | bool | None
 
 
 class FieldProblem(BaseModel):
-    """What is wrong in one place: its path, what came (never a secret), and what was expected."""
+    """What is wrong in one place: its path, what came (never a secret), and what was expected, in Chinese too."""
 
     field: str
     value: Scalar = None
     rule: str
+    rule_zh: str
+
+    @classmethod
+    def of(cls, field: str, value: Scalar, rule: str) -> FieldProblem:
+        """The same, with the Chinese of the rule."""
+        return cls(field=field, value=value, rule=rule, rule_zh=_writable(rule_zh(rule)) or NOT_FITTING)
 
 
 class Problem(BaseModel):
-    """RFC 9457; `code` is fixed per kind of wrong. `errors` names field, value and rule; `request_id` is also the header
-    X-Request-Id."""
+    """RFC 9457; `code` is fixed per kind of wrong. `title` and `detail` are English, `title_zh` and `detail_zh` say the same in
+    Chinese. `errors` names field, value and rule; `request_id` is also the header X-Request-Id."""
 
     type: str = "about:blank"
     title: str
+    title_zh: str
     status: int
     detail: str
+    detail_zh: str
     code: str
     errors: list[FieldProblem] | None = None
     request_id: str | None = None
@@ -198,8 +207,16 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A problem+json answer."""
-    title = HTTPStatus(status).phrase
-    body = Problem(title=title, status=status, detail=_writable(detail), code=code, errors=list(errors) or None)
+    detail_zh = field_zh(errors[0].field, errors[0].rule) if errors else sentence_zh(code, detail)
+    body = Problem(
+        title=HTTPStatus(status).phrase,
+        title_zh=title_zh(code),
+        status=status,
+        detail=_writable(detail),
+        detail_zh=_writable(detail_zh),
+        code=code,
+        errors=list(errors) or None,
+    )
     return problem_answer(body, headers)
 
 
@@ -232,7 +249,7 @@ def _domain(_request: Request, error: Exception) -> JSONResponse:
     errors: list[FieldProblem] = []
     if isinstance(error, Invalid) and error.field:
         errors = [
-            FieldProblem(field=_writable(one.field), value=_short(one.value), rule=_writable(one.rule or one.detail))
+            FieldProblem.of(_writable(one.field), _short(one.value), _writable(one.rule or one.detail))
             for one in (error, *error.also)
         ]
     return problem(status, error.detail, error.code, errors, headers)
@@ -240,7 +257,7 @@ def _domain(_request: Request, error: Exception) -> JSONResponse:
 
 def _validation(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [FieldProblem(field=_path(e["loc"]), value=_came(e), rule=_rule(e)) for e in error.errors()]
+    errors = [FieldProblem.of(_path(e["loc"]), _came(e), _rule(e)) for e in error.errors()]
     return problem(422, f"{errors[0].field}: {errors[0].rule}", "invalid", errors)
 
 
@@ -299,9 +316,7 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == 400 and isinstance(error.__cause__, RecursionError | ValueError):
         # FastAPI answers 400 when parsing fails in any way but a syntax error, which is 422
         rule = "UTF-8 JSON nested a few levels deep, with numbers of ordinary length"
-        return problem(
-            422, f"the body is not {rule}", "invalid", [FieldProblem(field="body", value="bytes", rule=rule)]
-        )
+        return problem(422, f"the body is not {rule}", "invalid", [FieldProblem.of("body", "bytes", rule)])
     phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     code = error.code if isinstance(error, Refused) else phrase
     if error.status_code == 404:

@@ -50,8 +50,10 @@ def test_the_quickstart_runs_as_one_paste(page: Path, tmp_path: Path) -> None:
     assert "已验签 verified 1  拒签 refused 0" in done.stderr
     (verified,) = [line for line in done.stdout.splitlines() if line.startswith("✓ 验签 verified")]
     assert "yujing.alert.issued.v1" in verified and "示例热电" in verified
-    listed = json.loads(done.stdout.splitlines()[-1])
+    listed, refused = map(json.loads, done.stdout.splitlines()[-2:])
     assert [one["level"] for one in listed["items"]] == ["yellow"]
+    shown = json.loads(re.findall(r"^```json\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)[0])
+    assert refused == {**shown, "request_id": refused["request_id"]}
 
 
 def test_both_languages_have_the_same_commands() -> None:

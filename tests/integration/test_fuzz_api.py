@@ -78,7 +78,7 @@ def problem(answer: Any) -> dict[str, Any]:
     """The problem in an answer that is an error."""
     assert answer.headers["content-type"] == MEDIA, f"{answer.status_code} {answer.text[:200]}"
     body = answer.json()
-    assert {"type", "title", "status", "detail", "code"} <= set(body), body
+    assert {"type", "title", "title_zh", "status", "detail", "detail_zh", "code"} <= set(body), body
     assert body["status"] == answer.status_code
     return dict(body)
 

@@ -74,10 +74,10 @@ def test_a_defect_says_nothing_of_itself() -> None:
 
 def test_an_invalid_one_names_every_field_value_and_rule() -> None:
     other = Invalid("b", field="outlets[0].name", value={"whole": "object"}, rule="text")
-    answer = asked(Invalid("a", field="limit", value=-1, rule="above 0", also=[other]))
+    answer = asked(Invalid("a", field="limit", value=-1, rule="greater than 0", also=[other]))
     assert answer.json()["errors"] == [
-        {"field": "limit", "value": -1, "rule": "above 0"},
-        {"field": "outlets[0].name", "value": '{"whole": "object"}', "rule": "text"},
+        {"field": "limit", "value": -1, "rule": "greater than 0", "rule_zh": "大于 0"},
+        {"field": "outlets[0].name", "value": '{"whole": "object"}', "rule": "text", "rule_zh": "不符合要求"},
     ]
 
 

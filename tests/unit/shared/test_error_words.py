@@ -1,0 +1,199 @@
+"""Every code of an error has Chinese, and so has every sentence that a caller can be answered with."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from pydantic import BaseModel, Field
+
+from shared.domain.error_words import LONGEST, chinese, code_words, error_zh, sentence_zh, title_zh
+from shared.domain.errors import Conflict, DomainError, Invalid, NotFound, unknown_value
+from shared.domain.tables import rows
+from shared.runtime.web import install_problems
+
+ROOT = Path(__file__).resolve().parents[3]
+CODE = re.compile(r"[a-z]+(-[a-z]+)*")
+CHINESE = re.compile("[\u4e00-\u9fff]")
+ERRORS = {"NotFound", "Conflict", "Forbidden", "Unauthorized", "Unreachable", "Refused", "RateLimited"}
+OWN_SENTENCE = {
+    "log-away",
+    "embedded-runs-all",
+    "folder-in-use",
+    "log-not-owned",
+    "no-such-topic",
+    "port-taken",
+    "not-migrated",
+}
+OWN_SENTENCE |= {"register-stale", "other-key"}  # of these the code says in Chinese what the sentence says
+NOT_ANSWERED = ("services/simulator/", "services/alerts/catalogue/", "services/monitoring/gateway/judging.py")
+STARLETTE = {"bad-request", "not-found", "method-not-allowed", "not-acceptable", "internal-server-error"}
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    """Every call in the code, with its file."""
+    for path in sorted([*ROOT.glob("shared/**/*.py"), *ROOT.glob("services/**/*.py")]):
+        name = str(path.relative_to(ROOT))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield name, node
+
+
+def named(call: ast.Call) -> str:
+    return str(getattr(call.func, "id", getattr(call.func, "attr", "")))
+
+
+def text_of(node: ast.expr | None) -> str | None:
+    """A sentence with `X7` for each value in it; None when it is made elsewhere."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "X7" for part in node.values)
+    return None
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    return next((one.value for one in call.keywords if one.arg == name), None)
+
+
+def codes() -> set[str]:
+    """What `code=` is given, what a class of errors or Refused has as its code, and what the proxy answers."""
+    found = {text_of(keyword(call, "code")) for _file, call in calls()}
+    found |= {text_of(call.args[2]) for _file, call in calls() if named(call) == "Refused" and len(call.args) > 2}
+    waiting: list[type[DomainError]] = [DomainError]
+    while waiting:
+        kind = waiting.pop()
+        found.add(kind.code)
+        waiting += kind.__subclasses__()
+    proxy = (ROOT / "deploy/proxy/nginx.conf").read_text(encoding="utf-8")
+    found |= set(re.findall('"code": "([^"]+)"', proxy)) | STARLETTE
+    return {code for code in found if code and CODE.fullmatch(code)}
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Where, and what is said: details of errors by kind, and what is expected of a value."""
+    for file, call in calls():
+        where = f"{file}:{call.lineno}"
+        if file.startswith(NOT_ANSWERED):
+            continue
+        if named(call) in ERRORS and text_of(keyword(call, "code")) not in OWN_SENTENCE:
+            for one in call.args[:2]:
+                if text := text_of(one):
+                    yield where, text
+        rule = text_of(keyword(call, "rule"))
+        if named(call) == "wrong" and len(call.args) == 3:
+            rule = text_of(call.args[2])
+        if named(call) == "refused" and len(call.args) == 2:
+            rule = text_of(call.args[1])
+        if rule:
+            yield where, rule
+
+
+def test_every_code_has_a_title_and_a_sentence() -> None:
+    known = codes()
+    assert {"rate-limited", "cursor-ahead", "body-too-large", "mn-taken", "uri-too-long"} <= known
+    assert sorted(known - set(code_words())) == []
+    for code, words in code_words().items():
+        assert CHINESE.search(words.title) and CHINESE.search(words.detail), code
+
+
+def test_every_sentence_has_chinese() -> None:
+    found = [*sentences()]
+    assert len(found) > 100
+    without = [f"{where}: {text}" for where, text in found if chinese(text) is None]
+    assert without == []
+
+
+def test_the_chinese_holds_the_values_of_the_english() -> None:
+    for row in rows("error_words"):
+        assert set(re.findall(r"\{[a-z_]+\}", row["zh"])) <= set(re.findall(r"\{[a-z_]+\}", row["en"])), row["en"]
+
+
+@pytest.mark.parametrize(
+    ("error", "zh"),
+    [
+        (NotFound("no such alert"), "没有该预警"),
+        (NotFound("something else"), "没有该对象，或不在您的权限范围内"),
+        (
+            Conflict("the alert is closed: answer is not possible, allowed is nothing", code="alert-state"),
+            "预警当前状态为 closed，不能进行 answer，可以进行：无",
+        ),
+        (
+            unknown_value("kind of alert", "emision", ["emission.exceeded"], field="filter.kinds[0]"),
+            "filter.kinds[0] 不符合要求：已知的预警种类；最接近的是 emission.exceeded",
+        ),
+        (Invalid("x", field="limit", rule="no sentence of ours"), "limit 不符合要求"),
+    ],
+    ids=["plain", "unknown sentence", "values", "a sentence in a sentence", "unknown rule"],
+)
+def test_an_error_in_chinese(error: DomainError, zh: str) -> None:
+    assert error_zh(error) == zh
+
+
+def test_a_long_text_of_a_caller_is_not_searched() -> None:
+    assert chinese("no such " + "x" * LONGEST) is None
+    assert sentence_zh("not-found", "no such " + "x" * LONGEST) == "没有该对象，或不在您的权限范围内"
+    assert title_zh("nobody-knows") == "请求未能完成"
+
+
+class Body(BaseModel, extra="forbid"):
+    """One of each kind of rule that requests have."""
+
+    name: str = Field("n", min_length=2, max_length=3, pattern="^[a-z]+$")
+    count: int = Field(5, ge=1, le=9)
+    share: float = Field(0.5, gt=0, lt=1)
+    level: Literal["red", "blue"] = "red"
+    on: bool = True
+    names: list[str] = Field([], max_length=1)
+    inner: dict[str, int] = {}
+
+
+VALUES = [
+    ("name", "a", "至少 2 个字符"),
+    ("name", "abcd", "最多 3 个字符"),
+    ("name", "A1", "应符合格式 ^[a-z]+$"),
+    ("name", 7, "应为文本"),
+    ("count", "x", "应为整数"),
+    ("count", 1.5, "应为整数，不含小数"),
+    ("count", 0, "应不小于 1"),
+    ("count", 10, "应不大于 9"),
+    ("share", 0, "应大于 0"),
+    ("share", 1, "应小于 1"),
+    ("level", "bleu", "应为 'red' or 'blue'；最接近的是 blue"),
+    ("on", "x", "应为 true 或 false"),
+    ("names", "x", "应为列表"),
+    ("names", ["x", "y"], "最多 1 项，实有 2 项"),
+    ("inner", "x", "应为 JSON 对象"),
+    ("more", 1, "没有此字段"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "zh"), VALUES, ids=lambda value: str(value))
+def test_what_a_request_got_wrong_is_said_in_chinese(field: str, value: object, zh: str) -> None:
+    app = FastAPI()
+    install_problems(app)
+
+    @app.post("/")
+    def take(body: Body) -> str:
+        return body.name
+
+    problem = TestClient(app).post("/", json={field: value}).json()
+    assert problem["title_zh"] == "输入不符合要求"
+    assert problem["detail_zh"] == f"{field} 不符合要求：{zh}"
+    assert problem["errors"][0]["rule_zh"] == zh
+    assert not CHINESE.search(problem["title"] + problem["detail"])
+
+
+def test_an_address_and_a_method_that_are_not_there_are_named_in_chinese() -> None:
+    app = FastAPI()
+    install_problems(app)
+    app.add_api_route("/here", lambda: "here")
+    client = TestClient(app)
+    assert client.get("/there").json()["detail_zh"] == "没有此地址"
+    assert client.post("/here").json()["detail_zh"] == "此地址不支持该方法"
