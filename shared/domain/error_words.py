@@ -24,7 +24,7 @@ NOT_FITTING = "不符合要求"
 
 @dataclass(frozen=True, slots=True)
 class CodeWords:
-    """The Chinese of a code: a title, and what is said where the sentence itself has no Chinese."""
+    """The Chinese of a code: a title, and a sentence for where the English one has none."""
 
     title: str
     detail: str

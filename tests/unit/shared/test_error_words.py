@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -17,97 +14,20 @@ from shared.domain.error_words import LONGEST, chinese, code_words, error_zh, se
 from shared.domain.errors import Conflict, DomainError, Invalid, NotFound, unknown_value
 from shared.domain.tables import rows
 from shared.runtime.web import install_problems
+from tests.support.error_sentences import codes, sentences, without_chinese
 
-ROOT = Path(__file__).resolve().parents[3]
-CODE = re.compile(r"[a-z]+(-[a-z]+)*")
 CHINESE = re.compile("[\u4e00-\u9fff]")
-ERRORS = {"NotFound", "Conflict", "Forbidden", "Unauthorized", "Unreachable", "Refused", "RateLimited"}
-OWN_SENTENCE = {
-    "log-away",
-    "embedded-runs-all",
-    "folder-in-use",
-    "log-not-owned",
-    "no-such-topic",
-    "port-taken",
-    "not-migrated",
-}
-OWN_SENTENCE |= {"register-stale", "other-key"}  # of these the code says in Chinese what the sentence says
-NOT_ANSWERED = ("services/simulator/", "services/alerts/catalogue/", "services/monitoring/gateway/judging.py")
-STARLETTE = {"bad-request", "not-found", "method-not-allowed", "not-acceptable", "internal-server-error"}
 
 
-def calls() -> Iterator[tuple[str, ast.Call]]:
-    """Every call in the code, with its file."""
-    for path in sorted([*ROOT.glob("shared/**/*.py"), *ROOT.glob("services/**/*.py")]):
-        name = str(path.relative_to(ROOT))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield name, node
+def test_every_code_and_every_sentence_of_the_source_has_chinese() -> None:
+    assert {"rate-limited", "cursor-ahead", "body-too-large", "mn-taken", "uri-too-long"} <= codes()
+    assert len([*sentences()]) > 100
+    assert without_chinese() == []
 
 
-def named(call: ast.Call) -> str:
-    return str(getattr(call.func, "id", getattr(call.func, "attr", "")))
-
-
-def text_of(node: ast.expr | None) -> str | None:
-    """A sentence with `X7` for each value in it; None when it is made elsewhere."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "X7" for part in node.values)
-    return None
-
-
-def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    return next((one.value for one in call.keywords if one.arg == name), None)
-
-
-def codes() -> set[str]:
-    """What `code=` is given, what a class of errors or Refused has as its code, and what the proxy answers."""
-    found = {text_of(keyword(call, "code")) for _file, call in calls()}
-    found |= {text_of(call.args[2]) for _file, call in calls() if named(call) == "Refused" and len(call.args) > 2}
-    waiting: list[type[DomainError]] = [DomainError]
-    while waiting:
-        kind = waiting.pop()
-        found.add(kind.code)
-        waiting += kind.__subclasses__()
-    proxy = (ROOT / "deploy/proxy/nginx.conf").read_text(encoding="utf-8")
-    found |= set(re.findall('"code": "([^"]+)"', proxy)) | STARLETTE
-    return {code for code in found if code and CODE.fullmatch(code)}
-
-
-def sentences() -> Iterator[tuple[str, str]]:
-    """Where, and what is said: details of errors by kind, and what is expected of a value."""
-    for file, call in calls():
-        where = f"{file}:{call.lineno}"
-        if file.startswith(NOT_ANSWERED):
-            continue
-        if named(call) in ERRORS and text_of(keyword(call, "code")) not in OWN_SENTENCE:
-            for one in call.args[:2]:
-                if text := text_of(one):
-                    yield where, text
-        rule = text_of(keyword(call, "rule"))
-        if named(call) == "wrong" and len(call.args) == 3:
-            rule = text_of(call.args[2])
-        if named(call) == "refused" and len(call.args) == 2:
-            rule = text_of(call.args[1])
-        if rule:
-            yield where, rule
-
-
-def test_every_code_has_a_title_and_a_sentence() -> None:
-    known = codes()
-    assert {"rate-limited", "cursor-ahead", "body-too-large", "mn-taken", "uri-too-long"} <= known
-    assert sorted(known - set(code_words())) == []
+def test_every_title_and_sentence_of_a_code_is_chinese() -> None:
     for code, words in code_words().items():
         assert CHINESE.search(words.title) and CHINESE.search(words.detail), code
-
-
-def test_every_sentence_has_chinese() -> None:
-    found = [*sentences()]
-    assert len(found) > 100
-    without = [f"{where}: {text}" for where, text in found if chinese(text) is None]
-    assert without == []
 
 
 def test_the_chinese_holds_the_values_of_the_english() -> None:
@@ -175,7 +95,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize(("field", "value", "zh"), VALUES, ids=lambda value: str(value))
-def test_what_a_request_got_wrong_is_said_in_chinese(field: str, value: object, zh: str) -> None:
+def test_what_a_request_got_wrong_has_chinese(field: str, value: object, zh: str) -> None:
     app = FastAPI()
     install_problems(app)
 
