@@ -16,7 +16,7 @@ from shared.domain.tables import rows
 
 VALUE = re.compile(r"\\\{([a-z_]+)\\\}")  # in an escaped sentence
 CHINESE = re.compile("[\u4e00-\u9fff]")
-LONGEST = 300  # characters; a longer text is a caller's, and none of our sentences
+LONGEST = 400  # characters; a longer text is a caller's, and none of our sentences
 DEEPEST = 2  # a sentence in a sentence
 UNKNOWN = "error"
 NOT_FITTING = "不符合要求"

@@ -56,7 +56,12 @@ def test_a_parameter_that_comes_twice_is_refused_where_one_is_expected(product: 
             if takes_list(route, name) and route.path == STREAM:
                 continue
             answer = client.request(route.verb, address(route), params=[(name, "1"), (name, "2")])
-            refused = {"field": name, "value": None, "rule": "given once", "rule_zh": "只给出一次"} in answer.json().get("errors", ())
+            refused = {
+                "field": name,
+                "value": None,
+                "rule": "given once",
+                "rule_zh": "只给出一次",
+            } in answer.json().get("errors", ())
             assert refused != takes_list(route, name), f"{route} {name}: {answer.status_code} {answer.text[:200]}"
 
 

@@ -1,4 +1,4 @@
-"""What the source answers when something is refused: every code and every English sentence, for the check that each has Chinese."""
+"""What the source answers when something is refused: every code and every English sentence, to check that each has Chinese."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from services.monitoring.packet_record import (
     read_packet,
 )
 from shared.access import Caller, Role
+from shared.domain.error_words import sentence_zh, title_zh
 from shared.domain.errors import Invalid, Unreachable
 from shared.domain.events import PACKETS
 from shared.domain.item_note import ItemNote
@@ -100,12 +101,15 @@ class PacketsProblem(Problem):
 
     @classmethod
     def of(cls, rejected: Sequence[Rejected]) -> PacketsProblem:
-        first = rejected[0]
+        first, code = rejected[0], "all-rejected"
+        detail = f"packets sent: {len(rejected)}, accepted: none; the first: {first.code}, {first.detail}"
         return cls(
             title=HTTPStatus.UNPROCESSABLE_ENTITY.phrase,
+            title_zh=title_zh(code),
             status=HTTPStatus.UNPROCESSABLE_ENTITY,
-            detail=f"packets sent: {len(rejected)}, accepted: none; the first: {first.code}, {first.detail}",
-            code="all-rejected",
+            detail=detail,
+            detail_zh=sentence_zh(code, detail),
+            code=code,
             rejected=list(rejected),
         )
 

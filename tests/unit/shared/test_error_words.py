@@ -115,5 +115,5 @@ def test_an_address_and_a_method_that_are_not_there_are_named_in_chinese() -> No
     install_problems(app)
     app.add_api_route("/here", lambda: "here")
     client = TestClient(app)
-    assert client.get("/there").json()["detail_zh"] == "没有此地址"
-    assert client.post("/here").json()["detail_zh"] == "此地址不支持该方法"
+    assert client.get("/there").json()["detail_zh"] == "没有地址 /there：现有地址见 /docs"
+    assert client.post("/here").json()["detail_zh"] == "/here 不支持 POST：可用 GET"
