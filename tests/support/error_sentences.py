@@ -68,7 +68,7 @@ def codes() -> set[str]:
 
 
 def sentences() -> Iterator[tuple[str, str]]:
-    """Where, and what is said: details of errors by kind, and what is expected of a value."""
+    """Where, and which: details of errors by kind, and what is expected of a value."""
     for file, call in calls():
         where = f"{file}:{call.lineno}"
         if file.startswith(NOT_ANSWERED):
