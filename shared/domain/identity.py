@@ -36,6 +36,9 @@ STRUCTURE = (
     "18 characters: department and kind (e.g. 91), six digits, ten of 0-9 and A-Z without I, O, S, V, Z (GB 32100-2015)"
 )
 NO_PERSON = "the credit code of an organisation, not the number of an identity card (GB 11643)"
+CREDIT_CODE_TEXT = (
+    "([0-9A-HJ-NPQRTUWXY]{18}|H9[0-9]{6}0000[0-9]{5}[a-z])"  # what a schema can say of one, in a document
+)
 PERSON = re.compile(  # province, four digits, birthday, three digits, check character
     r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[123])[0-9]{4}((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})[0-9]{3}[0-9X]"
 )

@@ -188,7 +188,7 @@ def _declared(headers: Headers) -> int | None:
 
 def document_refusals(openapi: OpenApi) -> OpenApi:
     """The OpenAPI document, with what this middleware answers added to each operation that takes a body."""
-    refusals = {str(status): one for status, one in problems(408, 413, 415).items()}
+    refusals = {str(status): one for status, one in problems(400, 408, 413, 415).items()}
     for operations in openapi["paths"].values():
         for operation in operations.values():
             if "requestBody" in operation:

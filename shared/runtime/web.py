@@ -52,6 +52,7 @@ MEDIA = "application/problem+json"
 SCHEMAS = "#/components/schemas/{model}"
 SECRET_WORDS = ("password", "secret", "token")
 MOST_SHOWN = 200  # characters of what came, in an error
+CURSOR = re.compile("[A-Za-z0-9_-]*")  # base64url, as `cursor` makes them
 MOST_CURSOR = 1000  # characters; a key of two names of 64 characters of any script makes some 700
 
 
@@ -173,6 +174,8 @@ def read_cursor(text: str | None, *kinds: type[int] | type[str]) -> list[Any] | 
         detail = f"cursor of {len(text)} characters, at most {MOST_CURSOR}"
         raise Invalid(detail, field="cursor", value=text, rule="`next` of a former answer")
     try:
+        if not CURSOR.fullmatch(text):
+            raise ValueError("no base64url")
         key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, RecursionError) as wrong:
         raise Invalid(

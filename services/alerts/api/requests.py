@@ -6,13 +6,12 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from services.alerts.domain.alert import Status
 from services.alerts.domain.catalogue import Level, Stage
-from shared.domain.clock import aware
 from shared.domain.events import ALERT_CHANGED, ALERT_CLOSED, ALERT_ISSUED, DIGEST, PEER_NOTICE_ISSUED
-from shared.runtime.web import MOST_CURSOR, written_time
+from shared.runtime.parameters import CursorText, WrittenTime
 
 WORDS = AliasChoices("text", "note")
 MANY = 200  # entries in one list of a filter
@@ -29,8 +28,11 @@ class EventType(StrEnum):
 
 
 Limit = Annotated[int, Query(ge=1, le=500)]
-Cursor = Annotated[str | None, Query(max_length=MOST_CURSOR)]
+Cursor = Annotated[CursorText | None, Query()]
 DivisionPath = Annotated[str, Path(pattern=r"^[0-9]{2}([0-9]{2}){0,2}$")]
+CreditCode = Annotated[
+    str, Field(max_length=18, pattern=r"^[0-9A-Za-z]{18}$", description="18 characters, GB 32100-2015")
+]
 Division = Annotated[str, Field(pattern=r"^[0-9]{2}([0-9]{2}){0,2}$")]
 
 
@@ -60,18 +62,16 @@ class AlertQuery(BaseModel):
     objected: bool = Field(default=False, description="有异议待处理 / an objection stands, not yet decided on")
     overdue: bool = Field(default=False, description="反馈逾期 / an answer is required and its time has passed")
     mine: bool = Field(default=False, description="待我处理 / the caller's side has something to do")
-    since: Annotated[AwareDatetime, BeforeValidator(written_time), AfterValidator(aware)] | None = Field(
-        default=None, description="opened at or after"
-    )
+    since: WrittenTime | None = Field(default=None, description="opened at or after")
     limit: int = Field(default=50, ge=1, le=500)
-    cursor: str | None = Field(default=None, max_length=MOST_CURSOR)
+    cursor: CursorText | None = None
 
 
 class OwnerIn(BaseModel):
     """Exactly one of them."""
 
     model_config = ConfigDict(extra="forbid")
-    credit_code: str | None = Field(default=None, max_length=18)
+    credit_code: CreditCode | None = None
     region: Division | None = None
     operators: bool = False
 
@@ -86,7 +86,19 @@ class EndpointFilterIn(BaseModel):
     )
 
 
-Url = Annotated[str, Field(min_length=1, max_length=2048, description="https://…; which others are taken is a setting")]
+Url = Annotated[
+    str,
+    Field(min_length=1, max_length=2048, description="https://…; which others are taken is a setting"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "uri",
+            "pattern": r'^[Hh][Tt][Tt][Pp][Ss]?://[!"$-\[\]-~]+$',
+            "maxLength": 2048,
+            "examples": ["https://example.org/yujing"],
+        }
+    ),
+]
 
 
 class EndpointChangeIn(BaseModel):
@@ -123,24 +135,29 @@ class FilterIn(BaseModel):
     kinds: list[Annotated[str, Field(pattern=r"^[a-z_.*]{1,64}$")]] = Field(
         default=[], max_length=MANY, description="预警种类，可用 * / kinds, with *"
     )
-    enterprises: list[Annotated[str, Field(max_length=18)]] = Field(default=[], max_length=MANY)
+    enterprises: list[CreditCode] = Field(default=[], max_length=MANY)
     stages: list[Stage] = Field(default=[], max_length=3, description="留空不含事前 / empty: not the stage `before`")
     min_level: Level | None = None
+
+
+HourAndMinute = Annotated[
+    str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM, 00:00 to 23:59", examples=["22:00"])
+]
 
 
 class QuietIn(BaseModel):
     """Shanghai time; may pass midnight. Red is never held."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
-    start: str = Field(alias="from", pattern=r"^[0-9]{2}:[0-9]{2}$")
-    end: str = Field(alias="to", pattern=r"^[0-9]{2}:[0-9]{2}$")
+    start: HourAndMinute = Field(alias="from")
+    end: HourAndMinute = Field(alias="to")
 
 
 class ViaIn(BaseModel):
     """An endpoint of officers, whatever its channel."""
 
     model_config = ConfigDict(extra="forbid")
-    endpoint: str = Field(min_length=1, max_length=64, description="推送端点 / id of an endpoint, `end_…`")
+    endpoint: str = Field(pattern=r"^end_[a-z2-7]{26}$", description="推送端点 / id of an endpoint")
 
 
 class SubscriptionIn(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import Session
 
+from services.monitoring.api.requests import Cursor
 from services.monitoring.api.scope import quarantine_seen
 from services.monitoring.domain.quarantine import QuarantineItem, QuarantineReason, QuarantineState
 from services.monitoring.handlers.quarantine import PutBack
@@ -20,7 +21,7 @@ from shared.database import Database
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Conflict, NotFound
 from shared.runtime.auth import allow
-from shared.runtime.web import MOST_CURSOR, Page, cursor, read_cursor
+from shared.runtime.web import Page, cursor, read_cursor
 
 Keeper = Annotated[Caller, allow(Role.OPS, Role.OFFICER)]
 KeptId = Annotated[int, Path(ge=1, lt=2**62)]
@@ -52,7 +53,7 @@ def add_quarantine(router: APIRouter, database: Database, put_back: PutBack) -> 
         mn: str | None = None,
         reason: QuarantineReason | None = None,
         state: QuarantineState | None = None,
-        after: Annotated[str | None, Query(alias="cursor", max_length=MOST_CURSOR)] = None,
+        after: Cursor = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Page[KeptOut]:
         """Newest first."""

@@ -7,18 +7,16 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import BeforeValidator
 
 from services.monitoring.domain.windows import seconds
 from shared.domain.clock import aware
 from shared.domain.errors import Invalid
-from shared.runtime.web import MOST_CURSOR, written_time
+from shared.runtime.parameters import CursorText, WrittenTime
 
-Cursor = Annotated[str | None, Query(alias="cursor", max_length=MOST_CURSOR)]
+Cursor = Annotated[CursorText | None, Query(alias="cursor")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-_Time = Annotated[datetime, BeforeValidator(written_time)]
-From = Annotated[_Time | None, Query(alias="from", description="RFC 3339 with offset, inclusive")]
-To = Annotated[_Time | None, Query(description="RFC 3339 with offset, exclusive")]
+From = Annotated[WrittenTime | None, Query(alias="from", description="RFC 3339 with offset, inclusive")]
+To = Annotated[WrittenTime | None, Query(description="RFC 3339 with offset, exclusive")]
 FOREVER_S = 253_370_764_800  # year 9999
 
 

@@ -10,21 +10,28 @@ from fastapi import Path, Query, Response
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from services.permits.api.fields import CREDIT_CODE, DIVISION, MN_TEXT, NAMED, NUMBER
 from services.permits.handlers.publishing import Written
 from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.errors import Conflict
 from shared.runtime.auth import allow
-from shared.runtime.web import MOST_CURSOR, read_cursor
+from shared.runtime.parameters import CursorText
+from shared.runtime.web import read_cursor
 
 Reader = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER)]
 Overseer = Annotated[Caller, allow(Role.OFFICER)]
 Writer = Annotated[Caller, allow(Role.OFFICER)]
 Anyone = Annotated[Caller, allow(Role.ENTERPRISE, Role.OFFICER, Role.DEVICE, Role.OPS)]
 Admin = Annotated[Caller, allow()]
-Cursor = Annotated[str | None, Query(max_length=MOST_CURSOR)]
+Cursor = Annotated[CursorText | None, Query()]
 Limit = Annotated[int, Query(ge=1, le=500)]
-Named = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]  # rules of each kind are the handlers'
+# rules of each kind are the handlers'; who registers an object learns more of them from the schema
+Named = Annotated[str, Path(pattern=NAMED)]
+NewCreditCode = Annotated[str, Path(pattern=NAMED, json_schema_extra=CREDIT_CODE)]
+NewNumber = Annotated[str, Path(pattern=NAMED, json_schema_extra=NUMBER)]
+NewMn = Annotated[str, Path(pattern=NAMED, json_schema_extra=MN_TEXT)]
+Division = Annotated[str, Path(pattern=NAMED, json_schema_extra=DIVISION)]
 RegionPrefix = Annotated[str | None, Query(pattern=r"^([0-9]{2}){1,3}$", description="2, 4 or 6 digits")]
 CreditCode = Annotated[str | None, Query(max_length=18, pattern=r"^[0-9A-Za-z]+$")]
 

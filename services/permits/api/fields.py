@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from shared.domain.identity import CREDIT_CODE_TEXT, MN, OUTLET
+
 DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 YEARS = range(1990, 2200)
@@ -36,6 +38,14 @@ def _real_day(value: object) -> date | None:
     return day
 
 
+def _whole_number(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("a whole number")
+    return value
+
+
 def _logger_password(value: object) -> str | None:
     if value is None:
         return value
@@ -44,18 +54,49 @@ def _logger_password(value: object) -> str | None:
     return value
 
 
-DecimalText = Annotated[
+Day = Annotated[
+    date,
+    BeforeValidator(_real_day),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date",
+            "pattern": r"^(199[0-9]|2[01][0-9]{2})-[0-9]{2}-[0-9]{2}$",
+            "examples": ["2026-12-15"],
+        }
+    ),
+]
+# JSON has one kind of number: 60.0 is 60
+WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+NAMED = r"^[A-Za-z0-9_.\-]{1,64}$"
+# What a schema can say of these; the rules themselves are the handlers', whose errors say more.
+CREDIT_CODE = {"type": "string", "pattern": f"^{CREDIT_CODE_TEXT}$", "examples": ["91150102MA0N0AAA1B"]}
+NUMBER = {"type": "string", "pattern": f"^{CREDIT_CODE_TEXT}[0-9]{{3}}[A-Z]$", "examples": ["91150102MA0N0AAA1B001P"]}
+MN_TEXT = {"type": "string", "pattern": f"^{MN.pattern}$", "examples": ["A110000_0001"]}
+OUTLET_TEXT = {"type": "string", "pattern": f"^{OUTLET.pattern}$", "examples": ["DA001"]}
+DIVISION = {"type": "string", "pattern": "^[0-9]{6}$", "examples": ["150102"]}
+INDUSTRY = {"type": "string", "pattern": "^[A-T][0-9]{0,4}$", "examples": ["D4412"]}
+PositiveText = Annotated[
     str,
     BeforeValidator(_decimal_text),
-    WithJsonSchema({"type": "string", "pattern": rf"^{DECIMAL.pattern}$", "examples": ["35"]}),
+    WithJsonSchema({"type": "string", "pattern": rf"^(?=.*[1-9]){DECIMAL.pattern}$", "examples": ["35"]}),
 ]
-Day = Annotated[
-    date, BeforeValidator(_real_day), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-12-15"]})
+OxygenText = Annotated[
+    str,
+    BeforeValidator(_decimal_text),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^0{0,10}(20(\.0{1,6})?|1?[0-9](\.[0-9]{1,6})?)$",
+            "description": "0 to 20 percent",
+            "examples": ["6"],
+        }
+    ),
 ]
 PlainText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x20\x7f]+$")]
 Password = Annotated[
-    str | None,
+    Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^[!-%'-:<-~]{1,32}$"})] | None,
     BeforeValidator(_logger_password),
     Field(
         repr=False,

@@ -11,8 +11,12 @@ from fastapi import APIRouter, Query, Response
 from services.permits.api.dependencies import (
     CreditCode,
     Cursor,
+    Division,
     Limit,
     Named,
+    NewCreditCode,
+    NewMn,
+    NewNumber,
     Overseer,
     Reader,
     RegionPrefix,
@@ -78,7 +82,7 @@ def _enterprises(router: APIRouter, registrar: Registrar, database: Database) ->
         responses=CREATED | {201: {"model": EnterpriseWritten}},
     )
     def put_enterprise(
-        credit_code: Named,
+        credit_code: NewCreditCode,
         body: EnterpriseIn,
         caller: Writer,
         response: Response,
@@ -138,7 +142,7 @@ def _permits(router: APIRouter, registrar: Registrar, database: Database) -> Non
         summary="登记许可证或其新版本 / Register a permit, or a version of it",
         responses=CREATED | {201: {"model": PermitWritten}},
     )
-    def put_permit(number: Named, body: PermitIn, caller: Writer, response: Response) -> PermitWritten:
+    def put_permit(number: NewNumber, body: PermitIn, caller: Writer, response: Response) -> PermitWritten:
         """The first version holds from `valid_from`, a later one from today or `effective_from`. A document equal to
         the one in force then changes nothing. Only a correction with its reason reaches before today."""
         with writing(database) as session:
@@ -185,7 +189,7 @@ def _points(router: APIRouter, registrar: Registrar, database: Database) -> None
         summary="登记监测点 / Register a monitoring point",
         responses=CREATED | {201: {"model": PointWritten}},
     )
-    def put_point(mn: Named, body: PointAloneIn, caller: Writer, response: Response) -> PointWritten:
+    def put_point(mn: NewMn, body: PointAloneIn, caller: Writer, response: Response) -> PointWritten:
         if body.mn not in (None, mn):
             raise Invalid(f"mn {body.mn!r} is not {mn!r}", field="mn", value=body.mn, rule="the one of the address")
         wished = WishedPosition(body.credit_code, body.outlet, body.permit)
@@ -224,7 +228,7 @@ def _regions(router: APIRouter, registrar: Registrar, database: Database) -> Non
         summary="登记行政区划 / Declare whether a division's register is complete",
         responses=CREATED | {201: {"model": RegionWritten}},
     )
-    def put_region(code: Named, body: RegionIn, caller: Writer, response: Response) -> RegionWritten:
+    def put_region(code: Division, body: RegionIn, caller: Writer, response: Response) -> RegionWritten:
         with writing(database) as session:
             written = enterprises.put_region(
                 registrar, session, caller, code=code, register_complete=body.register_complete

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StringConstraints, WithJsonSchema
 from pydantic.config import JsonDict
 
-from services.permits.api.fields import Day, DecimalText, Document, Password, PlainText, Word
+from services.permits.api.fields import (
+    CREDIT_CODE,
+    INDUSTRY,
+    MN_TEXT,
+    NUMBER,
+    OUTLET_TEXT,
+    Day,
+    Document,
+    OxygenText,
+    Password,
+    PlainText,
+    PositiveText,
+    WholeNumber,
+    Word,
+)
 
 Medium = Literal["air", "water"]
 Averaging = Literal["hour", "day"]
 Category = Literal["key", "simplified", "registration"]
 SystemCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")]
-ReportDue = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}-)?[0-9]{2}$")]
-Longitude = Annotated[StrictFloat | StrictInt, Field(ge=-180, le=180, allow_inf_nan=False)]
-Latitude = Annotated[StrictFloat | StrictInt, Field(ge=-90, le=90, allow_inf_nan=False)]
+ReportDue = Annotated[str, StringConstraints(pattern=r"^((0[1-9]|1[0-2])-)?(0[1-9]|[12][0-9]|3[01])$")]
+CreditCodeText = Annotated[Word, WithJsonSchema(CREDIT_CODE)]
+NumberText = Annotated[Word, WithJsonSchema(NUMBER)]
+IndustryText = Annotated[Word, WithJsonSchema(INDUSTRY)]
+MnText = Annotated[str, StringConstraints(min_length=1, max_length=32), WithJsonSchema(MN_TEXT)]
+OutletText = Annotated[str, StringConstraints(min_length=1, max_length=32), WithJsonSchema(OUTLET_TEXT)]
+Longitude = Annotated[StrictFloat, Field(ge=-180, le=180, allow_inf_nan=False)]
+Latitude = Annotated[StrictFloat, Field(ge=-90, le=90, allow_inf_nan=False)]
 
 ENTERPRISE: JsonDict = {
     "credit_code": "91150102MA0N0AAA1B",
@@ -58,9 +77,9 @@ class EnterpriseIn(Document):
 
     model_config = ConfigDict(json_schema_extra={"examples": [ENTERPRISE]})
 
-    credit_code: Word | None = None
+    credit_code: CreditCodeText | None = None
     name: PlainText
-    industry: Word = Field(description="GB/T 4754-2017 with its section letter")
+    industry: IndustryText = Field(description="GB/T 4754-2017 with its section letter")
     region: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")] = Field(description="GB/T 2260, 6 digits")
     longitude: Longitude | None = None
     latitude: Latitude | None = None
@@ -73,12 +92,17 @@ class PointIn(Document):
 
     model_config = ConfigDict(json_schema_extra={"examples": [POINT]})
 
-    mn: Annotated[str, StringConstraints(min_length=1, max_length=32)]
+    mn: MnText
     system: SystemCode = Field(description="ST of HJ 212, e.g. 31 air, 32 surface water discharge")
     password: Password = None
     strict: StrictBool = Field(False, description="frames without CRLF are refused")
-    interval_s: StrictInt = Field(60, ge=1, le=86_400)
-    units: dict[Word, PlainText] = Field(default={}, max_length=200, description="factor → unit that the device sends")
+    interval_s: WholeNumber = Field(60, ge=1, le=86_400)
+    units: dict[Word, PlainText] = Field(
+        default={},
+        max_length=200,
+        description="factor → unit that the device sends",
+        json_schema_extra={"additionalProperties": False},  # beside those whose names have the pattern
+    )
     dialect: Literal["hj212"] = "hj212"
     period_stamp: Literal["start", "end"] = Field(
         "start",
@@ -93,10 +117,10 @@ class PointAloneIn(PointIn):
         json_schema_extra={"examples": [{**POINT, "credit_code": ENTERPRISE["credit_code"], "outlet": "DA001"}]}
     )
 
-    mn: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = None  # type: ignore[assignment]
-    credit_code: Word | None = None
+    mn: MnText | None = None  # type: ignore[assignment]
+    credit_code: CreditCodeText | None = None
     outlet: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{1,32}$")] | None = None
-    permit: Word | None = Field(None, description="needed only when several permits have the outlet")
+    permit: NumberText | None = Field(None, description="needed only when several permits have the outlet")
 
 
 class LimitIn(Document):
@@ -104,9 +128,9 @@ class LimitIn(Document):
 
     factor: Word = Field(description="HJ 212-2017 Annex B")
     averaging: Averaging
-    limit: DecimalText
+    limit: PositiveText
     unit: Annotated[str, StringConstraints(max_length=16)]
-    reference_o2_pct: DecimalText | None = Field(None, description="null: no conversion")
+    reference_o2_pct: OxygenText | None = Field(None, description="null: no conversion")
     basis: PlainText | None = None
 
 
@@ -114,14 +138,14 @@ class AnnualAmountIn(Document):
     """A permitted annual amount (许可排放量)."""
 
     factor: Word
-    year: StrictInt = Field(ge=1990, le=2199)
-    tonnes: DecimalText
+    year: WholeNumber = Field(ge=1990, le=2199)
+    tonnes: PositiveText
 
 
 class OutletIn(Document):
     """An outlet (排放口). null: not known; an empty list: none."""
 
-    code: Annotated[str, StringConstraints(min_length=1, max_length=32)]
+    code: OutletText
     medium: Medium | None = None
     name: PlainText | None = None
     points: Annotated[list[PointIn], Field(max_length=100)] | None = None
@@ -141,8 +165,8 @@ class PermitIn(Document):
 
     model_config = ConfigDict(json_schema_extra={"examples": [PERMIT]})
 
-    number: Word | None = None
-    credit_code: Word | None = None
+    number: NumberText | None = None
+    credit_code: CreditCodeText | None = None
     category: Category | None = None
     valid_from: Day
     valid_to: Day
@@ -178,7 +202,7 @@ class KeyIn(Document):
     region: Annotated[str, StringConstraints(pattern=r"^([0-9]{2}){1,3}$")] | None = None
     scopes: list[Word] = Field(default=[], max_length=20)
     mns: list[Word] = Field(default=[], max_length=1000)
-    days: StrictInt = Field(90, ge=1, le=365)
+    days: WholeNumber = Field(90, ge=1, le=365)
 
 
 class RevocationIn(Document):
