@@ -44,7 +44,7 @@ def test_refused_tokens_are_logged_with_reason_and_address_once_a_minute(embedde
         answer = httpx.get(url, headers={"Authorization": f"Bearer {PLANTED}"}, trust_env=False)
         assert answer.status_code == 401 and answer.json()["request_id"] == answer.headers["x-request-id"]
     (line,) = lines(embedded, "a caller without a valid token was refused")
-    assert (line["address"], line["route"], line["reason"]) == ("127.0.0.1", "/alerts/v1/alerts", "unauthorized")
+    assert (line["address"], line["route"], line["reason"]) == ("127.0.0.1", "/alerts/v1/alerts", "not-a-token")
     assert PLANTED not in embedded.log_file.read_text()
 
 

@@ -27,6 +27,10 @@ from tests.support.server_process import free_port
 
 READY_S = 40.0
 LOOPBACK = "127.0.0.0/8"
+UNLIMITED = {
+    "YUJING_TOKEN_CALLS_PER_S": "1000000",
+    "YUJING_TOKEN_CALLS_BURST": "1000000",
+}  # a test calls as fast as it can
 
 
 def eventually(ask: Callable[[], Any], *, within_s: float = 20.0, what: str | Callable[[], str] = "it") -> Any:
@@ -69,6 +73,7 @@ class Process:
             "YUJING_GATEWAY_PORT": str(self.gateway_port),
             "YUJING_ALLOW_PRIVATE_TARGETS": LOOPBACK,
             "YUJING_LOG_FORMAT": "json",
+            **UNLIMITED,
         }
         kept = {k: v for k, v in os.environ.items() if not k.startswith("YUJING_")}
         return {**kept, **own, **self.env}
