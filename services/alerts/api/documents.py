@@ -148,7 +148,9 @@ class Alert(BaseModel):
     instruction: Words
     law: list[LegalBasis]
     contact: Office | None
-    series: list[Decimal] = Field(description="for later use: empty")
+    series: list[Decimal] = Field(
+        description="what decided the newest exceeding windows of the episode, 24 at most, the oldest first; [] for other kinds"
+    )
     risk: str
     previous: str | None
     muted: str | None

@@ -13,7 +13,7 @@ from services.alerts.domain.catalogue import Row
 from services.alerts.domain.office import Office
 from shared.domain.clock import rfc3339
 from shared.domain.events import ALERT_CHANGED, ALERT_CLOSED, ALERT_ISSUED, Event
-from shared.domain.json import JsonObject
+from shared.domain.json import JsonObject, JsonValue
 from shared.domain.pollutant import pollutant
 from shared.domain.risk import Risk, RiskState, Window
 
@@ -57,7 +57,7 @@ def document(alert: Alert, row: Row, *, public_url: str = "", contact: Office | 
         "instruction": wording.instruction(alert, row),
         "law": wording.law(risk, row),
         "contact": contact.document() if contact else None,
-        "series": [],
+        "series": _series(risk),
         "risk": risk.id,
         "previous": alert.previous,
         "muted": risk.muted,
@@ -104,6 +104,12 @@ def _factor(risk: Risk) -> dict[str, str] | None:
         return None
     known = pollutant(risk.factor)
     return {"code": risk.factor, "zh": known.zh, "en": known.en}
+
+
+def _series(risk: Risk) -> list[JsonValue]:
+    """The values that the finder of the risk gives for a chart; none where it gives none."""
+    given = risk.facts.get("series")
+    return [value for value in given if isinstance(value, str)] if isinstance(given, list) else []
 
 
 def _window(window: Window) -> JsonObject:

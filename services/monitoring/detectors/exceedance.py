@@ -32,11 +32,13 @@ from services.monitoring.domain.windows import LENGTH_S, WindowKey, end_s, insta
 from services.monitoring.engine.history import OutletHistory
 from shared.domain.clock import Instant, rfc3339
 from shared.domain.identity import derived_id
+from shared.domain.json import JsonValue
 from shared.domain.risk import Risk, RiskState, Window
 
 KIND = "emission.exceeded"
 REACH_S = {"hour": STARTS_WITHIN_S, "day": DAYS_OVER_WITHIN_S}
 RETRY_S = 60
+SHOWN_VALUES = 24  # of an episode, for a small chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,15 @@ class _Around:
 
     def worst(self, run: Run) -> VerdictRow:
         """The verdict of the run's worst window."""
-        return self.rows[WindowKey(run.worst.mn, run.averaging, run.worst.start)]
+        return self._row(run, run.worst)
+
+    def values(self, run: Run) -> list[JsonValue]:
+        """What decided the newest exceeding windows of the run, the oldest first, in the unit of the limit."""
+        rows = (self._row(run, window) for window in run.windows[-SHOWN_VALUES:])
+        return [shown_value(row.decided, row.bound) for row in rows]
+
+    def _row(self, run: Run, window: Decided) -> VerdictRow:
+        return self.rows[WindowKey(window.mn, run.averaging, window.start)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +192,7 @@ class _Outlet:
             span=RiskSpan(target.first_window, run.start, run.last),
             now=self.now,
             before=before,
-            facts={"worst_from": rfc3339(instant(run.worst.start))},
+            facts={"worst_from": rfc3339(instant(run.worst.start)), "series": self.around.values(run)},
         )
         risk = replace(
             _graded(draft.risk, run, row, site),

@@ -277,3 +277,19 @@ def test_a_delivery_starts_the_clock_of_whom_it_reached_and_is_no_revision() -> 
     assert (to_county.alert.due_enterprise, to_county.alert.due_authority) == (None, due)
     assert to_enterprise.alert.revision == alert.revision and to_enterprise.step.what is Change.DELIVERED
     assert to_enterprise.alert.status is Status.OPEN
+
+
+@pytest.mark.parametrize(
+    ("facts", "series"),
+    [
+        ({"series": ["120", "130.5"]}, ["120", "130.5"]),
+        ({}, []),
+        ({"series": "120"}, []),
+        ({"series": [120, "130"]}, ["130"]),
+    ],
+    ids=["as given", "none given", "another producer's text", "another producer's number"],
+)
+def test_the_values_for_a_chart_are_the_texts_that_the_risk_carries(
+    facts: dict[str, object], series: list[str]
+) -> None:
+    assert shown(replace(a_risk(), facts=facts))["series"] == series
