@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, false, or_, true
 from sqlalchemy.sql.elements import SQLCoreOperations
 
-from shared.domain.errors import no_such
+from shared.domain.errors import no_such, unknown_value
 from shared.domain.risk import FOR_OPERATORS, SCOPE_OF_KIND
 
 Column = SQLCoreOperations[str]  # a column of a table, or of a mapped class
@@ -26,6 +26,17 @@ class Role(StrEnum):
     DEVICE = "device"
     OPS = "ops"
     ADMIN = "admin"
+
+
+WRITE_REGISTER = "register"  # what an officer needs to change the register
+SCOPES = frozenset({WRITE_REGISTER, *SCOPE_OF_KIND.values()})
+
+
+def known_scope(text: str) -> str:
+    """A scope that a token may name; raises Invalid with the nearest one."""
+    if text not in SCOPES:
+        raise unknown_value("scope", text, SCOPES, field="scopes")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,10 @@ def scale(from_unit: str, to_unit: str) -> Decimal | None:
 
 
 def decimal(text: str, field: str) -> Decimal:
-    """An exact finite number from text; raises Invalid."""
+    """An exact finite number from text; raises Invalid. Python's own `1_000` and digits of other scripts are no numbers here."""
     try:
+        if isinstance(text, str) and ("_" in text or not text.isascii()):
+            raise ValueError
         number = Decimal(text)
     except (InvalidOperation, TypeError, ValueError) as wrong:
         raise Invalid(

@@ -146,6 +146,7 @@ def test_a_token_dies_on_its_day(desk: RegisterHarness) -> None:
         ({"role": "enterprise", "credit_codes": ["91150102MA0N0AAA11"]}, "credit_codes[0]"),
         ({"role": "officer"}, "region"),
         ({"role": "officer", "region": "99"}, "region"),
+        ({"role": "officer", "region": "15", "scopes": ["register", "registr"]}, "scopes[1]"),
         ({"role": "device"}, "mns"),
         ({"role": "ops", "mns": ["A1"]}, "mns"),
         ({"role": "king"}, "role"),
@@ -158,6 +159,12 @@ def test_a_wrong_wish_for_a_token_names_its_field(desk: RegisterHarness, body: d
     answer = desk.client().post("/permits/v1/keys", json=body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+def test_an_unknown_scope_is_refused_with_the_nearest(desk: RegisterHarness) -> None:
+    body = {"role": "officer", "region": "15", "scopes": ["investigation"]}
+    (error,) = desk.client().post("/permits/v1/keys", json=body).json()["errors"]
+    assert (error["value"], error["rule"]) == ("investigation", "a known scope; the nearest is investigate")
 
 
 @pytest.mark.parametrize("body", [{}, {"jti": "a", "token": "b"}, {"token": "not-a-token"}], ids=str)

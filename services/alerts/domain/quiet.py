@@ -5,12 +5,15 @@ Pure. Shanghai local hours, which may pass midnight; the end itself is no longer
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from services.alerts.domain.catalogue import Level
 from shared.domain.clock import SHANGHAI, aware
 from shared.domain.errors import Invalid
+
+CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ def held_until(quiet: Quiet | None, at: datetime, level: Level | None = None) ->
 
 def _time(text: str, field: str) -> time:
     try:
+        if not CLOCK.fullmatch(text):
+            raise ValueError
         hour, minute = (int(part) for part in text.split(":"))
         return time(hour, minute)
     except ValueError as wrong:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from sqlmodel import Session
 
-from shared.access import Caller, Role, Subject, must_see
+from shared.access import WRITE_REGISTER, Caller, Role, Subject, must_see
 from shared.domain.clock import Clock, shanghai_day
 from shared.domain.errors import Forbidden
 from shared.domain.events import REGISTERED, REGISTRY, Event
@@ -17,7 +17,6 @@ from shared.domain.json import JsonObject
 from shared.eventlog.outbox import Outbox
 from shared.runtime.secrets import Sealer
 
-SCOPE = "register"
 SOURCE = "/permits"
 Value = TypeVar("Value")
 
@@ -79,8 +78,8 @@ class Registrar:
 
 def must_hold_scope(caller: Caller) -> None:
     """An officer writes only with the scope `register`; raises Forbidden."""
-    if caller.role is Role.OFFICER and SCOPE not in caller.scopes:
-        raise Forbidden(f"an officer needs the scope `{SCOPE}` for this", code="scope-missing")
+    if caller.role is Role.OFFICER and WRITE_REGISTER not in caller.scopes:
+        raise Forbidden(f"an officer needs the scope `{WRITE_REGISTER}` for this", code="scope-missing")
 
 
 def must_govern(caller: Caller, region: str, what: str, name: str) -> None:

@@ -18,7 +18,7 @@ from services.permits.handlers.enterprises import registered_code
 from services.permits.handlers.publishing import RegisteredObject, Registrar, Written
 from services.permits.store import tokens as store
 from services.permits.store.tokens import Issuance, PublicKey, Revocation, TokenScope
-from shared.access import Caller, Role
+from shared.access import Caller, Role, known_scope
 from shared.domain import identity
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
@@ -93,6 +93,8 @@ def _checked(session: Session, bearer: Caller) -> Caller:
 def _check_each(session: Session, bearer: Caller, examination: Examination) -> None:
     for i, code in enumerate(bearer.credit_codes):
         _check(f"credit_codes[{i}]", code, partial(registered_code, session), examination)
+    for i, scope in enumerate(bearer.scopes):
+        _check(f"scopes[{i}]", scope, known_scope, examination)
     for i, mn in enumerate(bearer.mns):
         _check(f"mns[{i}]", mn, identity.mn, examination)
 

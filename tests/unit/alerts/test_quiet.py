@@ -50,3 +50,16 @@ def test_what_is_no_span_is_refused(start: str, end: str) -> None:
     with pytest.raises(Invalid) as wrong:
         read_quiet(start, end)
     assert wrong.value.field.startswith("quiet.")
+
+
+@pytest.mark.parametrize(
+    "text", ["1_0:00", "２２:00", " 22:00", "+7:00", "-1:00", "22:0", "22", "22:00:00", "24:00", "7:60", ""]
+)
+def test_a_time_of_day_is_two_numbers_of_plain_digits(text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_quiet(text, "07:00")
+    assert (refused.value.field, refused.value.value, refused.value.rule) == (
+        "quiet.from",
+        text,
+        "HH:MM, Shanghai time",
+    )

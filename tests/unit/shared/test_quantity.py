@@ -56,7 +56,7 @@ def test_values_are_shown_half_even_to_the_limits_decimals(value: str, limit: st
     assert quantity.shown(Decimal(value), quantity.decimals(Decimal(limit))) == text
 
 
-@pytest.mark.parametrize("text", ["NaN", "inf", "1,5", "", "abc"])
+@pytest.mark.parametrize("text", ["NaN", "inf", "1,5", "", "abc", "1_000", "６０", "٣", "1e", "0x10", "--1"])
 def test_what_is_no_finite_number_is_refused_by_field(text: str) -> None:
     with pytest.raises(Invalid) as wrong:
         quantity.decimal(text, "limits[0].limit")
