@@ -36,7 +36,8 @@ def region(code: str, field: str = "region") -> Region:
 
 def division_prefix(code: str, field: str = "region") -> str:
     """The prefix that stands for a division there is, given by 2, 4 or 6 digits; raises Invalid when there is none."""
-    return prefix(region(code.ljust(6, "0"), field).code)
+    whole = code.ljust(6, "0") if len(code) in (2, 4) else code  # 15010 is a slip, not all of 1501
+    return prefix(region(whole, field).code)
 
 
 def full_name(code: str) -> str:
