@@ -63,4 +63,4 @@ def test_a_code_of_no_industry_is_refused_with_the_nearest(code: str) -> None:
     with pytest.raises(Invalid) as refused:
         industry(code, "industry")
     assert refused.value.value == code
-    assert "section letter + digits" in refused.value.rule and "the nearest is" in refused.value.rule
+    assert "GB/T 4754-2017" in refused.value.rule and "the nearest is" in refused.value.rule
