@@ -117,7 +117,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"name": ""}, "name"),
     ({"name": "n" * 101}, "name"),
     ({"via": {}}, "via.endpoint"),
-    ({"via": {"endpoint": "end_x", "mail": "a@example.com"}}, "via.mail"),
+    ({"via": {"endpoint": f"end_{'a' * 26}", "mail": "a@example.com"}}, "via.mail"),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Query
 
 from services.monitoring.domain.windows import seconds
-from shared.domain.clock import aware
+from shared.domain.clock import aware, rfc3339
 from shared.domain.errors import Invalid
 from shared.runtime.parameters import CursorText, WrittenTime
 
@@ -33,6 +33,6 @@ def span_of(since: datetime | None, to: datetime | None) -> Span:
     low = seconds(aware(since, "from")) if since else 0
     high = seconds(aware(to, "to")) if to else FOREVER_S
     if since and low > high:
-        given = since.isoformat()
+        given = rfc3339(since)
         raise Invalid(f"from {given} lies after to", field="from", value=given, rule="a time that is not after `to`")
     return Span(low, high)
