@@ -17,7 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from shared.runtime.logs import set_up_logs
 from tests.bench.embedded import idle_cpu, readings, time_to_ready
+from tests.bench.engine import ENGINE_BENCHES, engine_benches
 from tests.bench.frames import frame_to_webhook, gateway_packets
 from tests.bench.many import peer_decision, stream_listeners
 from tests.bench.register import list_import, sweep, sweep_all
@@ -35,18 +37,28 @@ BENCHES: dict[str, Callable[[Path], list[Row]]] = {
     "sweep": sweep,
     "sweep-all": sweep_all,
 }
+GROUP = "engine"  # all that need Apache Kafka and PostgreSQL, on the same servers
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="measure; prints a table and JSON")
-    parser.add_argument("only", nargs="*", choices=[[], *BENCHES], help="; ".join(BENCHES))
+    names = [*BENCHES, GROUP, *ENGINE_BENCHES]
+    parser.add_argument("only", nargs="*", choices=[[], *names], help="; ".join(names))
     parser.add_argument("--json", type=Path, help="also write the JSON there")
     arguments = parser.parse_args()
+    set_up_logs("text", "ERROR")
     rows: list[Row] = []
-    for name in arguments.only or BENCHES:
+    for name in arguments.only or [*BENCHES, GROUP]:
         with tempfile.TemporaryDirectory(prefix="yujing-bench-") as folder:
-            rows += BENCHES[name](Path(folder))
+            rows += measured(name, Path(folder))
     show(rows, arguments.json)
+
+
+def measured(name: str, folder: Path) -> list[Row]:
+    """The rows of one bench, or of the whole group."""
+    if name in BENCHES:
+        return BENCHES[name](folder)
+    return engine_benches(list(ENGINE_BENCHES) if name == GROUP else [name], folder)
 
 
 def show(rows: list[Row], file: Path | None) -> None:
