@@ -19,7 +19,7 @@ from rich.table import Table
 
 from shared.runtime.logs import set_up_logs
 from tests.bench.embedded import idle_cpu, readings, time_to_ready
-from tests.bench.engine import ENGINE_BENCHES, engine_benches
+from tests.bench.engine import ENGINE_BENCHES, PEERS, engine_benches
 from tests.bench.frames import frame_to_webhook, gateway_packets
 from tests.bench.many import peer_decision, stream_listeners
 from tests.bench.register import list_import, sweep, sweep_all
@@ -42,7 +42,7 @@ GROUP = "engine"  # all that need Apache Kafka and PostgreSQL, on the same serve
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="measure; prints a table and JSON")
-    names = [*BENCHES, GROUP, *ENGINE_BENCHES]
+    names = [*BENCHES, GROUP, *ENGINE_BENCHES, PEERS]
     parser.add_argument("only", nargs="*", choices=[[], *names], help="; ".join(names))
     parser.add_argument("--json", type=Path, help="also write the JSON there")
     arguments = parser.parse_args()

@@ -1,38 +1,20 @@
 """Figures of the engine on a real Apache Kafka and PostgreSQL: packets from a backlog to committed rows, every rule on.
 
-Sizes are small by default; YUJING_BENCH_PACKETS and YUJING_BENCH_HOURS (packets of a row) make a run larger.
+Sizes are small by default (`sizes.py`); the environment makes a run larger.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.engine_harness import Consumed, Servers, both_servers, engine_harness
+from tests.bench.engine_peers import engine_peers
 from tests.bench.packet_topic import FACTORS, HOURLY, REAL_TIME, PacketKind
 from tests.bench.rows import Row
+from tests.bench.sizes import FEW, MANY, Sizes
 from tests.support.servers import find_kafka, find_postgres
-
-FEW, MANY = 500, 5_000  # points
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How many packets a row carries."""
-
-    real_time: int
-    hours: int
-
-    @classmethod
-    def of_environment(cls) -> Sizes:
-        return cls(real_time=_number("PACKETS", 40_000), hours=_number("HOURS", 6_000))
-
-
-def _number(name: str, default: int) -> int:
-    return int(os.environ.get(f"YUJING_BENCH_{name}", default))
 
 
 def real_time(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
@@ -80,6 +62,7 @@ def _detail(found: Consumed) -> dict[str, float]:
 
 Bench = Callable[[Path, Servers, Sizes], list[Row]]
 ENGINE_BENCHES: dict[str, Bench] = {"engine-real-time": real_time, "engine-hours": hourly}
+PEERS = "engine-peers"  # only when it is named: it builds other programs
 
 
 def engine_benches(names: Sequence[str], folder: Path) -> list[Row]:
@@ -91,5 +74,6 @@ def engine_benches(names: Sequence[str], folder: Path) -> list[Row]:
     rows: list[Row] = []
     with both_servers(folder) as servers:
         for name in names:
-            rows += ENGINE_BENCHES[name](folder, servers, Sizes.of_environment())
+            bench = engine_peers if name == PEERS else ENGINE_BENCHES[name]
+            rows += bench(folder, servers, Sizes.of_environment())
     return rows
