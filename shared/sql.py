@@ -6,14 +6,16 @@ SQLite and PostgreSQL share ON CONFLICT, but SQLAlchemy has one of it for each; 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
-from sqlalchemy import Dialect, LargeBinary, Table, text
+from sqlalchemy import Connection, Dialect, LargeBinary, Table, text
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
 T = TypeVar("T")
@@ -80,6 +82,38 @@ def write_many(session: Session, sqlite: str, postgres: str, rows: Sequence[tupl
         connection.exec_driver_sql(sqlite, list(rows))
     else:
         connection.exec_driver_sql(postgres, tuple(list(column) for column in zip(*rows, strict=True)))
+
+
+def copy_rows(session: Session, table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> None:
+    """COPY on PostgreSQL; what goes wrong is SQLAlchemy's error, as of any other statement."""
+    connection, statement = session.connection(), f"COPY {table} ({columns}) FROM STDIN"
+    with (
+        _as_of_statement(connection, statement),
+        connection.connection.cursor() as cursor,  # type: ignore[attr-defined]
+        cursor.copy(statement) as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def copy_new_rows(session: Session, table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> bool:
+    """`copy_rows` as long as every key is new; False when one was there, and none of the rows has been written."""
+    try:
+        with session.connection().begin_nested():
+            copy_rows(session, table, columns, rows)
+    except IntegrityError:
+        return False
+    return True
+
+
+@contextmanager
+def _as_of_statement(connection: Connection, statement: str) -> Iterator[None]:
+    """COPY goes past SQLAlchemy: its errors would look like none of a database."""
+    base = connection.dialect.loaded_dbapi.Error
+    try:
+        yield
+    except base as wrong:
+        raise DBAPIError.instance(statement, None, wrong, base, hide_parameters=True) from wrong
 
 
 def _insert(table: Table, sqlite: bool) -> SqliteInsert | PostgresInsert:

@@ -15,6 +15,7 @@ from services.monitoring.gateway import gateway_worker
 from services.monitoring.gateway.counters import begin_counters
 from services.monitoring.handlers.availability import AliveNotes, Backlog
 from services.monitoring.handlers.due_work import Jobs
+from services.monitoring.handlers.packet_days import PacketDays
 from services.monitoring.handlers.packets import REGISTER_GROUP, PacketHandler
 from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
@@ -61,6 +62,7 @@ def build(context: Context) -> Service:
         )
 
     jobs = Jobs(database, clock=clock, handler=packet_handler(), put_back=put_back)
+    days = PacketDays(database)
     sweep = SilenceSweep(
         database,
         clock=clock,
@@ -93,7 +95,8 @@ def build(context: Context) -> Service:
             Job("put-back", jobs.put_back),
             Job("silence", sweep.sweep),
             Job("guessing", guessing.sweep),
-            Job("prune", jobs.prune),
+            Job("packet-days", days.make_ahead),
+            Job("prune", days.prune),
         ],
         workers=[gateway_worker(context, note_alive=AliveNotes(clock, database).note)],
         ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
-from services.monitoring.store.tables import KEPT, VALUE
+from services.monitoring.store.tables import KEPT, PACKET, VALUE
 from shared.domain.events import DISCHARGE_SEEN
 from shared.domain.risk import Cleared, RiskState
 from shared.eventlog.codec import decode
@@ -332,11 +332,12 @@ def test_real_time_values_are_kept_for_35_days(plain: MonitoringHarness) -> None
     old, young = plain.now - timedelta(days=35, minutes=1), plain.now - timedelta(days=34)
     plain.take(*(plain.packet(moment, {NOX: {"Rtd": 50}}, command="2011") for moment in (old, young)))
     plain.take(plain.packet(old.replace(minute=0), {NOX: 50}))
-    plain.jobs.prune(plain.now)
+    plain.days.prune(plain.now)
     with plain.database.read() as session:
-        rows = session.connection().execute(select(VALUE.c.period, VALUE.c.start_s).order_by(VALUE.c.period)).all()
-    assert [(row.period, row.start_s) for row in rows][1:] == [("instant", int(young.timestamp()))]
-    assert rows[0].period == "hour"
+        packets = session.connection().execute(select(PACKET.c.period, PACKET.c.start_s)).all()
+        hours = session.connection().execute(select(VALUE.c.period)).scalars().all()
+    assert [tuple(row) for row in packets] == [("instant", int(young.timestamp()))]
+    assert hours == ["hour"]
 
 
 def test_everything_again_in_other_batches_changes_nothing(plain: MonitoringHarness) -> None:

@@ -16,23 +16,14 @@ from services.monitoring.domain.due_work import DAY, HOUR, REDO, RUNNING, RUNNIN
 from services.monitoring.domain.windows import DAY_S, HOUR_S, LENGTH_S, WindowKey, day_start_s, hour_start_s, seconds
 from services.monitoring.handlers.packets import PacketHandler
 from services.monitoring.handlers.quarantine import PutBack
-from services.monitoring.handlers.verdicts import REDECIDE_S
 from services.monitoring.store import quarantine
 from services.monitoring.store.due import done, due_by, put_due, still_due
-from services.monitoring.store.notes import forget_notes
 from services.monitoring.store.register import lock_points
-from services.monitoring.store.values import (
-    first_window,
-    forget_instants,
-    has_instants_before,
-    last_seen,
-    windows_between,
-)
+from services.monitoring.store.values import first_window, windows_between
 from services.monitoring.store.verdicts import windows_decided_between
 from shared.database import Database
 from shared.domain.clock import Clock, Instant
 from shared.domain.errors import Conflict
-from shared.sql import chunks
 
 AT_ONCE = 200  # due rows in one transaction
 MOST_PASSES = 5_000  # a tick ends some day even if work begets work
@@ -41,7 +32,7 @@ AVERAGING_OF_UNFINISHED = {kind: averaging for averaging, kind in UNFINISHED.ite
 
 
 class Jobs:
-    """The jobs `decide-due`, `put-back` and `prune`."""
+    """The jobs `decide-due` and `put-back`."""
 
     def __init__(
         self,
@@ -55,7 +46,6 @@ class Jobs:
         self._clock = clock
         self._handler = handler
         self._put_back = put_back
-        self._pruned_s = 0
 
     def decide_due(self, now: datetime) -> None:
         """Everything on the due list up to now, in transactions of a bounded size."""
@@ -121,20 +111,6 @@ class Jobs:
                     except Conflict:
                         quarantine.stay(session, item.id)
                 more = len(items) == BACK_AT_ONCE
-
-    def prune(self, now: datetime) -> None:
-        """Forget real-time values and notes on them older than 35 days, once an hour: no re-decision reaches them."""
-        now_s = seconds(now)
-        if now_s - self._pruned_s < HOUR_S:
-            return
-        self._pruned_s = now_s
-        with self._database.read() as session:
-            mns = [mn for mn in sorted(last_seen(session)) if has_instants_before(session, mn, now_s - REDECIDE_S)]
-        for part in chunks(mns, AT_ONCE):
-            with self._database.transaction() as session:
-                forget_instants(session, part, now_s - REDECIDE_S)
-        with self._database.transaction() as session:
-            forget_notes(session, now_s - REDECIDE_S)
 
 
 def _redone(session: Session, mn: str, day: int, now: Instant) -> set[WindowKey]:

@@ -16,6 +16,7 @@ from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.changes import Changes
 from services.monitoring.domain.due_work import HOUR, RUNNING, DueKey
 from services.monitoring.domain.item_note_row import NoteRow
+from services.monitoring.domain.packet_row import PACKET_PERIODS, PacketKey, PacketRow, merged, row_of
 from services.monitoring.domain.period_stamp import window_start_s
 from services.monitoring.domain.quarantine import NewItem, QuarantineReason
 from services.monitoring.domain.reading import PeriodValue, PeriodValueKey, rank
@@ -27,6 +28,7 @@ from services.monitoring.packet_record import Accepted, Packet, Rejection, data_
 from services.monitoring.store import quarantine
 from services.monitoring.store.due import mark_due
 from services.monitoring.store.notes import write_notes
+from services.monitoring.store.packets import write_packets
 from services.monitoring.store.register import Register, lock_points
 from services.monitoring.store.risks import SOURCE, RiskRepository
 from services.monitoring.store.values import write_last_seen, write_values
@@ -62,6 +64,7 @@ class _Batch:
     """What a batch of packets comes to."""
 
     values: dict[PeriodValueKey, PeriodValue] = field(default_factory=dict)
+    packets: dict[PacketKey, PacketRow] = field(default_factory=dict)
     last_seen: dict[str, int] = field(default_factory=dict)
     windows: set[WindowKey] = field(default_factory=set)
     due: dict[DueKey, int] = field(default_factory=dict)
@@ -91,6 +94,7 @@ class PacketHandler:
         lock_points(session, _with_siblings(sites, now.s))
         batch = self._sorted(packets, _Lookup(sites), now)
         write_values(session, batch.values.values())
+        write_packets(session, batch.packets.values())
         write_last_seen(session, batch.last_seen)
         mark_due(session, batch.due)
         quarantine.add(session, batch.refused)
@@ -165,13 +169,27 @@ def _collect(batch: _Batch, taken: tuple[Record, Packet, Accepted], site: Site, 
         return
     sent = packet.qn if packet.qn and len(packet.qn) == 17 and packet.qn.isdigit() else _stamp(received)
     ranked = rank(resent=packet.rf, sent=sent, content=record.value or b"")
-    values, period, source = batch.values, found.period, packet.source[:40]
-    for factor, (micro, zs, mark, extras) in found.readings.items():
-        key = PeriodValueKey(mn, period, start, factor)
-        other = values.get(key)
-        if other is None or other.rank < ranked:
-            more = encode(extras).decode() if extras else None
-            values[key] = PeriodValue(*key, micro, zs, mark, source, ranked, received_s, more)
+    period, source = found.period, packet.source[:40]
+    values = [
+        PeriodValue(
+            mn,
+            period,
+            start,
+            factor,
+            micro,
+            zs,
+            mark,
+            source,
+            ranked,
+            received_s,
+            encode(extras).decode() if extras else None,
+        )
+        for factor, (micro, zs, mark, extras) in found.readings.items()
+    ]
+    if period in PACKET_PERIODS:
+        _add_packet(batch.packets, row_of(values))
+    else:
+        _add_values(batch.values, values)
     limits = site.limits_at(start)
     if limits is None or not limits.bounds:
         return
@@ -182,6 +200,19 @@ def _collect(batch: _Batch, taken: tuple[Record, Packet, Accepted], site: Site, 
     batch.due[DueKey(mn, HOUR, hour)] = max(hour + GRACE_END_S, now_s)
     if now_s < hour + HOUR_S:
         batch.due[DueKey(mn, RUNNING, hour)] = now_s - now_s % RUNNING_EVERY_S + RUNNING_EVERY_S
+
+
+def _add_packet(packets: dict[PacketKey, PacketRow], row: PacketRow) -> None:
+    other = packets.get(row.key)
+    packets[row.key] = row if other is None else merged(other, row)
+
+
+def _add_values(values: dict[PeriodValueKey, PeriodValue], added: Sequence[PeriodValue]) -> None:
+    for one in added:
+        key = PeriodValueKey(one.mn, one.period, one.start_s, one.factor)
+        other = values.get(key)
+        if other is None or other.rank < one.rank:
+            values[key] = one
 
 
 def _stamp(received: datetime) -> str:

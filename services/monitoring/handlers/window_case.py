@@ -37,7 +37,8 @@ from services.monitoring.domain.verdict import (
 )
 from services.monitoring.domain.verdict_row import VerdictRow
 from services.monitoring.domain.windows import HOUR_S, WindowKey, shanghai_date
-from services.monitoring.store.values import samples_of_hour, values_of
+from services.monitoring.store.packets import samples_of_hours
+from services.monitoring.store.values import values_of
 from shared.domain.pollutant import OXYGEN
 
 
@@ -119,8 +120,8 @@ class WindowCase:
         key = WindowKey(mn, HOUR, hour_s)
         if key not in self._hours:
             self._hours[key] = _Samples(
-                samples_of_hour(self.session, mn, hour_s, "minute"),
-                samples_of_hour(self.session, mn, hour_s, "instant"),
+                samples_of_hours(self.session, [key], "minute").get(key, {}),
+                samples_of_hours(self.session, [key], "instant").get(key, {}),
             )
         return self._hours[key]
 

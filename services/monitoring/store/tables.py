@@ -20,7 +20,7 @@ class MonitoringTable(SQLModel):
 
 
 class ValueRow(MonitoringTable, table=True):
-    """Truth: what a point reported. The key's order puts the factors of one window side by side."""
+    """Truth: what a point reported of hours and days. The key's order puts the factors of one window side by side."""
 
     __tablename__ = "value"
     __table_args__ = (NO_ROWID,)
@@ -35,6 +35,21 @@ class ValueRow(MonitoringTable, table=True):
     rank: str
     received_at_s: int = Field(sa_type=BigInteger)
     extras: str | None = None  # JSON: Min, Max, Cou
+
+
+class StoredPacket(MonitoringTable, table=True):
+    """Truth: the real-time or minute readings of one packet; `body` as in `domain/packet_row.py`. PostgreSQL has a partition
+    of it for each Shanghai day, and `packet_default` for the rest."""
+
+    __tablename__ = "packet"
+    __table_args__ = (NO_ROWID,)
+    mn: str = Field(primary_key=True)
+    period: str = Field(primary_key=True)
+    start_s: int = Field(primary_key=True, sa_type=BigInteger)
+    rank: str
+    source: str
+    received_at_s: int = Field(sa_type=BigInteger)
+    body: bytes = Field(sa_type=LargeBinary)
 
 
 class ItemNoteRow(MonitoringTable, table=True):
@@ -128,7 +143,7 @@ class LastSeenRow(MonitoringTable, table=True):
     """When a point was last seen, by the field clock of whoever received it."""
 
     __tablename__ = "last_seen"
-    __table_args__ = (Index("last_seen_at", "at_s"), NO_ROWID)
+    __table_args__ = (NO_ROWID,)
     mn: str = Field(primary_key=True)
     at_s: int = Field(sa_type=BigInteger)
 
@@ -243,7 +258,7 @@ def table(model: type[SQLModel]) -> Table:
     return found
 
 
-ITEM_NOTE = table(ItemNoteRow)
+ITEM_NOTE, PACKET = table(ItemNoteRow), table(StoredPacket)
 VALUE, DECISION, RISK, DUE = table(ValueRow), table(DecisionRow), table(RiskRow), table(DueRow)
 LAST_SEEN, DOWNTIME, ALIVE, DISCHARGE = table(LastSeenRow), table(DowntimeRow), table(AliveRow), table(DischargeRow)
 KEPT, ENTERPRISE, PERMIT, POINT = table(QuarantineRow), table(EnterpriseRow), table(PermitRow), table(PointRow)

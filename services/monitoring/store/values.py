@@ -1,18 +1,23 @@
-"""Truth rows: reported values, of which the greatest rank wins; and when a point was last seen."""
+"""Truth rows: reported values, of which the greatest rank wins; and when a point was last seen.
+
+Hours and days are rows a factor here; real-time and minute readings are rows a packet (`packets.py`), read through the same
+functions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 
-from sqlalchemy import Row, delete, func, select, tuple_
+from sqlalchemy import Row, func, select, tuple_
 from sqlmodel import Session
 
+from services.monitoring.domain.packet_row import PACKET_PERIODS
 from services.monitoring.domain.period_stamp import HourReport
-from services.monitoring.domain.reading import NORMAL, PeriodValue
-from services.monitoring.domain.validity import Sample
+from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.verdict import Value
-from services.monitoring.domain.windows import HOUR_S, WindowKey
+from services.monitoring.domain.windows import WindowKey
+from services.monitoring.store.packets import first_packet, latest_of_packets, series_of_packets, starts_of_packets
 from services.monitoring.store.tables import LAST_SEEN, VALUE
 from shared.sql import chunks, write_many
 
@@ -51,20 +56,10 @@ def values_of(session: Session, keys: Collection[WindowKey]) -> dict[WindowKey, 
     return found
 
 
-def samples_of_hour(session: Session, mn: str, hour_s: int, period: str) -> dict[str, list[Sample]]:
-    """Minutes or instantaneous values of one hour, by factor."""
-    v = VALUE.c
-    wanted = select(v.factor, v.start_s, v.micro, v.mark).where(
-        v.mn == mn, v.period == period, v.start_s >= hour_s, v.start_s < hour_s + HOUR_S
-    )
-    found: dict[str, list[Sample]] = {}
-    for factor, start, micro, mark in session.connection().execute(wanted):
-        found.setdefault(factor, []).append(Sample(start - hour_s, micro, mark in NORMAL))
-    return found
-
-
 def windows_between(session: Session, mn: str, period: str, low_s: int, high_s: int) -> list[int]:
     """Starts of the windows that have a reported value in [low, high)."""
+    if period in PACKET_PERIODS:
+        return starts_of_packets(session, mn, period, low_s, high_s)
     v = VALUE.c
     wanted = select(v.start_s).where(v.mn == mn, v.period == period, v.start_s >= low_s, v.start_s < high_s).distinct()
     return list(session.connection().execute(wanted).scalars())
@@ -86,26 +81,18 @@ def first_window(session: Session, mn: str, low_s: int) -> int | None:
         session.connection()
         .execute(select(func.min(v.start_s)).where(v.mn == mn, v.period == period, v.start_s >= low_s))
         .scalar_one()
-        for period in ("instant", "minute", "hour", "day")
+        for period in ("hour", "day")
     ]
+    found.append(first_packet(session, mn, low_s))
     return min((start for start in found if start is not None), default=None)
-
-
-def has_instants_before(session: Session, mn: str, before_s: int) -> bool:
-    v = VALUE.c
-    wanted = select(v.start_s).where(v.mn == mn, v.period == "instant", v.start_s < before_s).limit(1)
-    return session.connection().execute(wanted).first() is not None
-
-
-def forget_instants(session: Session, mns: Collection[str], before_s: int) -> None:
-    v = VALUE.c
-    session.connection().execute(delete(VALUE).where(v.mn.in_(list(mns)), v.period == "instant", v.start_s < before_s))
 
 
 def series(
     session: Session, mn: str, factor: str, period: str, *, low_s: int, high_s: int, limit: int
 ) -> list[PeriodValue]:
     """Values of one factor in order of time, from `low_s` on, before `high_s`."""
+    if period in PACKET_PERIODS:
+        return series_of_packets(session, mn, factor, period, low_s=low_s, high_s=high_s, limit=limit)
     v = VALUE.c
     wanted = (
         select(VALUE)
@@ -129,9 +116,9 @@ def latest(session: Session, mn: str) -> list[PeriodValue]:
         select(VALUE)
         .join(newest, (v.period == newest.c.period) & (v.factor == newest.c.factor) & (v.start_s == newest.c.start_s))
         .where(v.mn == mn)
-        .order_by(v.factor, v.period)
     )
-    return [_read(row) for row in session.connection().execute(wanted)]
+    found = [_read(row) for row in session.connection().execute(wanted)]
+    return sorted([*found, *latest_of_packets(session, mn)], key=lambda one: (one.factor, one.period))
 
 
 def _read(row: Row[object]) -> PeriodValue:

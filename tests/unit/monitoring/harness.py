@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from services.monitoring.handlers.due_work import Jobs
+from services.monitoring.handlers.packet_days import PacketDays
 from services.monitoring.handlers.packets import PacketHandler
 from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
@@ -69,6 +70,7 @@ class MonitoringHarness:
         self.registering = RegisterHandler(clock=self.clock, put_back=self.put_back)
         self.quarantine = QuarantineHandler(metrics=self.metrics)
         self.jobs = Jobs(self.database, clock=self.clock, handler=self.packets, put_back=self.put_back)
+        self.days = PacketDays(self.database)
         self.silence = SilenceSweep(
             self.database,
             clock=self.clock,

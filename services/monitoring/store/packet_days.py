@@ -1,0 +1,181 @@
+"""Packet rows by Shanghai day: the days that have any, their rows, and how a day is made ready or removed.
+
+A day is named by the epoch second at which it begins. On PostgreSQL a day has a partition of its own, made ahead; rows of
+days without one stand in `packet_default`. SQLite has one table, in the order of points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, func, select, text, tuple_
+from sqlmodel import Session
+
+from services.monitoring.domain.packet_row import INSTANT, PACKET_PERIODS, PacketKey, PacketRow
+from services.monitoring.domain.windows import DAY_S, SHANGHAI_S, day_start_s
+from services.monitoring.store.packets import LAST_S, packets_between, read_packet_row
+from services.monitoring.store.tables import PACKET
+from shared.sql import embedded
+
+DEFAULT = "packet_default"
+NAME = "packet_%Y%m%d"
+LOCK = "monitoring.packet-days"
+_PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'packet'::regclass"
+
+
+def make_days(session: Session, days: Iterable[int]) -> list[int]:
+    """PostgreSQL: a partition for each of these days that has none, and no row in the default partition. What was made.
+
+    Processes that do this at one time do it one after the other, until the end of their transactions."""
+    if embedded(session):
+        return []
+    connection = session.connection()
+    _one_at_a_time(session)
+    known = partitioned_days(session)
+    missing = [day for day in days if day not in known]
+    if missing:  # a row that came between the look and the new partition would make it fail
+        connection.execute(text(f"LOCK TABLE {DEFAULT} IN ACCESS EXCLUSIVE MODE"))
+    made = [day for day in missing if not _has_rows(session, DEFAULT, day)]
+    for day in made:
+        name = _name(day)
+        connection.execute(text(f"CREATE TABLE {name} (LIKE packet INCLUDING ALL)"))
+        # attached, not created in place: who reads and writes other days goes on
+        attached = f"ALTER TABLE packet ATTACH PARTITION {name} FOR VALUES FROM ({day}) TO ({day + DAY_S})"
+        connection.execute(text(attached))
+    return made
+
+
+def partitioned_days(session: Session) -> set[int]:
+    """PostgreSQL: the days that have a partition; none on SQLite."""
+    if embedded(session):
+        return set()
+    names = session.connection().execute(text(_PARTITIONS)).scalars()
+    return {_day(name) for name in names if name != DEFAULT}
+
+
+def packet_days(session: Session) -> list[int]:
+    """The days that have rows, in order."""
+    if embedded(session):
+        return sorted(
+            {day for mn in _points(session) for period in PACKET_PERIODS for day in _days(session, mn, period)}
+        )
+    found = {day for day in partitioned_days(session) if _has_rows(session, _name(day), day)}
+    numbers = session.connection().execute(text(f"SELECT DISTINCT (start_s + {SHANGHAI_S}) / {DAY_S} FROM {DEFAULT}"))
+    return sorted(found | {number * DAY_S - SHANGHAI_S for number in numbers.scalars()})
+
+
+def packets_of_day(session: Session, day: int, after: PacketKey | None, limit: int) -> list[PacketRow]:
+    """Up to `limit` rows of the day in the order of their keys, from behind `after`: all of them, page by page."""
+    if embedded(session):
+        return _of_points(session, day, after, limit)
+    p = PACKET.c
+    wanted = select(PACKET).where(p.start_s >= day, p.start_s < day + DAY_S)
+    if after is not None:
+        wanted = wanted.where(tuple_(p.mn, p.period, p.start_s) > after)
+    rows = session.connection().execute(wanted.order_by(p.mn, p.period, p.start_s).limit(limit))
+    return [read_packet_row(row) for row in rows]
+
+
+def _of_points(session: Session, day: int, after: PacketKey | None, limit: int) -> list[PacketRow]:
+    """As `packets_of_day`: one table in the order of points holds all days, so each point is asked for this day."""
+    found: list[PacketRow] = []
+    since = after or PacketKey("", "", 0)
+    for mn in _points(session, since.mn):
+        for period in PACKET_PERIODS:
+            if (mn, period) < (since.mn, since.period):
+                continue
+            low = max(day, since.start_s + 1) if (mn, period) == (since.mn, since.period) else day
+            for row in packets_between(session, mn, period, low, day + DAY_S):
+                found.append(row)
+                if len(found) == limit:
+                    return found
+    return found
+
+
+def drop_day(session: Session, day: int) -> None:
+    """Remove every row of the day: its partition as a whole where it has one."""
+    p = PACKET.c
+    _one_at_a_time(session)
+    if day in partitioned_days(session):
+        session.connection().execute(text(f"DROP TABLE {_name(day)}"))
+        return
+    of_day = delete(PACKET).where(p.start_s >= day, p.start_s < day + DAY_S)
+    if not embedded(session):
+        session.connection().execute(of_day)
+        return
+    for mn in _points(session):
+        session.connection().execute(of_day.where(p.mn == mn, p.period.in_(PACKET_PERIODS)))
+
+
+def forget_instants_of_day(session: Session, day: int) -> None:
+    """Remove the real-time rows of a day that has a partition: all of it when no minutes stand there."""
+    name = _name(day)
+    _one_at_a_time(session)
+    if day not in partitioned_days(session):
+        return
+    minutes = text(f"SELECT 1 FROM {name} WHERE period <> :instant LIMIT 1")
+    if session.connection().execute(minutes, {"instant": INSTANT}).first() is None:
+        drop_day(session, day)
+    else:
+        session.connection().execute(text(f"DELETE FROM {name} WHERE period = :instant"), {"instant": INSTANT})
+
+
+def points_with_instants_before(session: Session, before_s: int) -> Sequence[str]:
+    """The points that have real-time rows before then; on PostgreSQL outside of the partitions of days."""
+    p = PACKET.c
+    if embedded(session):
+        old = select(p.start_s).where(p.period == INSTANT, p.start_s < before_s).limit(1)
+        return [mn for mn in _points(session) if session.connection().execute(old.where(p.mn == mn)).first()]
+    query = text(f"SELECT DISTINCT mn FROM {DEFAULT} WHERE period = :instant AND start_s < :before")
+    found = session.connection().execute(query, {"instant": INSTANT, "before": before_s})
+    return sorted(found.scalars())
+
+
+def forget_instants(session: Session, mns: Collection[str], before_s: int) -> None:
+    """Remove the real-time rows of these points before then; on PostgreSQL outside of the partitions of days."""
+    table = "packet" if embedded(session) else DEFAULT
+    query = text(f"DELETE FROM {table} WHERE mn = :mn AND period = :instant AND start_s < :before")
+    rows = [{"mn": mn, "instant": INSTANT, "before": before_s} for mn in mns]
+    if rows:
+        session.connection().execute(query, rows)
+
+
+def _one_at_a_time(session: Session) -> None:
+    """PostgreSQL: processes that make or remove days do it one after the other."""
+    if not embedded(session):
+        session.connection().execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": LOCK})
+
+
+def _points(session: Session, since: str = "") -> Iterable[str]:
+    """SQLite: the points that have rows, in order from `since` on, each found by one step in the key's order."""
+    newest, p = since, PACKET.c
+    found = session.connection().execute(select(func.min(p.mn)).where(p.mn >= newest)).scalar_one()
+    while found is not None:
+        yield found
+        found = session.connection().execute(select(func.min(p.mn)).where(p.mn > found)).scalar_one()
+
+
+def _days(session: Session, mn: str, period: str) -> Iterable[int]:
+    """SQLite: the days that have rows of a point and period."""
+    p, low = PACKET.c, 0
+    wanted = select(func.min(p.start_s)).where(p.mn == mn, p.period == period)
+    while low < LAST_S:
+        start = session.connection().execute(wanted.where(p.start_s >= low)).scalar_one()
+        if start is None:
+            return
+        yield day_start_s(start)
+        low = day_start_s(start) + DAY_S
+
+
+def _has_rows(session: Session, table: str, day: int) -> bool:
+    query = text(f"SELECT 1 FROM {table} WHERE start_s >= :low AND start_s < :high LIMIT 1")
+    return session.connection().execute(query, {"low": day, "high": day + DAY_S}).first() is not None
+
+
+def _name(day: int) -> str:
+    return datetime.fromtimestamp(day + SHANGHAI_S, UTC).strftime(NAME)
+
+
+def _day(name: str) -> int:
+    return int(datetime.strptime(name, NAME).replace(tzinfo=UTC).timestamp()) - SHANGHAI_S
