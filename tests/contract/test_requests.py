@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.composition import SERVICES
 from tests.support.product import Source
-from tests.support.whole import Whole, whole
+from tests.support.whole import Whole, whole_with_exceedance
 
 EXAMPLES = 2  # random requests of each kind a route; the phase `coverage` asks some 1,400 a service by itself
 STREAM = "/alerts/v1/stream"  # never ends
@@ -76,11 +76,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with whole(tmp_path_factory.mktemp("requests")) as made:
-        source = Source(number=4001)
-        source.register(made.client())
-        made.knows_point(source.mn)
-        made.exceeds(source)
+    with whole_with_exceedance(tmp_path_factory.mktemp("requests"), 4001) as made:
         yield made
 
 

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.product import Source, eventually
-from tests.support.whole import Route, Whole, whole
+from tests.support.whole import Route, Whole, whole_with_exceedance
 
 # by the name of the parameter, on whatever route: a wrong value, and the known one nearest to it
 CLOSED = {
@@ -47,11 +47,7 @@ SENT = {("GET /monitoring/v1/points/{mn}/series", "factor")}
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with whole(tmp_path_factory.mktemp("closed")) as made:
-        source = Source(number=4100)
-        source.register(made.client())
-        made.knows_point(source.mn)
-        made.exceeds(source)
+    with whole_with_exceedance(tmp_path_factory.mktemp("closed"), 4100) as made:
         yield made
 
 

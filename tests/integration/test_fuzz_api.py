@@ -23,7 +23,7 @@ from shared.access import Caller, Role
 from shared.runtime.auth import claims, signing_key
 from shared.runtime.web import MEDIA, cursor
 from tests.support.product import Source, eventually
-from tests.support.whole import Route, Whole, whole
+from tests.support.whole import Route, Whole, whole_with_exceedance
 
 EXAMPLES = 8  # a route; deeper runs: raise this
 JSON = "application/json"
@@ -61,11 +61,7 @@ FORGED = [
 def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """The product with one enterprise that has something of everything."""
     url = None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database_at_head()
-    with whole(tmp_path_factory.mktemp(f"fuzz-{request.param}"), url) as made:
-        source = Source(number=4001)
-        source.register(made.client())
-        made.knows_point(source.mn)
-        made.exceeds(source)
+    with whole_with_exceedance(tmp_path_factory.mktemp(f"fuzz-{request.param}"), 4001, url) as made:
         yield made
 
 

@@ -99,15 +99,8 @@ def product(tmp_path: Path, database_url: str | None) -> Iterator[Whole]:
         yield made
 
 
-def registered(product: Whole, number: int) -> Source:
-    source = Source(number=number)
-    source.register(product.client())
-    product.knows_point(source.mn)
-    return source
-
-
 def test_an_unknown_field_of_a_packet_may_be_nested_however_deep(product: Whole) -> None:
-    source, other = registered(product, 810), registered(product, 811)
+    source, other = product.registered(810), product.registered(811)
     for depth in DEPTHS:
         body = json.dumps(packet(source, last_hour(3), 20.0))[:-1].encode() + b',"x":' + nested(depth) + b"}"
         answer = product.client().post("/monitoring/v1/packets", content=b"[" + body + b"]")
@@ -117,7 +110,7 @@ def test_an_unknown_field_of_a_packet_may_be_nested_however_deep(product: Whole)
 
 
 def test_any_record_on_any_topic_costs_at_most_itself(product: Whole) -> None:
-    source = registered(product, 812)
+    source = product.registered(812)
     log = product.host.context.log
     for topic in TOPICS:
         for value in NASTY:
@@ -135,13 +128,13 @@ def test_a_log_that_already_holds_such_records_is_read_on_at_the_next_start(tmp_
         log.append(topic, [NewRecord(f"k{n}", value) for n, value in enumerate(NASTY)]).result(20)
     log.close()
     with whole(tmp_path) as product:
-        goes_on(product, registered(product, 813), 1)
+        goes_on(product, product.registered(813), 1)
 
 
 @pytest.fixture(scope="module")
 def shared_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     with whole(tmp_path_factory.mktemp("bytes")) as made:
-        registered(made, 814)
+        made.registered(814)
         yield made
 
 

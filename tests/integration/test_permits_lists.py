@@ -31,10 +31,7 @@ HOHHOT = SOURCES[:3]
 @pytest.fixture
 def register(tmp_path: Path, database_url: str | None) -> Iterator[RegisterHarness]:
     with register_harness(tmp_path, database_url) as opened:
-        admin = opened.client()
-        for source in SOURCES:
-            put(admin, f"{API}/enterprises/{source.code}", source.enterprise())
-            put(admin, f"{API}/permits/{source.permit}", source.document())
+        opened.register(*SOURCES)
         yield opened
 
 

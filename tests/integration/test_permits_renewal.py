@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 from services.permits.handlers import coverage_gaps, renewals
 from services.permits.service import registrar_of
@@ -49,14 +48,6 @@ def published_risks(opened: RegisterHarness) -> list[tuple[str, str, str]]:
     return [(one.kind, one.condition, (one.cleared or one.state).value) for one in risks]
 
 
-def registered(opened: RegisterHarness, *sources: Source) -> TestClient:
-    admin = opened.client()
-    for source in sources:
-        put(admin, f"/permits/v1/enterprises/{source.code}", source.enterprise())
-        put(admin, f"/permits/v1/permits/{source.permit}", source.document())
-    return admin
-
-
 def discharge(opened: RegisterHarness, number: str, day: date) -> None:
     """`risks` brings a DischargeSeen to the group `permits`."""
     facts = {"permit": number, "credit_code": number[:18], "day": day.isoformat()}
@@ -72,7 +63,7 @@ def handle(opened: RegisterHarness, records: Sequence[Record]) -> None:
 
 
 def test_a_put_sweeps_its_own_permit_at_once_and_no_tick_repeats_it(register: RegisterHarness) -> None:
-    registered(register, ENDING)
+    register.register(ENDING)
     assert published_risks(register) == [("permit.renewal", "late", "open")]
     for _ in range(3):
         tick(register)
@@ -87,7 +78,7 @@ def test_a_put_sweeps_its_own_permit_at_once_and_no_tick_repeats_it(register: Re
 
 
 def test_days_that_nobody_ticked_are_caught_up_with_the_gravest_step_alone(register: RegisterHarness) -> None:
-    registered(register, LATER)
+    register.register(LATER)
     assert published_risks(register) == [("permit.renewal", "left_180", "open")]
     register.tomorrow(days=170)
     tick(register)
@@ -103,7 +94,7 @@ def test_days_that_nobody_ticked_are_caught_up_with_the_gravest_step_alone(regis
 
 
 def test_a_permit_that_has_expired_keeps_no_other_from_being_swept(register: RegisterHarness) -> None:
-    registered(register, ENDING, LATER)
+    register.register(ENDING, LATER)
     register.tomorrow(days=26)  # ENDING expires: nothing but an edit or a discharge can bring news of it
     tick(register)
     published = len(published_risks(register))
@@ -117,7 +108,7 @@ def test_a_sweep_of_many_batches_evaluates_each_permit_once(
 ) -> None:
     monkeypatch.setattr(renewals, "BATCH", 2)
     sources = [Source(number=number, valid_to="2027-06-30") for number in range(1, 6)]
-    registered(register, *sources)
+    register.register(*sources)
     assert published_risks(register) == []
     register.tomorrow(days=60)  # 162 days before the end
     swept = renewals.sweep_renewals(registrar_of(register.context), register.service.database, register.clock.at)
@@ -142,7 +133,7 @@ def test_gaps_of_many_enterprises_are_swept_in_batches(
 
 
 def test_a_clock_set_back_repeats_nothing(desk: RegisterHarness) -> None:
-    registered(desk, LATER)
+    desk.register(LATER)
     for days in (100, -90, 95, -100, 130):
         desk.tomorrow(days=days)
         tick(desk)
@@ -152,14 +143,14 @@ def test_a_clock_set_back_repeats_nothing(desk: RegisterHarness) -> None:
 
 def test_a_restart_repeats_nothing(tmp_path: Path) -> None:
     with register_harness(tmp_path) as opened:
-        registered(opened, ENDING)
+        opened.register(ENDING)
     with register_harness(tmp_path) as opened:
         tick(opened)
         assert published_risks(opened) == [("permit.renewal", "late", "open")]
 
 
 def test_a_renewal_clears_and_a_gap_waits(register: RegisterHarness) -> None:
-    admin = registered(register, ENDING)
+    admin = register.register(ENDING)
     gapped = {**ENDING.document(), "valid_from": "2026-12-20", "valid_to": "2031-12-19"}
     put(admin, PERMIT, gapped)
     assert published_risks(register)[1:] == []
@@ -169,7 +160,7 @@ def test_a_renewal_clears_and_a_gap_waits(register: RegisterHarness) -> None:
 
 
 def test_an_application_stops_the_enterprise_and_asks_the_desk(register: RegisterHarness) -> None:
-    admin = registered(register, ENDING)
+    admin = register.register(ENDING)
     put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-11-20"))
     assert published_risks(register)[1:] == [
         ("permit.renewal", "late", "applied"),
@@ -181,7 +172,7 @@ def test_an_application_stops_the_enterprise_and_asks_the_desk(register: Registe
 
 
 def test_discharge_after_the_end_is_grave_and_the_same_day_twice_is_once(register: RegisterHarness) -> None:
-    registered(register, ENDING)
+    register.register(ENDING)
     discharge(register, ENDING.permit, date(2026, 12, 15))
     register.tomorrow(days=27)  # 17 December
     tick(register)
@@ -197,7 +188,7 @@ def test_discharge_after_the_end_is_grave_and_the_same_day_twice_is_once(registe
 def test_discharge_beside_an_application_filed_after_the_end_is_shown_to_enterprise_and_desk(
     register: RegisterHarness,
 ) -> None:
-    admin = registered(register, ENDING)
+    admin = register.register(ENDING)
     register.tomorrow(days=28)  # 18 December, three days after the end
     put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-12-18"))
     assert published_risks(register)[1:] == [
@@ -219,7 +210,7 @@ def test_discharge_beside_an_application_filed_after_the_end_is_shown_to_enterpr
 
 
 def test_a_refused_application_restarts_the_warnings_and_a_further_one_stops_them(register: RegisterHarness) -> None:
-    admin = registered(register, ENDING)
+    admin = register.register(ENDING)
     put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-11-20"))
     register.tomorrow(days=5)
     refused = ENDING.document(renewal_applied_on="2026-11-20", renewal_refused_on="2026-11-25")
@@ -243,7 +234,7 @@ def test_a_refused_application_restarts_the_warnings_and_a_further_one_stops_the
 
 
 def test_a_refusal_dated_ahead_restarts_the_warnings_at_the_tick_of_its_day(register: RegisterHarness) -> None:
-    admin = registered(register, ENDING)
+    admin = register.register(ENDING)
     put(admin, PERMIT, ENDING.document(renewal_applied_on="2026-11-20", renewal_refused_on="2026-11-27"))
     published = len(published_risks(register))
     for _ in range(7):
@@ -258,7 +249,7 @@ def test_a_refusal_dated_ahead_restarts_the_warnings_at_the_tick_of_its_day(regi
 
 
 def test_a_refusal_without_an_application_is_refused_with_what_is_expected(desk: RegisterHarness) -> None:
-    admin = registered(desk, ENDING)
+    admin = desk.register(ENDING)
     (error,) = refusal(admin, PERMIT, ENDING.document(renewal_refused_on="2026-11-20"))
     assert (error["field"], error["value"]) == ("renewal_refused_on", "2026-11-20")
     assert "renewal_applied_on" in error["rule"]
@@ -273,7 +264,7 @@ def test_a_years_notice_that_moves_the_last_day_to_apply_is_reported_by_the_next
     register: RegisterHarness,
 ) -> None:
     source = Source(valid_from="2022-04-01", valid_to="2027-04-30")  # 60 days before: Mon 2027-03-01
-    registered(register, source)
+    register.register(source)
     register.tomorrow(days=90)  # 18 February, within the 14 days before
     tick(register)
     last = register.published(topic=RISKS)[-1]["data"]
@@ -343,7 +334,7 @@ def test_a_point_out_of_service_is_no_gap(desk: RegisterHarness) -> None:
 
 
 def test_coverage_says_what_each_enterprise_of_the_callers_region_lacks(desk: RegisterHarness) -> None:
-    admin = registered(desk, ENDING)
+    admin = desk.register(ENDING)
     bare = Source(number=3)
     put(admin, f"/permits/v1/enterprises/{bare.code}", bare.enterprise())
     put(admin, f"/permits/v1/enterprises/{Source(region='110105').code}", Source(region="110105").enterprise())
@@ -360,7 +351,7 @@ def test_coverage_says_what_each_enterprise_of_the_callers_region_lacks(desk: Re
 
 
 def test_expiring_is_seen_from_any_day_page_by_page_and_only_what_is_the_callers(register: RegisterHarness) -> None:
-    registered(register, LATER, ENDING)
+    register.register(LATER, ENDING)
     admin = register.client()
     now = admin.get("/permits/v1/expiring").json()["items"]
     assert [(one["number"], one["left_days"], one["step"]) for one in now] == [
@@ -377,7 +368,7 @@ def test_expiring_is_seen_from_any_day_page_by_page_and_only_what_is_the_callers
 
 
 def test_a_tick_with_nothing_due_looks_at_no_permit(desk: RegisterHarness) -> None:
-    registered(desk, Source(valid_to="2031-01-01"))
+    desk.register(Source(valid_to="2031-01-01"))
     before = len(desk.published(topic=RISKS))
     desk.clock.at += timedelta(days=1)
     tick(desk)

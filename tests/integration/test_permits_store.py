@@ -34,10 +34,7 @@ ADMIN = Caller(Role.ADMIN, "admin")
 def opened(tmp_path: Path, database_url: str | None) -> Iterator[RegisterHarness]:
     """Four enterprises with a permit each, which end one after the other."""
     with register_harness(tmp_path, database_url) as harness:
-        admin = harness.client()
-        for source in SOURCES:
-            put(admin, f"/permits/v1/enterprises/{source.code}", source.enterprise())
-            put(admin, f"/permits/v1/permits/{source.permit}", source.document())
+        harness.register(*SOURCES)
         yield harness
 
 

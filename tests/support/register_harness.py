@@ -23,6 +23,7 @@ from shared.runtime.body_limit import BodyLimits
 from shared.runtime.service import Context, Service
 from shared.runtime.web import install_problems
 from tests.support.contexts import a_context, migrated
+from tests.support.product import Source
 
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)  # 09:00 in Shanghai
 
@@ -66,6 +67,14 @@ class RegisterHarness:
 
     def bare(self, headers: dict[str, str] | None = None) -> TestClient:
         return TestClient(self.app, headers=headers, raise_server_exceptions=False)
+
+    def register(self, *sources: Source) -> TestClient:
+        """Put each source's enterprise and permit; an admin's client."""
+        admin = self.client()
+        for source in sources:
+            put(admin, f"/permits/v1/enterprises/{source.code}", source.enterprise())
+            put(admin, f"/permits/v1/permits/{source.permit}", source.document())
+        return admin
 
     def published(self, subject: str | None = None, topic: str = "registry") -> list[dict[str, Any]]:
         """Events for one topic in the outbox, in order."""

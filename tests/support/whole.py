@@ -91,6 +91,13 @@ class Whole:
         client = self.client()
         eventually(lambda: client.get(f"/monitoring/v1/points/{mn}/latest").status_code == 200, what=f"point {mn}")
 
+    def registered(self, number: int) -> Source:
+        """An enterprise with one permit and one point, which monitoring knows."""
+        source = Source(number=number)
+        source.register(self.client())
+        self.knows_point(source.mn)
+        return source
+
     def exceeds(self, source: Source, value: float = 60.0) -> None:
         """One hour over the limit, by the HTTP API."""
         answer = self.client().post("/monitoring/v1/packets", json=[packet(source, last_hour(), value)])
@@ -120,3 +127,11 @@ def whole(folder: Path, database_url: str | None = None) -> Iterator[Whole]:
     with TestClient(host.app):
         eventually(lambda: not host.not_ready_quietly(), what="ready")
         yield Whole(host, folder)
+
+
+@contextmanager
+def whole_with_exceedance(folder: Path, number: int, database_url: str | None = None) -> Iterator[Whole]:
+    """The product with one enterprise, of this number, that has something of everything."""
+    with whole(folder, database_url) as made:
+        made.exceeds(made.registered(number))
+        yield made
