@@ -16,12 +16,12 @@ from services.permits.api.renewals import renewals_router
 from services.permits.api.tokens import tokens_router
 from services.permits.domain.import_report import FailureKind
 from services.permits.handlers.due_work import Sweep
-from services.permits.handlers.endpoint_counts import take_endpoint_counts
+from services.permits.handlers.endpoint_counts import counts_endpoints, take_endpoint_counts
 from services.permits.handlers.imports import Importer
-from services.permits.handlers.period_stamps import take_period_stamps
+from services.permits.handlers.period_stamps import names_period_stamp, take_period_stamps
 from services.permits.handlers.publishing import Registrar
 from services.permits.handlers.registry_heartbeat import RegistryHeartbeat
-from services.permits.handlers.renewals import take_discharges
+from services.permits.handlers.renewals import shows_discharge, take_discharges
 from services.permits.handlers.tokens import check_signing_key, ensure_admin_token
 from services.permits.store.tables import PermitsLease, PermitsOutbox, PermitsProgress, table_of
 from shared.database import Database
@@ -67,8 +67,8 @@ def build(context: Context) -> Service:
         outbox_table=table_of(PermitsOutbox),
         lease_table=table_of(PermitsLease),
         consumptions=[
-            Consumption(NAME, {RISKS: take_risks}),
-            Consumption("permits-reach", {ALERTS: take_endpoint_counts}),
+            Consumption(NAME, {RISKS: take_risks}, lambda one: shows_discharge(one) or names_period_stamp(one)),
+            Consumption("permits-reach", {ALERTS: take_endpoint_counts}, counts_endpoints),
         ],
         jobs=[Job("renewal-sweep", sweep.run)],
         workers=[ThreadWorker("registry-heartbeat", heartbeat.run), ThreadWorker("imports", importer.run)],

@@ -43,12 +43,19 @@ class NotYet(Exception):
     """What this handler stands on has not arrived: the partition is paused briefly and the same records come again."""
 
 
+def every_record(_record: Record) -> bool:
+    """A handler that any record may concern."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """What a group reads, and who handles it: topic → handler."""
+    """What a group reads, and who handles it: topic → handler. `concerns` is False for a record that its handler passes
+    over: a batch of such records alone needs no transaction of its own."""
 
     group: str
     handlers: Mapping[str, Handler]
+    concerns: Callable[[Record], bool] = every_record
 
 
 class Consumer:
@@ -67,6 +74,7 @@ class Consumer:
     ) -> None:
         self._group = consumption.group
         self._handlers = consumption.handlers
+        self._concerns = consumption.concerns
         self._log = log
         self._database = database
         self._progress = progress
@@ -78,6 +86,7 @@ class Consumer:
         self._take_at: dict[Partition, float] = {}  # taken, or fenced, and not yet positioned: when to try
         self._resume_at: dict[Partition, float] = {}
         self._unreported: dict[Partition, int] = {}
+        self._passed: dict[Partition, int] = {}  # read without effect, and not yet in the progress row
         self._reported_at = 0.0
         self._wait_s = FIRST_WAIT_S
         self._lag: Mapping[Partition, int] = {}
@@ -141,7 +150,7 @@ class Consumer:
 
     def _lose(self, lost: Sequence[Partition]) -> None:
         for partition in lost:
-            for known in (self._epochs, self._take_at, self._resume_at, self._unreported):
+            for known in (self._epochs, self._take_at, self._resume_at, self._unreported, self._passed):
                 known.pop(partition, None)
 
     def _take(self, sharing: Sharing) -> None:
@@ -179,6 +188,10 @@ class Consumer:
     def _handle(self, sharing: Sharing, partition: Partition, records: list[Record]) -> bool:
         """One slice; when a record of it fails, the same records each in its own transaction, and one that still fails is
         set aside. False when something we stand on is away."""
+        if not any(map(self._concerns, records)):
+            self._done(partition, records)
+            self._passed[partition] = records[-1].offset + 1
+            return True
         try:
             wrong = self._error_of(partition, records)
             if wrong is None:
@@ -230,7 +243,18 @@ class Consumer:
     def _advance(self, session: Session, partition: Partition, last: Record) -> None:
         self._progress.advance(session, self._group, partition, self._epochs[partition], last.offset + 1)
 
+    def _save_passed(self, sharing: Sharing) -> None:
+        """Positions behind records without effect: after a crash they are read once more, and pass again."""
+        for partition, offset in list(self._passed.items()):
+            try:
+                with self._database.transaction() as session:
+                    self._progress.advance(session, self._group, partition, self._epochs[partition], offset)
+                del self._passed[partition]
+            except Fenced:
+                self._drop(sharing, partition)
+
     def _done(self, partition: Partition, records: list[Record]) -> None:
+        self._passed.pop(partition, None)
         self._unreported[partition] = records[-1].offset + 1
         self._on_batch(partition.topic, len(records), records[-1].appended_at)
 
@@ -260,6 +284,7 @@ class Consumer:
         """Positions and lag, about once a second."""
         now = monotonic()
         if self._unreported and now - self._reported_at >= REPORT_S:
+            self._save_passed(sharing)
             failpoints.reach("before-report")
             sharing.report(dict(self._unreported))
             self._unreported.clear()
@@ -271,13 +296,14 @@ class Consumer:
         if self._sharing is None:
             return
         try:
+            self._save_passed(self._sharing)
             if self._unreported:
                 self._sharing.report(self._unreported)
             self._sharing.close()
         except Unreachable as away:
             log.warning("left the group without a word", group=self._group, reason=away.detail)
         self._sharing = None
-        for known in (self._epochs, self._take_at, self._resume_at, self._unreported):
+        for known in (self._epochs, self._take_at, self._resume_at, self._unreported, self._passed):
             known.clear()
 
 

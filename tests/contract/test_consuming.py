@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -13,7 +13,7 @@ from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.eventlog.progress import Progress
 from shared.ports import NewRecord, Partition, Record, TopicShape
-from shared.runtime.consuming import Consumer, Consumption, Handler, NotYet
+from shared.runtime.consuming import Consumer, Consumption, Handler, NotYet, every_record
 from tests.contract.conftest import Log
 from tests.support.lab import Effect, LabProgress, Noting, effects, running, table_of
 from tests.support.product import eventually
@@ -28,9 +28,9 @@ class Lab:
     log: Log
     database: Database
 
-    def consumer(self, handler: Handler) -> Consumer:
+    def consumer(self, handler: Handler, concerns: Callable[[Record], bool] = every_record) -> Consumer:
         return Consumer(
-            Consumption("lab", {"packets": handler}),
+            Consumption("lab", {"packets": handler}, concerns),
             log=self.log,
             database=self.database,
             progress=Progress(table_of(LabProgress)),
@@ -151,6 +151,43 @@ def test_a_member_that_another_has_fenced_adds_nothing_and_takes_the_partition_a
         lab.append("60", "61", "62")
         eventually(lab.finished)
     assert effects(lab.database) == EACH_ONCE | {"60": 1, "61": 1, "62": 1}
+
+
+def concerns(record: Record) -> bool:
+    return record.value != b"passed"
+
+
+def test_records_that_concern_no_handler_move_the_position_on_without_one(lab: Lab) -> None:
+    with running(lab.consumer(Noting()).run):
+        eventually(lab.finished)
+    lab.append(*["passed"] * 9)
+    note = Noting()
+    with running(lab.consumer(note, concerns).run):
+        eventually(lab.finished)
+        lab.append(*map(str, range(60, 69)))
+        eventually(lab.finished)
+    assert set(note.seen) - {"passed"} == {str(n) for n in range(60, 69)}
+    again = Noting()
+    consumer = lab.consumer(again, concerns)
+    with running(consumer.run):
+        eventually(lambda: len(consumer.assigned()) == 3)
+        lab.append("69")
+        eventually(lab.finished)
+    assert again.seen == ["69"]
+
+
+def test_a_fenced_member_sets_no_position_back_with_what_it_passed_over(lab: Lab) -> None:
+    progress = Progress(table_of(LabProgress))
+    with running(lab.consumer(Noting(), concerns).run):
+        eventually(lab.finished)
+        with lab.database.transaction() as session:
+            for number in range(3):
+                progress.take(session, "lab", Partition("packets", number))
+        lab.append(*["passed"] * 9)
+        eventually(lab.finished)
+        lab.append("60")
+        eventually(lab.finished)
+    assert {event: n for event, n in effects(lab.database).items() if event != "passed"} == EACH_ONCE | {"60": 1}
 
 
 def test_the_counts_for_metrics_are_those_of_the_work(lab: Lab) -> None:

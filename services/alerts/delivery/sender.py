@@ -89,7 +89,7 @@ class Delivery:
             return
         for push in claim.pushes:
             self._begin(channels, push)
-        if not claim.pushes and not self._results:
+        if len(claim.pushes) < self.policy.batch and not self._results:  # no more is due: an attempt's end wakes
             await self._rest(claim.wait_s)
 
     async def _claim(self, finished: Finished) -> Claim | None:

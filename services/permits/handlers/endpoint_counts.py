@@ -28,8 +28,13 @@ def take_endpoint_counts(session: Session, records: Sequence[Record]) -> None:
     store.save(session, news)
 
 
+def counts_endpoints(record: Record) -> bool:
+    """Whether the record may hold such a count."""
+    return record.value is not None and ENDPOINT_COUNT_CHANGED.encode() in record.value
+
+
 def _read(record: Record) -> EndpointCount | None:
-    if record.value is None or ENDPOINT_COUNT_CHANGED.encode() not in record.value:
+    if record.value is None or not counts_endpoints(record):
         return None
     event = decode_event(record.value)
     if event.type != ENDPOINT_COUNT_CHANGED:

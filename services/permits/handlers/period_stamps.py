@@ -26,12 +26,17 @@ def take_period_stamps(session: Session, records: Sequence[Record]) -> None:
     store.save(session, [one for mn, one in received.items() if _is_newer(one, known.get(mn))])
 
 
+def names_period_stamp(record: Record) -> bool:
+    """Whether the record may hold such a risk."""
+    return record.value is not None and PERIOD_STAMP.encode() in record.value
+
+
 def _is_newer(report: PeriodStampReport, former: PeriodStampReport | None) -> bool:
     return former is None or former.changed_at < report.changed_at
 
 
 def _read(record: Record) -> PeriodStampReport | None:
-    if record.value is None or PERIOD_STAMP.encode() not in record.value:
+    if record.value is None or not names_period_stamp(record):
         return None
     event = decode_event(record.value)
     if event.data.get("kind") != PERIOD_STAMP:

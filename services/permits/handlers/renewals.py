@@ -167,10 +167,15 @@ def take_discharges(registrar: Registrar, session: Session, records: Sequence[Re
         evaluate_all(registrar, session, news, as_of_now(registrar, session))
 
 
+def shows_discharge(record: Record) -> bool:
+    """Whether the record may be a DischargeSeen."""
+    return record.value is not None and DISCHARGE_SEEN.encode() in record.value
+
+
 def _last_days(records: Sequence[Record]) -> dict[str, date]:
     seen: dict[str, date] = {}
     for record in records:
-        if record.value is None or DISCHARGE_SEEN.encode() not in record.value:
+        if record.value is None or not shows_discharge(record):
             continue
         event = decode_event(record.value)
         if event.type != DISCHARGE_SEEN:
