@@ -5,14 +5,16 @@ Sizes are small by default (`sizes.py`); the environment makes a run larger.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.bench.engine_harness import Consumed, Servers, both_servers, engine_harness
+from tests.bench.engine_harness import Consumed, Servers, both_servers, engine_harness, pid_of
 from tests.bench.engine_peers import engine_peers
-from tests.bench.packet_topic import FACTORS, HOURLY, REAL_TIME, PacketKind
-from tests.bench.rows import Row
+from tests.bench.packet_topic import FACTORS, HOURLY, REAL_TIME, PacketKind, stream
+from tests.bench.rows import Row, rss_bytes
 from tests.bench.sizes import FEW, MANY, Sizes
 from tests.support.servers import find_kafka, find_postgres
 
@@ -35,6 +37,50 @@ def hourly(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
     path = "Kafka → rows, verdicts, episodes, risks, outbox and progress in PostgreSQL, one process"
     detail = {"by_cpu": found.packets / sum(found.cpu_s), **_detail(found)}
     return [Row(f"engine: hour packets, {FEW} points", found.packets / found.seconds, "packets/s", path, detail)]
+
+
+def two_processes(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
+    """The same backlog by one process and by two that share the partitions."""
+    one, two = (backlog(folder / f"by-{n}", servers, FEW, REAL_TIME, sizes.real_time, n) for n in (1, 2))
+    path = f"Kafka → rows and progress in PostgreSQL, {FEW} points, broker and database on the same machine"
+    ratio = one.seconds / two.seconds
+    return [
+        _readings_row("engine: real-time readings, two processes", two, path),
+        Row("engine: two processes against one", ratio, "×", path, _detail(two)),
+    ]
+
+
+def restart(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
+    """What every open series costs in memory, and how long a process takes from its start to its first commit."""
+    series, now = sizes.points * len(FACTORS), datetime.now(UTC)
+    with engine_harness(folder / "restart", servers) as harness:
+        points = harness.register(sizes.points)
+        (process,) = harness.start()
+        empty = rss_bytes(pid_of(process))
+        harness.suspend()
+        harness.fill_with(stream(points, REAL_TIME, 2 * len(points), now - timedelta(minutes=2)))
+        harness.consume()
+        full = rss_bytes(pid_of(process))
+        harness.stop()
+        harness.fill_with(stream(points, REAL_TIME, len(points), now))
+        took = harness.seconds_to_first_commit()
+    memory = {"series": series, "rss_empty_mb": empty / 1e6, "rss_full_mb": full / 1e6}
+    return [
+        Row(
+            f"engine: restart with {series:,} series",
+            took,
+            "s",
+            "start of the process → first committed batch of packets that waited, PostgreSQL",
+            {"series": series, "load": os.getloadavg()[0]},
+        ),
+        Row(
+            "engine: memory of a series",
+            (full - empty) / series,
+            "B",
+            "RSS of monitoring after two packets of each point, less RSS when ready with its register read",
+            memory,
+        ),
+    ]
 
 
 def backlog(
@@ -61,7 +107,12 @@ def _detail(found: Consumed) -> dict[str, float]:
 
 
 Bench = Callable[[Path, Servers, Sizes], list[Row]]
-ENGINE_BENCHES: dict[str, Bench] = {"engine-real-time": real_time, "engine-hours": hourly}
+ENGINE_BENCHES: dict[str, Bench] = {
+    "engine-real-time": real_time,
+    "engine-hours": hourly,
+    "engine-two": two_processes,
+    "engine-restart": restart,
+}
 PEERS = "engine-peers"  # only when it is named: it builds other programs
 
 

@@ -103,16 +103,27 @@ class EngineHarness:
     def start(self, count: int = 1) -> list[Process]:
         """That many processes of monitoring, ready, each with its share of the partitions."""
         for _ in range(count):
-            process = Process(
-                self.shape.folder / f"process-{uuid.uuid4().hex[:6]}", ("monitoring",), self.shape.settings
-            )
-            self.stack.callback(process.stop)
-            process.start(wait=False)
-            self.processes.append(process)
+            self._launch()
         for process in self.processes:
             process.await_ready()
         self._await_members(len(self.processes))
         return self.processes
+
+    def seconds_to_first_commit(self) -> float:
+        """From the start of a process until something more is committed."""
+        before, begun = self.committed(), time.monotonic()
+        self._launch()
+        while self.committed() == before:
+            assert time.monotonic() < begun + MOST_S, f"nothing was committed: {self.tail()}"
+            time.sleep(LOOK_EVERY_S)
+        return time.monotonic() - begun
+
+    def _launch(self) -> None:
+        folder = self.shape.folder / f"process-{uuid.uuid4().hex[:6]}"
+        process = Process(folder, ("monitoring",), self.shape.settings)
+        self.stack.callback(process.stop)
+        process.start(wait=False)
+        self.processes.append(process)
 
     def suspend(self) -> None:
         for process in self.processes:
