@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Dialect, LargeBinary, Table, text
-from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
 T = TypeVar("T")
 Rows = Sequence[Mapping[str, object]]  # all of the same columns
@@ -116,13 +116,20 @@ def _as_of_statement(connection: Connection, statement: str) -> Iterator[None]:
         raise DBAPIError.instance(statement, None, wrong, base, hide_parameters=True) from wrong
 
 
-def _insert(table: Table, sqlite: bool) -> SqliteInsert | PostgresInsert:
-    return sqlite_insert(table) if sqlite else postgres_insert(table)
+def insert_into(table: Table, *, sqlite: bool) -> SqliteInsert | PostgresInsert:
+    """An INSERT that knows ON CONFLICT. A dialect is imported where it is used: PostgreSQL's takes long to load."""
+    if sqlite:
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        return sqlite_insert(table)
+    from sqlalchemy.dialects.postgresql import insert as postgres_insert
+
+    return postgres_insert(table)
 
 
 @cache
 def _upsert(table: Table, names: tuple[str, ...], sqlite: bool) -> SqliteInsert | PostgresInsert:
-    statement = _insert(table, sqlite)
+    statement = insert_into(table, sqlite=sqlite)
     keys = [column.name for column in table.primary_key.columns]
     changed = {name: statement.excluded[name] for name in names if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
@@ -130,7 +137,7 @@ def _upsert(table: Table, names: tuple[str, ...], sqlite: bool) -> SqliteInsert 
 
 @cache
 def _insert_new(table: Table, sqlite: bool) -> SqliteInsert | PostgresInsert:
-    return _insert(table, sqlite).on_conflict_do_nothing()
+    return insert_into(table, sqlite=sqlite).on_conflict_do_nothing()
 
 
 def _upsert_by_copy(session: Session, table: Table, rows: Rows) -> None:

@@ -7,12 +7,11 @@ longer its own changes 0 rows and rolls back (`Fenced`). Kafka's committed offse
 from __future__ import annotations
 
 from sqlalchemy import Table, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, Session, SQLModel
 
 from shared.database import WideInteger
 from shared.ports import Partition
+from shared.sql import embedded, insert_into
 
 
 class Fenced(Exception):
@@ -39,10 +38,9 @@ class Progress:
         """Raise the epoch of `partition` and return (next offset, new epoch)."""
         t = self.table
         connection = session.connection()
-        insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
         key = {"group": group, "topic": partition.topic, "partition": partition.number}
         statement = (
-            insert(t)
+            insert_into(t, sqlite=embedded(session))
             .values(**key, next_offset=0, epoch=1)
             .on_conflict_do_update(index_elements=["group", "topic", "partition"], set_={"epoch": t.c.epoch + 1})
             .returning(t.c.next_offset, t.c.epoch)

@@ -16,14 +16,13 @@ from itertools import groupby
 
 import structlog
 from sqlalchemy import Table, bindparam, case, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
 from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.eventlog import failpoints
 from shared.ports import EventLog, NewRecord
+from shared.sql import insert_new
 
 log = structlog.get_logger(__name__)
 
@@ -165,10 +164,7 @@ class Relay:
         return True
 
     def _ensure_row(self, session: Session, now: datetime) -> None:
-        connection = session.connection()
-        insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
-        free = {"name": LEASE_NAME, "holder": "", "until": now - LEASE, "fence": 0}
-        connection.execute(insert(self._lease).values(**free).on_conflict_do_nothing())
+        insert_new(session, self._lease, [{"name": LEASE_NAME, "holder": "", "until": now - LEASE, "fence": 0}])
 
     def _unsent(self) -> Sequence[PendingRow]:
         t = self._outbox

@@ -13,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Table, or_, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
 from shared.database import Database
@@ -23,6 +21,7 @@ from shared.domain.errors import Unreachable
 from shared.runtime.metrics import Metrics, begin
 from shared.runtime.service import Job
 from shared.runtime.worker_health import WorkerHealth
+from shared.sql import insert_new
 
 log = structlog.get_logger(__name__)
 TICK_S = 15.0
@@ -37,10 +36,8 @@ def tick_s(speed: float) -> float:
 
 def take_lease(session: Session, table: Table, name: str, holder: str, now: datetime, until: datetime) -> bool:
     """Whether `holder` has the lease `name` until `until`; a lease that has run out is anybody's."""
-    connection = session.connection()
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
-    connection.execute(insert(table).values(name=name, holder="", until=now, fence=0).on_conflict_do_nothing())
-    changed = connection.execute(
+    insert_new(session, table, [{"name": name, "holder": "", "until": now, "fence": 0}])
+    changed = session.connection().execute(
         update(table)
         .where(table.c.name == name, or_(table.c.holder == holder, table.c.until <= now))
         .values(holder=holder, until=until, fence=table.c.fence + 1)

@@ -10,14 +10,13 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Table, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, Session, SQLModel
 
 from shared.database import UtcDateTime
 from shared.domain.errors import Conflict, Invalid
 from shared.runtime.secrets import Sealer
 from shared.runtime.settings import Settings
+from shared.sql import insert_new
 
 SECRET_KEY = "secret-key"
 SAMPLE = 20  # sealed secrets that are tried where no fingerprint stands yet; one that opens is enough
@@ -68,10 +67,8 @@ class SealingKey:
 
     def adopt(self, session: Session, sealer: Sealer, wall_now: datetime) -> None:
         """Keep this key's fingerprint where none stands yet."""
-        connection = session.connection()
-        insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
         row = {"name": SECRET_KEY, "fingerprint": sealer.fingerprint, "adopted_at": wall_now}
-        connection.execute(insert(self.table).values(**row).on_conflict_do_nothing())
+        insert_new(session, self.table, [row])
 
     def _fingerprint(self, session: Session) -> str | None:
         columns = self.table.c

@@ -7,14 +7,12 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import Row, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session
 
 from services.monitoring.domain.quarantine import NewItem, QuarantineItem, QuarantineReason, QuarantineState
 from services.monitoring.store.tables import KEPT
 from shared.ports import Record
-from shared.sql import embedded
+from shared.sql import embedded, insert_into
 
 COMES_BACK = timedelta(days=7)  # packets of an unknown point wait this long for its registration
 _FIELDS = tuple(field.name for field in fields(NewItem))
@@ -29,8 +27,7 @@ def add(session: Session, items: Sequence[NewItem]) -> None:
     """New items; those of a known origin are there already."""
     if not items:
         return
-    insert = (sqlite_insert if embedded(session) else postgres_insert)(KEPT)
-    statement = insert.on_conflict_do_nothing(index_elements=["origin"])
+    statement = insert_into(KEPT, sqlite=embedded(session)).on_conflict_do_nothing(index_elements=["origin"])
     session.connection().execute(statement, [_columns(item) for item in items])
 
 
