@@ -7,8 +7,9 @@ STAMP := .venv/.set-up
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 KAFKA_PORT ?= 9092
-# parts of the tests run side by side, one a core (tests/support/side_by_side.py); each worker has servers of its own
-JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+# parts of the tests run side by side, one more than there are cores since some wait (tests/support/side_by_side.py); each worker has
+# servers of its own
+JOBS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --quiet
 

@@ -16,7 +16,7 @@ from shared.domain.json import read_objects, read_text
 from shared.domain.pollutant import families_measured
 from shared.domain.risk import Risk
 from shared.register import Enterprise, Permit, PermitVersion
-from shared.sql import insert_new, upsert
+from shared.sql import embedded, insert_into, upsert
 
 PROVINCE_DIGITS = 2
 
@@ -61,8 +61,9 @@ class PeerStore:
             "counted": True,
             "judged": False,
         }
-        insert_new(session, FACT, [row])
-        session.connection().execute(update(FACT).where(FACT.c.risk_id == risk.id).values(counted=True))
+        insert = insert_into(FACT, sqlite=embedded(session)).values(row)
+        again = insert.on_conflict_do_update(index_elements=["risk_id"], set_={"counted": True})
+        session.connection().execute(again)
 
     def take_back(self, session: Session, risk_id: str) -> None:
         """It turned out not to be one."""
