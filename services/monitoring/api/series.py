@@ -95,7 +95,7 @@ def add_series(router: APIRouter, database: Database) -> None:
 
     @router.get("/points/{mn}/latest", tags=["points"], summary="最新监测数据 / A point's latest values")
     def get_latest_values(caller: PointReader, mn: str) -> Page[ValueOut]:
-        """The newest value of each factor and period."""
+        """The newest value of each factor and period; of real-time and minute values among the newest 2,000 packets."""
         with database.read() as session:
             units = read_point(point_seen(session, caller, mn).data).units
             rows = latest(session, mn)

@@ -144,11 +144,10 @@ def series_of_packets(
 
 
 def latest_of_packets(session: Session, mn: str) -> list[PeriodValue]:
-    """The newest value of each factor and period. All rows of the point are looked at: which factors it ever sent stands
-    nowhere else."""
+    """The newest value of each factor and period, among the newest 2,000 packets (at one in 30 s: of 16 hours)."""
     found: dict[tuple[str, str], PeriodValue] = {}
     for period in PACKET_PERIODS:
-        for row in packets_between(session, mn, period, 0, LAST_S, newest_first=True):
+        for row in islice(packets_between(session, mn, period, 0, LAST_S, newest_first=True), READ_AT_ONCE):
             if any((period, one.factor) not in found for one in unpacked(row.body)):
                 for value in values_in(row):
                     found.setdefault((period, value.factor), value)
