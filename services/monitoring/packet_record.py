@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Protocol
+from functools import cache, lru_cache
+from typing import Protocol, cast
 
 import msgspec
 
-from services.monitoring.domain.alignment import aligned, expected_starts
-from services.monitoring.domain.items import nothing_usable, readings, repaired
+from services.monitoring.domain.alignment import Alignment, aligned, expected_starts
+from services.monitoring.domain.items import nothing_usable, readings, repaired, surely_usable
 from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.domain.reading import PERIODS, Fields, Reading
 from services.monitoring.domain.windows import instant
 from shared.domain.clock import SHANGHAI, rfc3339
 from shared.domain.item_note import MOST_NOTES, ItemFault, ItemNote, limited, note
-from shared.domain.json import JsonValue, read_text
+from shared.domain.json import JsonValue, read_optional_text, read_text
 from shared.domain.pollutant import aliases_2005, pollutants
 from shared.eventlog.codec import encode
 from shared.hj212.packet import Packet as DevicePacket
@@ -81,6 +81,7 @@ class Accepted:
 
 HEARTBEAT = Accepted(None, 0, {})
 _decoder = msgspec.json.Decoder(Packet)
+_shown = lru_cache(256)(rfc3339)  # packets of one moment, and those that are taken together
 
 
 def read_packet(document: bytes | Mapping[str, object]) -> Packet | Rejection:
@@ -167,7 +168,7 @@ def _upload(packet: DevicePacket, of_frame: Sequence[ItemNote]) -> Document:
     document: Document = {
         "mn": packet.mn,
         "command": packet.cn,
-        "data_time": rfc3339(packet.data_time) if packet.data_time else None,
+        "data_time": _shown(packet.data_time) if packet.data_time else None,
         "qn": packet.qn,
         "rf": packet.rf,
         "factors": packet.factors,
@@ -201,17 +202,43 @@ def _notice(packet: DevicePacket) -> Document:
     return document
 
 
+def packet_of(sent: DevicePacket, document: Document) -> Packet:
+    """What `read_packet` gives for the document of a device's packet."""
+    found = sent.factors if sent.upload is not None else {}
+    factors = cast("dict[str, dict[str, float | str | None]]", found)  # of fewer kinds of values; only read
+    return Packet(
+        mn=sent.mn,
+        command=read_text(document, "command"),
+        factors=factors,
+        data_time=read_optional_text(document, "data_time"),
+        qn=sent.qn,
+        rf=sent.rf and sent.upload is not None,
+        item_notes=document.get("item_notes"),
+    )
+
+
 def check(document: Mapping[str, object] | Packet, directory: PointLookup, field_now: datetime) -> Rejection | None:
     """None when the packet may enter the log."""
     packet = document if isinstance(document, Packet) else read_packet(document)
     if isinstance(packet, Rejection):
         return packet
-    found = examine(packet, directory, field_now)
+    window = _window(packet, directory, field_now)
+    if isinstance(window, Rejection):
+        return window
+    if isinstance(window, Accepted) or surely_usable(packet.factors, PERIODS[packet.command]):
+        return None
+    found = _read(packet, window)
     return found if isinstance(found, Rejection) else None
 
 
 def examine(packet: Packet, directory: PointLookup, field_now: datetime) -> Accepted | Rejection:
     """The period and the readings of the packet, or why it is not taken."""
+    window = _window(packet, directory, field_now)
+    return _read(packet, window) if isinstance(window, Alignment) else window
+
+
+def _window(packet: Packet, directory: PointLookup, field_now: datetime) -> Alignment | Accepted | Rejection:
+    """The window that the packet reports, of one without readings what it is worth; or why it is not taken."""
     if directory.point(packet.mn) is None:
         return Rejection(QuarantineReason.UNKNOWN_POINT, f"no registered point {packet.mn[:32]!r}")
     period = PERIODS.get(packet.command)
@@ -229,7 +256,11 @@ def examine(packet: Packet, directory: PointLookup, field_now: datetime) -> Acce
         shown = at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
         detail = f"DataTime {shown} begins no {period}: {expected_starts(at, period)}. {UNALIGNED_REMEDY}"
         return Rejection(QuarantineReason.UNALIGNED, detail)
-    noted = notes_of(packet)
+    return alignment
+
+
+def _read(packet: Packet, alignment: Alignment) -> Accepted | Rejection:
+    period, noted = PERIODS[packet.command], notes_of(packet)
     found = readings(packet.factors, period, {one.factor for one in noted})
     notes = [*noted, *found.notes]
     if not found.usable and nothing_usable(notes):
@@ -271,7 +302,7 @@ def packet_record(
     `register_offset`: how far the writer had read the register, None when that does not matter. `raw`: the device's bytes,
     None where they may hold a key; the password in them is masked.
     """
-    document["received_at"] = rfc3339(received_at)
+    document["received_at"] = _shown(received_at)
     document["source"] = source
     headers = {} if register_offset is None else {"registry": b"%d" % register_offset}
     if raw is not None:

@@ -14,7 +14,7 @@ Value = str | float
 Pair = tuple[str, str]
 Item = tuple[Pair, ...]
 
-_TEXT = frozenset({"Flag", "EFlag", "SampleTime", "SN", "Info"})
+TEXT_FIELDS = frozenset({"Flag", "EFlag", "SampleTime", "SN", "Info"})
 _plain = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?").fullmatch  # a number in one sense only; others are looked at
 _CODE = re.compile(rf"[A-Za-z0-9_]{{1,{NAME_LONGEST}}}(?:-[A-Za-z]+)?", re.ASCII)
 
@@ -65,7 +65,7 @@ class ItemReader:
             if fields is None or code in self.alias:
                 fields = self._factor(code)
             if sub not in fields:
-                if sub in _TEXT:
+                if sub in TEXT_FIELDS:
                     text = value.strip()
                     if text or sub != "Flag":
                         fields[sub] = text
@@ -77,14 +77,14 @@ class ItemReader:
 
     def _odd(self, fields: dict[str, Value], code: str, field: str, value: str) -> None:
         """No plain number, an empty mark (as good as none), or a field that was there before."""
-        taken = value.strip() if field in _TEXT else read_number(value)
+        taken = value.strip() if field in TEXT_FIELDS else read_number(value)
         if isinstance(taken, ItemFault):
             self._note(taken, code, field, value)
         elif taken == "" and field == "Flag":
             self._note(ItemFault.EMPTY, code, field, value)
         elif field not in fields:
             fields[field] = taken
-            if field not in _TEXT and "e" in value.lower():
+            if field not in TEXT_FIELDS and "e" in value.lower():
                 self._note(ItemFault.EXPONENT, code, field, value)
         elif fields[field] != taken:
             self._note(ItemFault.DUPLICATE, code, field, value)

@@ -12,13 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 from shared.domain.clock import SHANGHAI
 from shared.domain.item_note import ItemFault, ItemNote, note
 
 from .items import Item, ItemReader, Value
+from .shapes import planned_header, planned_items
 
+TIMES_CACHED = 256  # loggers report the same moments
 MN_LONGEST = 32  # 24 in the standard; vendors write more, never a number
 
 _HEADER = frozenset({"QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO", "RF"})
@@ -96,12 +99,19 @@ class Packet:
     pnum: int | None
     pno: int | None
     rf: bool
-    cp: tuple[Item, ...]
+    body: str  # between the && of CP
     factors: dict[str, dict[str, Value]]
     params: dict[str, str]
     data_time: datetime | None
     notes: tuple[str, ...]
     item_notes: tuple[ItemNote, ...] = ()
+
+    @property
+    def cp(self) -> tuple[Item, ...]:
+        """The items in their order, as sent."""
+        reading = ItemReader(_NO_ALIAS, [])
+        reading.take(self.body)
+        return tuple(reading.items)
 
     @property
     def generation(self) -> int:
@@ -135,13 +145,17 @@ def parse(segment: bytes, alias: Mapping[str, str] = _NO_ALIAS) -> Packet:
             raise Malformed(Wrong.ENCRYPTED, enciphered)
     except Malformed as wrong:
         if _names_its_sender(header):
-            wrong.packet = _packet(header.fields, reading, notes)
+            wrong.packet = _packet(header.fields, "", reading, notes)
         raise
     notes.extend(f"header field {key[:12]!r} unknown" for key in header.fields if key not in _HEADER)
     if not header.fields.get("ST"):
         notes.append("no ST")
-    reading.take(body)
-    return _packet(header.fields, reading, notes)
+    planned = planned_items(body, alias) if body.isascii() else None
+    if planned is None:
+        reading.take(body)
+    else:
+        reading.factors, reading.params = planned.factors, planned.params
+    return _packet(header.fields, body, reading, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +174,7 @@ def _names_its_sender(header: _Header) -> bool:
     return plain and 0 < len(texts[0]) <= MN_LONGEST
 
 
-def _packet(header: Mapping[str, str], reading: ItemReader, notes: list[str]) -> Packet:
+def _packet(header: Mapping[str, str], body: str, reading: ItemReader, notes: list[str]) -> Packet:
     flag, pnum, pno = (_number(header, name, notes) for name in ("Flag", "PNUM", "PNO"))
     data_time = None if reading.ambiguous_time else _time(reading.params.get("DataTime"), notes)
     return Packet(
@@ -173,7 +187,7 @@ def _packet(header: Mapping[str, str], reading: ItemReader, notes: list[str]) ->
         pnum=pnum,
         pno=pno,
         rf=header.get("RF") == "1",
-        cp=tuple(reading.items),
+        body=body,
         factors=reading.factors,
         params=reading.params,
         data_time=data_time,
@@ -218,6 +232,9 @@ def _split(text: str, notes: list[str], item_notes: list[ItemNote]) -> tuple[_He
     if tail.strip("; "):
         notes.append("fields after CP")
         head = f"{head};{tail}"
+    planned = planned_header(head, _HEADER) if head.isascii() else None
+    if planned is not None:
+        return _Header(planned, (), head.isprintable()), body
     header: dict[str, str] = {}
     ambiguous = []
     for place, item in enumerate(head.split(";"), 1):
@@ -259,9 +276,24 @@ def _number(header: Mapping[str, str], name: str, notes: list[str]) -> int | Non
 
 
 def _time(text: str | None, notes: list[str]) -> datetime | None:
-    """DataTime is Shanghai local, 14 digits; loggers add milliseconds of any length."""
     if text is None:
         return None
+    found = _read_time(text)
+    if found.note is not None:
+        notes.append(found.note)
+    return found.at
+
+
+@dataclass(frozen=True, slots=True)
+class _DataTime:
+    at: datetime | None
+    note: str | None = None
+
+
+@lru_cache(TIMES_CACHED)
+def _read_time(text: str) -> _DataTime:
+    """DataTime is Shanghai local, 14 digits; loggers add milliseconds of any length."""
+    note = None
     try:
         if _TIME.fullmatch(text) is None:
             raise ValueError(text)
@@ -269,8 +301,7 @@ def _time(text: str | None, notes: list[str]) -> datetime | None:
         if len(text) == 17 and text.isdigit():
             local = local.replace(microsecond=int(text[14:]) * 1000)
         elif len(text) != 14:
-            notes.append(f"DataTime with odd milliseconds: {text[:24]!r}")
-        return local.astimezone(UTC)
+            note = f"DataTime with odd milliseconds: {text[:24]!r}"
+        return _DataTime(local.astimezone(UTC), note)
     except (ValueError, OverflowError):
-        notes.append(f"DataTime unreadable: {text[:24]!r}")
-        return None
+        return _DataTime(None, f"DataTime unreadable: {text[:24]!r}")

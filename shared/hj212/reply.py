@@ -29,8 +29,10 @@ def reply(packet: Packet, *, version: int | None = None) -> bytes | None:
     cn = answer_to(packet.cn)
     if cn is None or not packet.wants_answer:
         return None
+    qn = "" if packet.qn is None else f"QN={packet.qn};"
+    pw = "" if packet.pw is None else f"PW={packet.pw};"
     flag = _FLAGS[version or packet.generation]
-    return encode(build(qn=packet.qn, st="91", cn=cn, pw=packet.pw, mn=packet.mn, flag=flag))
+    return encode(f"{qn}ST=91;CN={cn};{pw}MN={packet.mn};Flag={flag};CP=&&&&".encode())
 
 
 def answer_to(cn: str) -> str | None:
@@ -81,4 +83,11 @@ def build(
 
 def to_masked(raw: bytes) -> bytes:
     """The frame with every password hidden; its checksum no longer fits, on purpose."""
+    lower = raw.lower()
+    start = lower.find(b"pw") + 3
+    if raw[start - 3 : start] == b"PW=" and lower.find(b"pw", start) < 0:  # an ordinary frame has one
+        end = raw.find(b";", start)
+        password = raw[start:end]
+        if end >= 0 and not (b"&&" in password or b"\r" in password or b"\n" in password):
+            return b"%b******%b" % (raw[:start], raw[end:])
     return _PASSWORD.sub(rb"\1******", raw)

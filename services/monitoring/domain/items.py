@@ -56,6 +56,17 @@ def readings(factors: Mapping[str, Fields], period: str, noted: Collection[str] 
     return Readings(usable, notes)
 
 
+def surely_usable(factors: Mapping[str, Fields], period: str) -> bool:
+    """Whether `readings` will find a usable factor; looks no further than the first plain one. False: it must be asked."""
+    known = pollutants()
+    for factor, sent in factors.items():
+        if (factor in known or FACTOR.fullmatch(factor)) and not _faults(factor, sent):
+            found = reading(sent, period)
+            if found is not None and found.micro is not None:
+                return True
+    return False
+
+
 def nothing_usable(notes: Sequence[ItemNote]) -> bool:
     """Whether these notes tell of a packet that meant to report measurements. One whose every factor is unknown, or has no
     value, is a sign of life: of a state, of a vendor's own items."""

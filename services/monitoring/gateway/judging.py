@@ -15,7 +15,7 @@ from functools import cache
 from hmac import compare_digest
 
 from services.monitoring.domain.quarantine import QuarantineReason
-from services.monitoring.packet_record import DETAIL, Document, aliases_of_segment, check, device_document
+from services.monitoring.packet_record import DETAIL, Document, aliases_of_segment, check, device_document, packet_of
 from shared.hj212.crc import Dialect
 from shared.hj212.frame import Cut, Fault
 from shared.hj212.packet import MN_LONGEST, Malformed, Packet, Wrong, parse
@@ -151,7 +151,7 @@ def _of_point(cut: Cut, packet: Packet, directory: Directory, field_now: datetim
     if packet.upload is None:
         return Notice(packet, document)
     found = Data(packet, document)
-    rejection = check(found.document, directory, field_now)
+    rejection = check(packet_of(packet, document), directory, field_now)
     if rejection is None or rejection.code is QuarantineReason.FUTURE:  # the handler keeps it until its time has come
         return found
     named = rejection.code is QuarantineReason.BAD_NUMBER  # its detail names the items

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,3 +90,16 @@ def test_no_password_is_left_in_a_masked_frame(raw: bytes) -> None:
 def test_the_mask_leaves_the_rest_of_the_frame_as_it_came() -> None:
     raw = encode(build(qn=QN, st="32", cn="2011", mn="M1", pw="123456", flag=5, cp=[[("w01018-Rtd", "4")]]))
     assert to_masked(raw) == raw.replace(b"PW=123456", b"PW=******")
+
+
+@settings(deadline=None, max_examples=300)  # the machine may be busy
+@given(
+    st.lists(
+        st.sampled_from([b"PW", b"pw", b"Pw", b"=", b";", b" ", b"&&", b"&", b"\r", b"\n", b"MN=M1", b"s3"]),
+        max_size=14,
+    )
+)
+def test_the_mask_is_that_of_every_password_however_the_frame_is_written(parts: list[bytes]) -> None:
+    raw = b"".join(parts)
+    every = re.compile(rb"(PW\s*=)[^;\r\n]*?(?=[;\r\n]|&&|\Z)", re.IGNORECASE)
+    assert to_masked(raw) == every.sub(rb"\1******", raw)
