@@ -1,4 +1,4 @@
-"""Many keys and many rows, on both databases: chunks for IN lists, upserts, bulk copies.
+"""Many keys and many rows, on both databases: look-ups of many keys, chunks for IN lists, upserts, bulk copies.
 
 SQLite and PostgreSQL share ON CONFLICT, but SQLAlchemy has one of it for each; only PostgreSQL has COPY.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from json import dumps
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Dialect, LargeBinary, Table, text
+from sqlalchemy import Connection, Dialect, LargeBinary, Row, Table, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
 T = TypeVar("T")
+SqlRow: TypeAlias = Row[*tuple[Any, ...]]  # of columns that no type describes
 Rows = Sequence[Mapping[str, object]]  # all of the same columns
 CHUNK = 400  # keys in one IN list
 WORTH_COPYING = 50  # rows; below, a staging table costs more than it saves
@@ -81,7 +84,86 @@ def write_many(session: Session, sqlite: str, postgres: str, rows: Sequence[tupl
     if embedded(session):
         connection.exec_driver_sql(sqlite, list(rows))
     else:
-        connection.exec_driver_sql(postgres, tuple(list(column) for column in zip(*rows, strict=True)))
+        connection.exec_driver_sql(postgres, _arrays(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Finds the rows that belong to many keys, in one statement whatever their number.
+
+    `key`: name of each part of a key → its PostgreSQL type. `columns`, `table`, `where`: as of a SELECT; `k` is the key, as
+    in `k.mn = value.mn`. `among`: an expression of text that must be one of the texts given beside the keys.
+    """
+
+    key: Mapping[str, str]
+    columns: str
+    table: str
+    where: str
+    among: str = ""
+    order: str = ""
+    _postgres: str = field(init=False, repr=False)
+    _sqlite: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_postgres", self._of_postgres())
+        object.__setattr__(self, "_sqlite", self._of_sqlite())
+
+    def rows(
+        self, session: Session, keys: Collection[tuple[object, ...]], among: Collection[str] = ()
+    ) -> Sequence[SqlRow]:
+        """The rows of these keys, of which none may be given twice."""
+        if not keys:
+            return []
+        connection = session.connection()
+        if embedded(session):
+            texts = (dumps(list(among)),) if self.among else ()
+            return connection.exec_driver_sql(self._sqlite, (dumps(list(keys)), *texts)).all()
+        texts = (_array(list(among)),) if self.among else ()
+        return connection.exec_driver_sql(self._postgres, (*_arrays(keys), *texts)).all()
+
+    def _of_postgres(self) -> str:
+        """OFFSET 0: an index look-up a key, whatever the planner takes tables for that nobody analysed yet."""
+        arrays = ", ".join(f"%s::{kind}[]" for kind in self.key.values())
+        among = f" AND {self.among} = ANY(%s::text[])" if self.among else ""
+        found = f"SELECT {self.columns} FROM {self.table} WHERE {self.where}{among} OFFSET 0"
+        keys = f"unnest({arrays}) AS k({', '.join(self.key)})"
+        return f"SELECT f.* FROM {keys} CROSS JOIN LATERAL ({found}) AS f {self.order}"
+
+    def _of_sqlite(self) -> str:
+        """CROSS JOIN: the keys are the outer loop."""
+        parts = ", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(self.key))
+        among = f" AND {self.among} IN (SELECT value FROM json_each(?))" if self.among else ""
+        keys = f"(SELECT {parts} FROM json_each(?)) AS k"
+        return f"SELECT {self.columns} FROM {keys} CROSS JOIN {self.table} WHERE {self.where}{among} {self.order}"
+
+
+def _arrays(rows: Collection[tuple[object, ...]]) -> tuple[str, ...]:
+    """The columns of these rows as PostgreSQL reads arrays from text: ten times as fast as the driver writes lists."""
+    return tuple(map(_array, zip(*rows, strict=True)))
+
+
+def _array(column: Sequence[object]) -> str:
+    if not column:
+        return "{}"
+    if set(map(type, column)) == {int}:
+        return "{" + ",".join(map(str, column)) + "}"
+    texts = [value for value in column if isinstance(value, str)]
+    joined = '","'.join(texts)
+    plain = "\\" not in joined and joined.count('"') == 2 * max(0, len(texts) - 1)
+    if plain and len(texts) == len(column):
+        return '{"' + joined + '"}'
+    return "{" + ",".join(map(_element, column)) + "}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    text = str(value)
+    if '"' in text or "\\" in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def copy_rows(session: Session, table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> None:

@@ -28,7 +28,7 @@ from services.monitoring.domain.exceedance import (
 from services.monitoring.domain.risk_row import RiskExtent, RiskRow, RiskSpan
 from services.monitoring.domain.verdict import GRACE_S, multiple, shown_multiple, shown_value
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
-from services.monitoring.domain.windows import LENGTH_S, WindowKey, end_s, instant
+from services.monitoring.domain.windows import LENGTH_S, SpanOfWindows, WindowBounds, WindowKey, end_s, instant
 from services.monitoring.engine.history import OutletHistory
 from shared.domain.clock import Instant, rfc3339
 from shared.domain.identity import derived_id
@@ -38,6 +38,7 @@ from shared.domain.risk import Risk, RiskState, Window
 KIND = "emission.exceeded"
 REACH_S = {"hour": STARTS_WITHIN_S, "day": DAYS_OVER_WITHIN_S}
 RETRY_S = 60
+NO_WINDOWS = WindowBounds(0, 0)
 SHOWN_VALUES = 24  # of an episode, for a small chart
 
 
@@ -63,13 +64,13 @@ class ExceedanceDetector:
 
 def _concerned(history: OutletHistory, changes: Changes) -> dict[OutletKey, _Changed]:
     by_outlet = changes.by_outlet()
-    if not by_outlet:
-        return {}
-    low = min(change.after.start_s for change in changes.rows)
-    widest = max(quiet_s(key.averaging) for key in by_outlet)
-    extents = history.extents(KIND, [key.subject for key in by_outlet], low - widest)
+    since = {
+        key.subject: min(change.after.start_s for change in changed) - quiet_s(key.averaging)
+        for key, changed in by_outlet.items()
+    }
+    extents = history.extents(KIND, since) if since else {}
     concerned: dict[OutletKey, _Changed] = {}
-    for key in sorted(by_outlet, key=lambda key: key.subject):
+    for key in sorted(by_outlet):
         changed = _matters(by_outlet[key], extents.get(key.subject, ()), quiet_s(key.averaging))
         if changed is not None:
             concerned[key] = changed
@@ -78,19 +79,37 @@ def _concerned(history: OutletHistory, changes: Changes) -> dict[OutletKey, _Cha
 
 def _matters(changed: Sequence[VerdictChange], around: Sequence[RiskExtent], quiet: int) -> _Changed | None:
     """The span to be computed anew, None when neither an excess nor a risk is touched."""
+    over = any(change.after.over or (change.before is not None and change.before.over) for change in changed)
+    if not (over or around):
+        return None
     starts = [change.after.start_s for change in changed]
     low, high = min(starts), max(starts)
-    over = any(change.after.over or (change.before is not None and change.before.over) for change in changed)
     lasting = [one.last_s for one in around if one.is_open and one.last_s < low]
-    touched = any(one.start_s - quiet <= high and low <= one.last_s + quiet for one in around)
-    return _Changed(min([low, *lasting]), high) if over or lasting or touched else None
+    if over or lasting:
+        return _Changed(min([low, *lasting]), high)
+    only_new = all(change.before is None or not change.before.status.decides for change in changed)
+    touched = any(
+        one.start_s - quiet <= high and low <= one.last_s + quiet and not (only_new and _is_settled(one, low))
+        for one in around
+    )
+    return _Changed(low, high) if touched else None
+
+
+def _is_settled(risk: RiskExtent, from_s: int) -> bool:
+    """Whether new windows from `from_s` on that exceed nothing leave the risk as it is: an earlier compliant one ended it."""
+    return risk.compliant_at_s is not None and risk.compliant_at_s <= from_s
 
 
 def _elapsed(history: OutletHistory, changes: Changes) -> dict[OutletKey, _Changed]:
     """Those with an open risk whose last exceeding window is 24 windows ago: it closes as unknown."""
+    if not changes.elapsed:
+        return {}
     found: dict[OutletKey, _Changed] = {}
+    rows: dict[str, list[RiskRow]] = {}
+    for row in history.open_risks_of_points(KIND, {elapsed.mn for elapsed in changes.elapsed}):
+        rows.setdefault(row.mn or "", []).append(row)
     for elapsed in changes.elapsed:
-        for row in history.open_risks_of_points(KIND, {elapsed.mn}):
+        for row in rows.get(elapsed.mn, ()):
             key = OutletKey.of_subject(row.subject)
             if key.averaging == elapsed.averaging and row.last_s == elapsed.last_s:
                 found[key] = _Changed(elapsed.last_s, elapsed.last_s)
@@ -104,10 +123,16 @@ def _refreshed(
     if not changed:
         return []
     issued = history.issued_counts(KIND, [key.subject for key in changed])
+    around = _load(history, changed, now_s)
+    spans = {key.subject: SpanOfWindows(around[key].low, around[key].high) for key in changed}
+    risks = history.risks_between(KIND, spans)
+    sites = history.sites({row.mn for one in around.values() for row in one.rows.values()})
     return [
         draft
-        for key, span in changed.items()
-        for draft in _Outlet(history, key, _load(history, key, span, now_s), now).drafts(issued.get(key.subject, 0))
+        for key in changed
+        for draft in _Outlet(sites, key, around[key], risks.get(key.subject, ()), now).drafts(
+            issued.get(key.subject, 0)
+        )
     ]
 
 
@@ -141,17 +166,18 @@ class _Around:
 
 @dataclass(frozen=True, slots=True)
 class _Outlet:
-    """One outlet, factor and averaging with the runs around its change."""
+    """One outlet, factor and averaging with the runs around its change, and its risks there."""
 
-    history: OutletHistory
+    sites: Mapping[str, Site]
     key: OutletKey
     around: _Around
+    risks: Sequence[RiskRow]
     now: Instant
 
     def drafts(self, issued: int) -> Iterator[RiskDraft]:
         """`issued`: how many risks the outlet key ever had."""
         around = self.around
-        rows = {row.id: row for row in self.history.risks_between(KIND, self.key.subject, around.low, around.high)}
+        rows = {row.id: row for row in self.risks}
         ids: dict[int, str] = {}
         for target in sorted(assign(around.runs, [_known(row) for row in rows.values()]), key=_in_order):
             before = rows.get(target.id or "")
@@ -181,7 +207,7 @@ class _Outlet:
     ) -> RiskDraft:
         assert target.first_window is not None
         row = self.around.worst(run)
-        site = self.history.sites([row.mn]).get(row.mn)
+        site = self.sites.get(row.mn)
         graded = condition(run, self.around.runs)
         draft = RiskDraft.about(
             Place.of_window(row, site),
@@ -218,21 +244,55 @@ class _Outlet:
         return DueAt(key, max(at, self.now.s + RETRY_S))
 
 
-def _load(history: OutletHistory, key: OutletKey, changed: _Changed, now_s: int | None) -> _Around:
-    """Widen until the runs that matter are whole and so is what their levels count back to."""
-    step = REACH_S[key.averaging] + 2 * quiet_s(key.averaging)
-    low, high = changed.low - step, changed.high + step
-    while True:
-        rows = history.verdicts_between(key, low, high)
+@dataclass(slots=True)
+class _Search:
+    """How far around a change was read, and how far the next reading goes."""
+
+    changed: _Changed
+    low: int
+    high: int
+    step: int
+
+    @classmethod
+    def around(cls, key: OutletKey, changed: _Changed) -> _Search:
+        step = REACH_S[key.averaging] + 2 * quiet_s(key.averaging)
+        return cls(changed, changed.low - step, changed.high + step, step)
+
+    def found(
+        self, key: OutletKey, rows: Sequence[VerdictRow], bounds: WindowBounds, now_s: int | None
+    ) -> _Around | None:
+        """What was read, if the runs that matter are whole in it and so is what their levels count back to; else the search
+        is wider from now on."""
+        low, high = self.low, self.high
         windows = worst_of_each_window(map(_decided, rows))
-        found = runs(windows, key.averaging, now_s)
-        concerned = [run.start for run in found if run.last >= changed.low - quiet_s(key.averaging)]
-        need = min([*concerned, changed.low]) - REACH_S[key.averaging]
-        left = (low <= need and is_whole_left(windows, low, key.averaging)) or not history.has_verdicts_before(key, low)
-        right = is_whole_right(windows, high, key.averaging) or not history.has_verdicts_after(key, high)
+        whole = runs(windows, key.averaging, now_s)
+        concerned = [run.start for run in whole if run.last >= self.changed.low - quiet_s(key.averaging)]
+        need = min([*concerned, self.changed.low]) - REACH_S[key.averaging]
+        left = (low <= need and is_whole_left(windows, low, key.averaging)) or bounds.first_s >= low
+        right = is_whole_right(windows, high, key.averaging) or bounds.last_s <= high
         if left and right:
-            return _Around(low, high, changed, found, {row.window: row for row in rows})
-        low, high, step = (low if left else low - step), (high if right else high + step), step * 2
+            return _Around(low, high, self.changed, whole, {row.window: row for row in rows})
+        self.low, self.high = (low if left else low - self.step), (high if right else high + self.step)
+        self.step *= 2
+        return None
+
+
+def _load(
+    history: OutletHistory, changed: Mapping[OutletKey, _Changed], now_s: int | None
+) -> Mapping[OutletKey, _Around]:
+    """Widen until each outlet's runs are whole; all that are not are read again together."""
+    bounds = history.bounds(changed.keys())
+    searches = {key: _Search.around(key, span) for key, span in changed.items()}
+    found: dict[OutletKey, _Around] = {}
+    while searches:
+        spans = {key: SpanOfWindows(search.low, search.high) for key, search in searches.items()}
+        rows = history.verdicts_between(spans)
+        for key, search in list(searches.items()):
+            around = search.found(key, rows.get(key, ()), bounds.get(key, NO_WINDOWS), now_s)
+            if around is not None:
+                found[key] = around
+                del searches[key]
+    return found
 
 
 def _decided(row: VerdictRow) -> Decided:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from services.monitoring.detectors.risk_builder import Place, RiskDraft, is_recent
 from services.monitoring.domain import wording
+from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.changes import Changes, VerdictChange
 from services.monitoring.domain.fault import OF_OXYGEN, fault, fault_condition
 from services.monitoring.domain.risk_row import RiskRow, RiskSpan
@@ -45,28 +46,57 @@ class FaultDetector:
         if not concerned:
             return []
         newest = history.newest_of_instruments(concerned, now.s - LOOK_BACK_S)
-        return [
-            draft
-            for mn in sorted(concerned)
-            for draft in _of_point(history, newest.get(mn, {}), before.get(mn, {}), now)
-        ]
+        points = [_Point(mn, newest.get(mn, {}), before.get(mn, {}), now) for mn in sorted(concerned)]
+        places = _Places(
+            history.sites(concerned),
+            history.issued_counts(KIND, [subject for point in points for subject in point.new_subjects]),
+        )
+        return [draft for point in points for draft in point.drafts(places)]
 
 
-def _of_point(
-    history: OutletHistory, newest: Mapping[str, VerdictRow], before: Mapping[str, RiskRow], now: Instant
-) -> Iterator[RiskDraft]:
-    faults = _faults(newest, before, now)
-    for reason, row in before.items():
-        if reason not in faults:
-            yield RiskDraft.ended(row, Cleared.RESUMED, now, why=wording.healed())
-    for reason, affected in sorted(faults.items()):
-        rows = [row for row in affected.values() if row is not None]
-        if rows:
-            yield _draft(history, before.get(reason), reason, sorted(affected), rows, now)
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The points, and how many risks each subject ever had."""
+
+    sites: Mapping[str, Site]
+    issued: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A point with the newest window of each factor and its open risks by reason."""
+
+    mn: str
+    newest: Mapping[str, VerdictRow]
+    before: Mapping[str, RiskRow]
+    now: Instant
+
+    @property
+    def faults(self) -> dict[str, Affected]:
+        return _faults(self.newest, self.before, self.now)
+
+    @property
+    def new_subjects(self) -> list[str]:
+        """Of the risks that may be opened."""
+        return [_subject(self.mn, reason) for reason in self.faults if reason not in self.before]
+
+    def drafts(self, places: _Places) -> Iterator[RiskDraft]:
+        faults = self.faults
+        for reason, row in self.before.items():
+            if reason not in faults:
+                yield RiskDraft.ended(row, Cleared.RESUMED, self.now, why=wording.healed())
+        for reason, affected in sorted(faults.items()):
+            rows = [row for row in affected.values() if row is not None]
+            if rows:
+                yield _draft(places, self.before.get(reason), reason, sorted(affected), rows, self.now)
+
+
+def _subject(mn: str, reason: str) -> str:
+    return f"{mn}/{reason}"
 
 
 def _draft(
-    history: OutletHistory,
+    places: _Places,
     before: RiskRow | None,
     reason: str,
     factors: Sequence[str],
@@ -74,9 +104,9 @@ def _draft(
     now: Instant,
 ) -> RiskDraft:
     newest = max(rows, key=lambda row: (row.start_s, row.factor))
-    subject = f"{newest.mn}/{reason}"
+    subject = _subject(newest.mn, reason)
     first = before.first_window_s if before is not None else min(row.start_s for row in rows)
-    place = Place.of_window(newest, history.sites([newest.mn]).get(newest.mn))
+    place = Place.of_window(newest, places.sites.get(newest.mn))
     return RiskDraft.about(
         replace(place, factor=OXYGEN if reason in OF_OXYGEN else factors[0]),
         kind=KIND,
@@ -86,7 +116,7 @@ def _draft(
         span=RiskSpan(first, first, newest.start_s),
         now=now,
         before=before,
-        issued=0 if before is not None else history.issued_counts(KIND, [subject]).get(subject, 0),
+        issued=places.issued.get(subject, 0),
         facts={"fault": reason, "factors": list(factors)},
     )
 

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from services.monitoring.detectors.risk_builder import NO_REGION, Place, RiskDraft
 from services.monitoring.domain import wording
 from services.monitoring.domain.risk_row import RiskRow, RiskSpan
-from services.monitoring.domain.windows import HOUR_S, seconds
+from services.monitoring.domain.windows import HOUR_S, SpanOfWindows, seconds
 from services.monitoring.store.register import Register, lock_points
 from services.monitoring.store.risks import RiskRepository, issued_counts, open_risks, risks_between
 from shared.database import Database
@@ -78,7 +78,7 @@ class GuessingWatch:
                 self._save(session, RiskDraft.ended(row, Cleared.QUIET, now), now)
 
     def _note(self, session: Session, report: Report, now: Instant) -> None:
-        if risks_between(session, KIND, report.subject, report.at_s, EVER_S):
+        if risks_between(session, KIND, {report.subject: SpanOfWindows(report.at_s, EVER_S)}):
             return  # known as late as this
         before = open_risks(session, KIND, [report.subject]).get(report.subject)
         self._save(session, self._draft(session, report, before, now), now)

@@ -19,7 +19,6 @@ from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
 from services.monitoring.domain.windows import LENGTH_S, instant
 from services.monitoring.engine.history import OutletHistory
 from shared.domain.clock import Instant
-from shared.domain.quantity import micro
 from shared.domain.risk import Cleared, Window
 
 KIND = "emission.nearing"
@@ -62,11 +61,9 @@ def _changed(history: OutletHistory, changes: Changes, now: Instant) -> list[_Ca
     if not by_outlet:
         return []
     rows = history.open_risks(KIND, [key.subject for key in by_outlet])
-    return [
-        _Case(key, rows.get(key.subject))
-        for key, changed in by_outlet.items()
-        if key.subject in rows or any(_may_open(change, now) for change in changed)
-    ]
+    concerned = (key for key, changed in by_outlet.items() if any(_may_open(change, now) for change in changed))
+    known = (key for key in by_outlet if key.subject in rows) if rows else ()
+    return [_Case(key, rows.get(key.subject)) for key in {**dict.fromkeys(known), **dict.fromkeys(concerned)}]
 
 
 def _running(history: OutletHistory, means: Iterable[VerdictRow]) -> list[_Case]:
@@ -76,10 +73,20 @@ def _running(history: OutletHistory, means: Iterable[VerdictRow]) -> list[_Case]
     rows = history.open_risks(KIND, {row.outlet_key.subject for row in near})
     cases: dict[OutletKey, _Case] = {}
     for row in near:
-        before = rows.get(row.outlet_key.subject)
-        if before is None or before.last_s <= row.start_s:
-            cases[row.outlet_key] = _Case(row.outlet_key, before, row)
+        key = row.outlet_key
+        before, other = rows.get(key.subject), cases.get(key)
+        if before is not None and before.last_s > row.start_s:
+            continue
+        if other is None or _is_graver(row, other.running):
+            cases[key] = _Case(key, before, row)
     return list(cases.values())
+
+
+def _is_graver(row: VerdictRow, other: VerdictRow | None) -> bool:
+    """Of the points of an outlet the nearest one speaks; of two alike the first."""
+    if other is None:
+        return True
+    return GRAVITY[_nearness(row, closed=False)] > GRAVITY[_nearness(other, closed=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +143,16 @@ def _ended(before: RiskRow, seen: Sequence[Seen], now: Instant) -> RiskDraft:
 
 def _load(history: OutletHistory, cases: Sequence[_Case], now: Instant) -> _Around:
     closed: dict[OutletKey, Sequence[VerdictRow]] = {}
-    for averaging in {case.key.averaging for case in cases}:
+    further: list[_Case] = []
+    for averaging in sorted({case.key.averaging for case in cases}):
         these = [case for case in cases if case.key.averaging == averaging]
         since = now.s - WINDOWS * LENGTH_S[averaging]
-        rows = history.decided_since([case.key for case in these], since)
+        rows = history.decided_since({case.key for case in these}, since)
         for case in these:
-            found = _worst(row for row in rows.get(case.key, ()) if not row.historical)
-            closed[case.key] = found if _is_enough(found, since, case.back_to) else _closed(history, case)
+            closed[case.key] = _worst(row for row in rows.get(case.key, ()) if not row.historical)
+            if not _is_enough(closed[case.key], since, case.back_to):
+                further.append(case)
+    closed.update(_closed(history, further))
     mns = {row.mn for rows in closed.values() for row in rows}
     mns |= {case.running.mn for case in cases if case.running is not None}
     new = [case.key.subject for case in cases if case.before is None]
@@ -154,18 +164,23 @@ def _is_enough(found: Sequence[VerdictRow], since: int, back_to: int | None) -> 
     return any(not _nearness(row).near for row in found) and (back_to is None or since <= back_to)
 
 
-def _closed(history: OutletHistory, case: _Case) -> Sequence[VerdictRow]:
-    """The outlet's decided windows, newest first, by the worst of its points: as far back as its newest run goes."""
+def _closed(history: OutletHistory, cases: Sequence[_Case]) -> Mapping[OutletKey, Sequence[VerdictRow]]:
+    """Of each outlet the decided windows, newest first, by the worst of its points: as far back as its newest run goes."""
+    closed: dict[OutletKey, Sequence[VerdictRow]] = {}
     size = WINDOWS
-    while True:
-        rows = history.newest_decided(case.key, size)
-        whole = len(rows) < size
-        oldest = rows[-1].start_s if rows else 0
-        found = _worst(row for row in rows if (whole or row.start_s > oldest) and not row.historical)
-        ends = any(not _nearness(row).near for row in found)
-        if whole or (ends and (case.back_to is None or oldest < case.back_to)):
-            return found
-        size *= 4
+    while cases:
+        further: list[_Case] = []
+        found = history.newest_decided({case.key for case in cases}, size)
+        for case in cases:
+            rows = found.get(case.key, ())
+            whole = len(rows) < size
+            oldest = rows[-1].start_s if rows else 0
+            closed[case.key] = _worst(row for row in rows if (whole or row.start_s > oldest) and not row.historical)
+            ends = any(not _nearness(row).near for row in closed[case.key])
+            if not (whole or (ends and (case.back_to is None or oldest < case.back_to))):
+                further.append(case)
+        cases, size = further, size * 4
+    return closed
 
 
 def _may_open(change: VerdictChange, now: Instant) -> bool:
@@ -177,7 +192,7 @@ def _may_open(change: VerdictChange, now: Instant) -> bool:
 
 
 def _nearness(row: VerdictRow, *, closed: bool = True) -> Nearness:
-    return nearness(row.decided or 0, micro(row.bound), closed=closed)
+    return nearness(row.decided or 0, row.limit_micro, closed=closed)
 
 
 def _so_far(before: RiskRow | None, running: VerdictRow | None) -> Seen | None:

@@ -14,7 +14,7 @@ from services.monitoring.domain import wording
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.changes import Changes
 from services.monitoring.domain.due_work import HOUR
-from services.monitoring.domain.period_stamp import END, REPORTS, probably_stamps_end, stamps_start
+from services.monitoring.domain.period_stamp import END, REPORTS, HourReport, probably_stamps_end, stamps_start
 from services.monitoring.domain.risk_row import RiskRow, RiskSpan
 from services.monitoring.engine.history import OutletHistory
 from shared.domain.clock import Instant
@@ -41,17 +41,22 @@ class PeriodStampDetector:
             return []
         sites = history.sites(concerned)
         issued = history.issued_counts(self.kind, early - open_risks.keys())
+        asked = [mn for mn, site in sites.items() if site.point.period_stamp != END]
+        reports = history.newest_hours(asked, REPORTS)
         drafts = [
-            _draft(history, sites[mn], open_risks.get(mn), issued.get(mn, 0), now) for mn in concerned if mn in sites
+            _draft(reports.get(mn, ()), sites[mn], open_risks.get(mn), issued.get(mn, 0), now)
+            for mn in concerned
+            if mn in sites
         ]
         return [draft for draft in drafts if draft is not None]
 
 
-def _draft(history: OutletHistory, site: Site, before: RiskRow | None, issued: int, now: Instant) -> RiskDraft | None:
+def _draft(
+    reports: Sequence[HourReport], site: Site, before: RiskRow | None, issued: int, now: Instant
+) -> RiskDraft | None:
     mn = site.point.mn
     if site.point.period_stamp == END:
         return RiskDraft.ended(before, Cleared.COVERED, now, why=wording.stamp_registered()) if before else None
-    reports = history.newest_hours(mn, REPORTS)
     if before is not None:
         whole = stamps_start([one.delay_s for one in reports])
         return RiskDraft.ended(before, Cleared.TAKEN_BACK, now, why=wording.stamps_start()) if whole else None

@@ -14,6 +14,7 @@ from shared.domain.quantity import scale
 from shared.register import Enterprise, Limit, Outlet, Permit, PermitVersion, Point
 
 DAYS_KEPT = 400  # of one point
+_NO_BOUNDS: Mapping[str, Bound] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,15 @@ class ApplicableLimits:
     basis: Mapping[LimitKey, str | None]
     plausible: Mapping[str, PlausibleRange]  # of each factor that has any limit, in the unit that the point sends
 
-    def of(self, averaging: str) -> Iterable[tuple[str, Bound]]:
-        return ((key.factor, bound) for key, bound in self.bounds.items() if key.averaging == averaging)
+    _of: dict[str, dict[str, Bound]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key, bound in self.bounds.items():
+            self._of.setdefault(key.averaging, {})[key.factor] = bound
+
+    def of(self, averaging: str) -> Mapping[str, Bound]:
+        """The limits of this averaging, by factor."""
+        return self._of.get(averaging, _NO_BOUNDS)
 
 
 def strictest_limits(limits: Iterable[Limit]) -> dict[LimitKey, Limit]:

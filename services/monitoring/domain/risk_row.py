@@ -19,11 +19,12 @@ class RiskSpan:
 
 @dataclass(frozen=True, slots=True)
 class RiskExtent:
-    """From where to where a risk reaches."""
+    """From where to where a risk reaches. `compliant_at_s`: the end of the compliant window that ended it."""
 
     start_s: int
     last_s: int
     is_open: bool
+    compliant_at_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

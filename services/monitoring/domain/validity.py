@@ -61,7 +61,7 @@ def own_hour(minutes: Sequence[Sample], instants: Iterable[Sample] = (), *, by_e
     A minute packet speaks for its interval (10 customarily), which shows in the packets' spacing; a minute without one
     is the mean of its instantaneous values. `by_end`: packets stand at the last minute of their interval, not at the first.
     """
-    slots: dict[int, Fraction] = {}
+    slots: dict[int, int] = {}
     covered: set[int] = set()
     interval = _interval([at // 60 for at, _, _ in minutes])
     for at, micro, normal in minutes:
@@ -69,11 +69,34 @@ def own_hour(minutes: Sequence[Sample], instants: Iterable[Sample] = (), *, by_e
         mine = range(first, min(60, at // 60 + (1 if by_end else interval)))
         covered.update(mine)
         if micro is not None and normal:
-            slots.update(dict.fromkeys(mine, Fraction(micro)))
-    for minute, values in _by_minute(instants).items():
+            slots.update(dict.fromkeys(mine, micro))
+    sums = _Sums()
+    for value in slots.values():
+        sums.add(value, 1)
+    for minute, (total, count) in _by_minute(instants).items():
         if minute not in covered:
-            slots[minute] = Fraction(sum(values), len(values))
-    return mean(slots.values())
+            sums.add(total, count)
+    return sums.mean()
+
+
+class _Sums:
+    """A mean of means: sums of equally many values are added up as integers, so that few fractions are made."""
+
+    def __init__(self) -> None:
+        self._totals: dict[int, int] = {}
+        self._count = 0
+
+    def add(self, total: int, of: int) -> None:
+        """Add the mean of `of` values that sum up to `total`."""
+        self._totals[of] = self._totals.get(of, 0) + total
+        self._count += 1
+
+    def mean(self) -> Mean | None:
+        """The mean of what was added, None of nothing."""
+        if not self._count:
+            return None
+        whole = sum((Fraction(total, of) for of, total in self._totals.items()), Fraction())
+        return Mean(whole / self._count, self._count)
 
 
 def mean(values: Iterable[Fraction | int]) -> Mean | None:
@@ -91,9 +114,16 @@ def _interval(minutes: Sequence[int]) -> int:
     return next(interval for interval in INTERVALS if common % interval == 0)
 
 
-def _by_minute(instants: Iterable[Sample]) -> Mapping[int, list[int]]:
+class _Minute(NamedTuple):
+    """The valid values of one minute: their sum and how many there are."""
+
+    total: int
+    values: int
+
+
+def _by_minute(instants: Iterable[Sample]) -> Mapping[int, _Minute]:
     found: dict[int, list[int]] = {}
     for at, micro, normal in instants:
         if micro is not None and normal:
             found.setdefault(at // 60, []).append(micro)
-    return found
+    return {minute: _Minute(sum(values), len(values)) for minute, values in found.items()}

@@ -11,12 +11,19 @@ reported mean and a valid oxygen make (by more than 5 % and 0.1 of the limit's u
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from services.monitoring.domain.conversion import LEAK_MICRO, convert, is_same_conversion, may_be_converted
+from services.monitoring.domain.conversion import (
+    AIR_PCT,
+    LEAK_MICRO,
+    converted_micro,
+    is_same_conversion,
+    may_be_converted,
+)
+from services.monitoring.domain.exact import Exact, exact
 from services.monitoring.domain.plausible import ANYTHING, OXYGEN_RANGE, PlausibleRange
 from services.monitoring.domain.reading import NORMAL
 from services.monitoring.domain.validity import HOURS_OF_A_DAY, Mean, mean
@@ -81,7 +88,8 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A limit as it meets a point's values: `device_unit` is what the point sends, `plausible` what of it may be measured."""
+    """A limit as it meets a point's values: `device_unit` is what the point sends, `plausible` what of it may be measured.
+    What follows from them is computed once: every window of the point asks for it."""
 
     limit: Decimal
     unit: str
@@ -89,10 +97,22 @@ class Bound:
     reference_o2_pct: Decimal | None = None
     plausible: PlausibleRange = ANYTHING
 
-    @property
-    def scale(self) -> Fraction | None:
-        factor = scale(self.device_unit, self.unit)
-        return None if factor is None else Fraction(factor)
+    scale: Exact | None = field(init=False, repr=False, compare=False)  # from what is sent to the limit's unit
+    limit_micro: int = field(init=False, repr=False, compare=False)
+    limit_text: str = field(init=False, repr=False, compare=False)
+    reference_text: str | None = field(init=False, repr=False, compare=False)
+    below_air: Fraction = field(init=False, repr=False, compare=False)  # 21 % less the reference oxygen
+
+    def __post_init__(self) -> None:
+        factor, reference = scale(self.device_unit, self.unit), self.reference_o2_pct
+        for name, value in (
+            ("scale", None if factor is None else exact(Fraction(factor))),
+            ("limit_micro", micro(self.limit)),
+            ("limit_text", str(self.limit)),
+            ("reference_text", None if reference is None else str(reference)),
+            ("below_air", AIR_PCT - Fraction(reference or 0)),
+        ):
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +173,7 @@ def decide(bound: Bound, reported: Value | None, oxygen: Value | None, own: OwnM
     return _own_converted(bound, scaled, oxygen, own)
 
 
-def _plain(bound: Bound, scaled: Fraction, reported: Value | None, own: OwnMeans | None) -> Verdict:
+def _plain(bound: Bound, scaled: Exact, reported: Value | None, own: OwnMeans | None) -> Verdict:
     if reported is not None and reported.micro is not None:
         measured = reported.micro * scaled
         return _compared(bound, measured, measured, ValueKind.REPORTED)
@@ -164,7 +184,7 @@ def _plain(bound: Bound, scaled: Fraction, reported: Value | None, own: OwnMeans
 
 
 def _reported_converted(
-    bound: Bound, scaled: Fraction, reported: Value, oxygen: Value | None, own: OwnMeans | None
+    bound: Bound, scaled: Exact, reported: Value, oxygen: Value | None, own: OwnMeans | None
 ) -> Verdict:
     """By the device's own Zs mean, as far as the values beside it do not contradict it."""
     assert reported.zs_micro is not None and bound.reference_o2_pct is not None
@@ -172,9 +192,9 @@ def _reported_converted(
     measured = None if reported.micro is None else reported.micro * scaled
     if measured is not None and usable_oxygen(oxygen):
         converted = _converted(bound, measured, oxygen, own)
-        if converted.decided is not None and not is_same_conversion(zs, Fraction(converted.decided)):
+        if converted.decided is not None and not is_same_conversion(zs, converted.decided):
             return replace(converted, doubt=Doubt.CONVERTED_MISMATCH, doubted=_micro(zs))
-    possible = measured is None or may_be_converted(zs, measured, bound.reference_o2_pct)
+    possible = measured is None or may_be_converted(zs, measured, bound.below_air)
     if not (possible and bound.plausible.holds(reported.zs_micro)):
         waits = measured is not None and own is None and oxygen is None
         return _missing(None, NoVerdict.WAITING, measured) if waits else _implausible(Doubt.IMPLAUSIBLE, zs, measured)
@@ -184,18 +204,18 @@ def _reported_converted(
     return replace(verdict, doubt=Doubt.OXYGEN_IMPLAUSIBLE, doubted=oxygen.micro)
 
 
-def _converted(bound: Bound, measured: Fraction, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
+def _converted(bound: Bound, measured: Exact, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
     if oxygen is None or (oxygen.normal and oxygen.micro is None):
         return _missing(own, NoVerdict.OXYGEN_MISSING, measured)
     if not oxygen.normal:
         return Verdict(Status.NONE, NoVerdict.OXYGEN_MISSING, measured=_micro(measured), mark=oxygen.mark)
     assert oxygen.micro is not None
     if not usable_oxygen(oxygen):
-        return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, Fraction(oxygen.micro), measured)
-    return _at_reference(bound, measured, Fraction(oxygen.micro), ValueKind.CONVERTED)
+        return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, oxygen.micro, measured)
+    return _at_reference(bound, measured, oxygen.micro, ValueKind.CONVERTED)
 
 
-def _own_converted(bound: Bound, scaled: Fraction, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
+def _own_converted(bound: Bound, scaled: Exact, oxygen: Value | None, own: OwnMeans | None) -> Verdict:
     """By own means; without an own mean of the oxygen by a reported one."""
     if own is None or own.value is None:
         return _without_own(own, scaled)
@@ -204,14 +224,14 @@ def _own_converted(bound: Bound, scaled: Fraction, oxygen: Value | None, own: Ow
         return _at_reference(bound, measured, own.oxygen.micro, ValueKind.OWN_CONVERTED)
     if oxygen is None or oxygen.micro is None or not oxygen.normal:
         if own.oxygen_doubted is not None:
-            return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, Fraction(own.oxygen_doubted), measured)
+            return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, own.oxygen_doubted, measured)
         return _missing(own, NoVerdict.OXYGEN_MISSING, measured)
     if not usable_oxygen(oxygen):
-        return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, Fraction(oxygen.micro), measured)
-    return _at_reference(bound, measured, Fraction(oxygen.micro), ValueKind.OWN_CONVERTED)
+        return _implausible(Doubt.OXYGEN_IMPLAUSIBLE, oxygen.micro, measured)
+    return _at_reference(bound, measured, oxygen.micro, ValueKind.OWN_CONVERTED)
 
 
-def _without_own(own: OwnMeans | None, scaled: Fraction) -> Verdict:
+def _without_own(own: OwnMeans | None, scaled: Exact) -> Verdict:
     """Neither a reported mean nor one of our own."""
     if own is not None and own.doubted is not None:
         return _implausible(Doubt.IMPLAUSIBLE, own.doubted * scaled)
@@ -222,7 +242,7 @@ def _is_doubtful(oxygen: Value) -> bool:
     return oxygen.normal and oxygen.micro is not None and not usable_oxygen(oxygen)
 
 
-def _implausible(doubt: Doubt, doubted: Fraction, measured: Fraction | None = None) -> Verdict:
+def _implausible(doubt: Doubt, doubted: Exact, measured: Exact | None = None) -> Verdict:
     return Verdict(
         Status.NONE,
         NoVerdict.IMPLAUSIBLE,
@@ -232,26 +252,24 @@ def _implausible(doubt: Doubt, doubted: Fraction, measured: Fraction | None = No
     )
 
 
-def _at_reference(bound: Bound, measured: Fraction, oxygen: Fraction, kind: ValueKind) -> Verdict:
-    assert bound.reference_o2_pct is not None
+def _at_reference(bound: Bound, measured: Exact, oxygen: Exact, kind: ValueKind) -> Verdict:
     if oxygen >= LEAK_MICRO:
         return Verdict(Status.NONE, NoVerdict.OXYGEN_HIGH, measured=_micro(measured))
-    decided = convert(measured, oxygen_micro=oxygen, reference_o2_pct=bound.reference_o2_pct)
-    return _compared(bound, decided, measured, kind)
+    return _compared(bound, converted_micro(measured, oxygen, bound.below_air), measured, kind)
 
 
-def _missing(own: OwnMeans | None, reason: NoVerdict, measured: Fraction | None = None) -> Verdict:
+def _missing(own: OwnMeans | None, reason: NoVerdict, measured: Exact | None = None) -> Verdict:
     why = NoVerdict.WAITING if own is None else reason
     return Verdict(Status.NONE, why, measured=None if measured is None else _micro(measured))
 
 
-def _compared(bound: Bound, decided: Fraction, measured: Fraction | None, kind: ValueKind) -> Verdict:
+def _compared(bound: Bound, decided: Exact, measured: Exact | None, kind: ValueKind) -> Verdict:
     value = _micro(decided)
-    status = Status.OVER if value > micro(bound.limit) else Status.COMPLIANT
+    status = Status.OVER if value > bound.limit_micro else Status.COMPLIANT
     return Verdict(status, decided=value, measured=None if measured is None else _micro(measured), value_kind=kind)
 
 
-def _micro(value: Fraction) -> int:
+def _micro(value: Exact) -> int:
     """1e-6 units, half-even (`round` of a Fraction is), as far as a row can hold it."""
     return max(-MOST_MICRO, min(MOST_MICRO, round(value)))
 
@@ -289,7 +307,6 @@ def day_by_hours(bound: Bound, mismatch: Verdict, hours: Verdict) -> Verdict:
     mean of the converted hours (`hours`) is what it must agree with (HJ 75-2017: a day is the mean of its hours)."""
     if hours.decided is None or mismatch.doubted is None:
         return mismatch
-    measured = None if mismatch.measured is None else Fraction(mismatch.measured)
-    if is_same_conversion(Fraction(mismatch.doubted), Fraction(hours.decided)):
-        return _compared(bound, Fraction(mismatch.doubted), measured, ValueKind.REPORTED_CONVERTED)
+    if is_same_conversion(mismatch.doubted, hours.decided):
+        return _compared(bound, mismatch.doubted, mismatch.measured, ValueKind.REPORTED_CONVERTED)
     return replace(hours, measured=mismatch.measured, doubt=mismatch.doubt, doubted=mismatch.doubted)

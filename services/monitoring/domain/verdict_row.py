@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
 
 from services.monitoring.domain.verdict import Doubt, NoVerdict, Status, ValueKind
 from services.monitoring.domain.windows import HOUR_S, WindowKey, end_s
+from shared.domain.quantity import micro
 
 HISTORICAL_S = 72 * HOUR_S  # first seen so long after its end, a window is recorded, not warned of
 
 
-@dataclass(frozen=True, slots=True)
-class OutletKey:
-    """An outlet's factor and averaging: what an episode is of."""
+class OutletKey(NamedTuple):
+    """An outlet's factor and averaging: what an episode is of. A tuple, because SQL compares rows with it and every verdict
+    makes one."""
 
     permit: str
     outlet: str
@@ -28,6 +31,12 @@ class OutletKey:
     def of_subject(cls, subject: str) -> OutletKey:
         """The key that `subject` was made from."""
         return cls(*subject.rsplit("/", 3))
+
+
+@lru_cache(maxsize=4_096)
+def _limit_micro(text: str) -> int:
+    """Of the few limits that there are; every window of a point asks for its own."""
+    return micro(Decimal(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,11 @@ class VerdictRow:
     def bound(self) -> Decimal:
         """The limit as a number."""
         return Decimal(self.limit)
+
+    @property
+    def limit_micro(self) -> int:
+        """The limit in 1e-6 of its unit."""
+        return _limit_micro(self.limit)
 
     @property
     def over(self) -> bool:

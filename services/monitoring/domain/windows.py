@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -19,6 +20,22 @@ class WindowKey(NamedTuple):
     mn: str
     averaging: str
     start_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpanOfWindows:
+    """Windows that start in [low, high]."""
+
+    low_s: int
+    high_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowBounds:
+    """The first and the last window that there is a verdict of."""
+
+    first_s: int
+    last_s: int
 
 
 def seconds(at: datetime) -> int:

@@ -10,6 +10,7 @@ from services.monitoring.domain.period_stamp import HourReport
 from services.monitoring.domain.risk_row import RiskExtent, RiskRow
 from services.monitoring.domain.silence import Downtime
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
+from services.monitoring.domain.windows import SpanOfWindows, WindowBounds
 
 
 class RiskHistory(Protocol):
@@ -23,20 +24,20 @@ class RiskHistory(Protocol):
 
 
 class OutletHistory(RiskHistory, Protocol):
-    """Windows, risks and limits of outlets. Times are epoch seconds."""
+    """Windows, risks and limits of outlets. Times are epoch seconds. Everything is asked for many outlets at once: a history
+    that reads rows does so in one statement. An outlet, subject or point of which there is nothing is in no answer."""
 
     def sites(self, mns: Collection[str]) -> Mapping[str, Site]:
         """The registered points among `mns`, with the limits that apply to them."""
 
-    def verdicts_between(self, key: OutletKey, low_s: int, high_s: int) -> Sequence[VerdictRow]:
-        """All verdicts of windows that start in [low, high], in order."""
+    def verdicts_between(self, spans: Mapping[OutletKey, SpanOfWindows]) -> Mapping[OutletKey, Sequence[VerdictRow]]:
+        """All verdicts of the windows of each outlet's span, in order."""
 
-    def has_verdicts_before(self, key: OutletKey, at_s: int) -> bool: ...
+    def bounds(self, keys: Collection[OutletKey]) -> Mapping[OutletKey, WindowBounds]:
+        """The first and the last window of which each outlet has a verdict."""
 
-    def has_verdicts_after(self, key: OutletKey, at_s: int) -> bool: ...
-
-    def newest_decided(self, key: OutletKey, size: int) -> Sequence[VerdictRow]:
-        """The newest `size` verdicts with a decided value, newest first."""
+    def newest_decided(self, keys: Collection[OutletKey], size: int) -> Mapping[OutletKey, Sequence[VerdictRow]]:
+        """The newest `size` verdicts of each outlet with a decided value, newest first, the window of the last one whole."""
 
     def decided_since(self, keys: Collection[OutletKey], since_s: int) -> Mapping[OutletKey, Sequence[VerdictRow]]:
         """The verdicts with a decided value from `since_s` on, newest first."""
@@ -44,17 +45,17 @@ class OutletHistory(RiskHistory, Protocol):
     def newest_of_instruments(self, mns: Collection[str], since_s: int) -> Mapping[str, Mapping[str, VerdictRow]]:
         """Of each point and factor the newest window from `since_s` on that shows the state of the instrument."""
 
-    def newest_hours(self, mn: str, size: int) -> Sequence[HourReport]:
-        """The newest reported hours of a point, newest first."""
+    def newest_hours(self, mns: Collection[str], size: int) -> Mapping[str, Sequence[HourReport]]:
+        """The newest reported hours of each point, newest first."""
 
     def open_risks_of_points(self, kind: str, mns: Collection[str]) -> Sequence[RiskRow]:
         """Open risks that name one of these points."""
 
-    def risks_between(self, kind: str, subject: str, low_s: int, high_s: int) -> Sequence[RiskRow]:
-        """Risks of the subject whose windows touch [low, high], in order of creation."""
+    def risks_between(self, kind: str, spans: Mapping[str, SpanOfWindows]) -> Mapping[str, Sequence[RiskRow]]:
+        """Of each subject the risks whose windows touch its span, in order of creation."""
 
-    def extents(self, kind: str, subjects: Collection[str], since_s: int) -> Mapping[str, Sequence[RiskExtent]]:
-        """Where the risks reach that end at `since_s` or later, or are open."""
+    def extents(self, kind: str, since_s: Mapping[str, int]) -> Mapping[str, Sequence[RiskExtent]]:
+        """Of each subject where its risks reach that end at its `since_s` or later, or are open."""
 
 
 class PointHistory(RiskHistory, Protocol):

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.changes import Changes, Elapsed
 from services.monitoring.domain.due_work import DAY, HOUR, REDO, RUNNING, RUNNING_DAY, UNFINISHED, UNKNOWN, DueKey
-from services.monitoring.domain.windows import DAY_S, HOUR_S, LENGTH_S, WindowKey, day_start_s, hour_start_s, seconds
+from services.monitoring.domain.windows import DAY_S, HOUR_S, WindowKey, day_start_s, end_s, hour_start_s, seconds
 from services.monitoring.handlers.packets import PacketHandler
 from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.store import quarantine
@@ -28,6 +28,7 @@ from shared.domain.errors import Conflict
 AT_ONCE = 200  # due rows in one transaction
 MOST_PASSES = 5_000  # a tick ends some day even if work begets work
 BACK_AT_ONCE = 100
+RUNNING_OF = {RUNNING: HOUR, RUNNING_DAY: DAY}  # kind → averaging
 AVERAGING_OF_UNFINISHED = {kind: averaging for averaging, kind in UNFINISHED.items()}
 
 
@@ -80,23 +81,12 @@ class Jobs:
         for averaging in (HOUR, DAY):  # hours first: days are made of them
             part = {window for window in windows if window.averaging == averaging}
             self._handler.settle(session, decider.decide(session, part, now.s, settle=True), now)
-        for mn, kind, start in keys:
-            if kind in (RUNNING, RUNNING_DAY):
-                self._running(session, mn, HOUR if kind == RUNNING else DAY, start, now)
-            elif kind.startswith(UNKNOWN):
-                elapsed = Elapsed(mn, kind.removeprefix(f"{UNKNOWN}-"), start)
-                self._handler.settle(session, Changes(elapsed=[elapsed]), now)
-
-    def _running(self, session: Session, mn: str, averaging: str, start: int, now: Instant) -> None:
-        """The running window's mean so far; one that has closed is decided by its own verdict."""
-        if now.s >= start + LENGTH_S[averaging]:
-            return
-        decider = self._handler.decider
-        site = decider.register.sites(session, [mn]).get(mn)
-        if site is not None:
-            means = decider.running(session, site, averaging, start, now.s)
-            if means:
-                self._handler.settle(session, Changes(running=means), now)
+        means = decider.running(session, _still_running(keys, now.s), now.s)
+        elapsed = [
+            Elapsed(mn, kind.removeprefix(f"{UNKNOWN}-"), start) for mn, kind, start in keys if kind.startswith(UNKNOWN)
+        ]
+        if means or elapsed:
+            self._handler.settle(session, Changes(running=means, elapsed=elapsed), now)
 
     def put_back(self, now: datetime) -> None:
         """Packets from the future whose time has come."""
@@ -111,6 +101,12 @@ class Jobs:
                     except Conflict:
                         quarantine.stay(session, item.id)
                 more = len(items) == BACK_AT_ONCE
+
+
+def _still_running(keys: Iterable[DueKey], now_s: int) -> set[WindowKey]:
+    """The running windows among what is due; one that has closed is decided by its own verdict."""
+    windows = {WindowKey(mn, RUNNING_OF[kind], start) for mn, kind, start in keys if kind in RUNNING_OF}
+    return {window for window in windows if now_s < end_s(window.start_s, window.averaging)}
 
 
 def _redone(session: Session, mn: str, day: int, now: Instant) -> set[WindowKey]:

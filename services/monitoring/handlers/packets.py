@@ -26,13 +26,13 @@ from services.monitoring.handlers.risk_drafts import save_drafts
 from services.monitoring.handlers.verdicts import Decider
 from services.monitoring.packet_record import Accepted, Packet, Rejection, data_time, examine, read_packet
 from services.monitoring.store import quarantine
+from services.monitoring.store.discharges import PermitDay, new_discharges
 from services.monitoring.store.due import mark_due
 from services.monitoring.store.notes import write_notes
 from services.monitoring.store.packets import write_packets
 from services.monitoring.store.register import Register, lock_points
 from services.monitoring.store.risks import SOURCE, RiskRepository
 from services.monitoring.store.values import write_last_seen, write_values
-from services.monitoring.store.verdicts import PermitDay, new_discharges
 from shared.domain.clock import SHANGHAI, Clock, Instant
 from shared.domain.events import DISCHARGE_SEEN, REGISTRY, RISKS, Event
 from shared.eventlog.codec import encode

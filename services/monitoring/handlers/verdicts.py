@@ -6,18 +6,20 @@ what is still missing. A first decision has no age limit; a re-decision reaches 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlmodel import Session
 
-from services.monitoring.domain.applicable_limits import ApplicableLimits, Site
+from services.monitoring.domain.applicable_limits import ApplicableLimits
 from services.monitoring.domain.changes import Changes, VerdictChange
 from services.monitoring.domain.due_work import DAY, RUNNING_DAY, UNFINISHED, DueKey
 from services.monitoring.domain.verdict import GRACE_S, Bound, NoVerdict, Status, Value, Verdict
 from services.monitoring.domain.verdict_row import VerdictRow
 from services.monitoring.domain.windows import DAY_S, WindowKey, day_start_s, end_s, is_unfinished
 from services.monitoring.handlers.window_case import WindowCase
+from services.monitoring.handlers.window_facts import WindowFacts
 from services.monitoring.store.due import mark_due
 from services.monitoring.store.register import Register
 from services.monitoring.store.values import values_of
@@ -45,6 +47,10 @@ class _Loaded:
             for mn in governed.siblings
         } - self.limits.keys()
 
+    def factors(self) -> set[str]:
+        """Those whose values count in some window."""
+        return _factors(self.limits.values())
+
     def add(self, beside: _Loaded) -> None:
         """Windows beside these that were reported or decided."""
         known = {window for window in beside.limits if beside.values.get(window) or beside.before.get(window)}
@@ -66,47 +72,71 @@ class Decider:
             return changes
         loaded = self._load(session, windows)
         loaded.add(self._load(session, loaded.beside()))
-        for window in sorted(loaded.limits):
-            _, averaging, start = window
-            case = WindowCase(session, window, loaded.limits[window], loaded.values.get(window, {}), now_s)
-            before = loaded.before.get(window, {})
+        facts = WindowFacts(session, loaded.factors())
+        cases = [
+            WindowCase(facts, window, loaded.limits[window], loaded.values.get(window, {}), now_s)
+            for window in sorted(loaded.limits)
+        ]
+        ended: list[WindowCase] = []
+        for case in cases:
+            _, averaging, start = case.window
             if is_unfinished(start, averaging, now_s):
-                self._unfinished(case, before, changes)
+                self._unfinished(case, loaded.before.get(case.window, {}), changes)
                 continue
             case.settle = settle and now_s >= end_s(start, averaging) + GRACE_S
-            self._window(case, before, changes)
+            ended.append(case)
+        verdicts = _concluded(facts, ended, WindowCase.verdicts)
+        for case in ended:
+            self._window(case, verdicts[case.window], loaded.before.get(case.window, {}), changes)
         write_verdicts(session, [*changes.unfinished, *(change.after for change in changes.rows)])
         mark_due(session, changes.waiting)
         return changes
+
+    def running(self, session: Session, windows: Collection[WindowKey], now_s: int) -> list[VerdictRow]:
+        """The running windows' own means so far against their limits; only of factors with enough behind the mean."""
+        limits = self._limits(session, windows)
+        facts = WindowFacts(session, _factors(limits.values()))
+        cases = [WindowCase(facts, window, limits[window], {}, now_s) for window in sorted(limits)]
+        verdicts = _concluded(facts, cases, WindowCase.all_so_far)
+        return [
+            case.row(factor, case.limits.of(case.window.averaging)[factor], verdict, None)
+            for case in cases
+            for factor, verdict in verdicts[case.window].items()
+            if verdict.decided is not None
+        ]
+
+    def _limits(self, session: Session, windows: Collection[WindowKey]) -> dict[WindowKey, ApplicableLimits]:
+        """What governs these windows; a window of no registered point, or without a permit then, is not in it."""
+        sites = self.register.sites(session, {window.mn for window in windows})
+        return {
+            window: governed
+            for window in windows
+            if window.mn in sites and (governed := sites[window.mn].limits_at(window.start_s)) is not None
+        }
 
     def _load(self, session: Session, windows: Collection[WindowKey]) -> _Loaded:
         """The governed ones among these windows, with their values and verdicts."""
         if not windows:
             return _Loaded({}, {}, {})
-        sites = self.register.sites(session, {mn for mn, _, _ in windows})
-        limits = {
-            window: governed
-            for window in windows
-            if window.mn in sites and (governed := sites[window.mn].limits_at(window.start_s)) is not None
-        }
-        return _Loaded(limits, values_of(session, windows), verdicts_of(session, windows))
+        limits = self._limits(session, windows)
+        values = values_of(session, limits.keys(), _factors(limits.values()))
+        return _Loaded(limits, values, verdicts_of(session, limits.keys()))
 
     def _unfinished(self, case: WindowCase, before: Mapping[str, VerdictRow], changes: Changes) -> None:
         """What was reported of a window that has not ended: no verdict, and due at its end."""
         mn, averaging, start = case.window
-        for factor, bound in case.limits.of(averaging):
+        for factor, bound in case.limits.of(averaging).items():
             if factor in case.values:
                 changes.waiting[DueKey(mn, UNFINISHED[averaging], start)] = end_s(start, averaging)
                 self._change(case, factor, bound, Verdict(Status.UNFINISHED), before.get(factor), changes)
 
-    def _window(self, case: WindowCase, before: Mapping[str, VerdictRow], changes: Changes) -> None:
+    def _window(
+        self, case: WindowCase, verdicts: Mapping[str, Verdict], before: Mapping[str, VerdictRow], changes: Changes
+    ) -> None:
         mn, averaging, start = case.window
-        bounds = dict(case.limits.of(averaging))
-        for factor, bound in bounds.items():
-            verdict = case.verdict(factor, bound)
-            old = before.get(factor)
-            if averaging == "hour" and (verdict.measured or verdict.decided or 0) > 0:
-                case.discharges(changes)
+        bounds = case.limits.of(averaging)
+        for factor, verdict in verdicts.items():
+            bound, old = bounds[factor], before.get(factor)
             if verdict.waiting:
                 changes.waiting[DueKey(mn, averaging, start)] = max(
                     end_s(start, averaging) + GRACE_S, case.now_s + RETRY_S
@@ -118,8 +148,9 @@ class Decider:
             if factor not in bounds and old.status is not Status.NONE:
                 _note(old, replace(old, status=Status.NONE, reason=NoVerdict.NO_LIMIT), case, changes)
         if averaging == "hour":
-            _discharge(case, changes)
-            if any(key.averaging == DAY for key in case.limits.bounds):
+            if _shows_discharge(case, verdicts):
+                case.discharges(changes)
+            if case.limits.of(DAY):
                 day = day_start_s(start)
                 changes.waiting[DueKey(mn, DAY, day)] = max(day + DAY_S + GRACE_S + RETRY_S, case.now_s)
                 if case.now_s < day + DAY_S:
@@ -136,16 +167,29 @@ class Decider:
         else:
             _note(old, row, case, changes)
 
-    def running(self, session: Session, site: Site, averaging: str, start: int, now_s: int) -> list[VerdictRow]:
-        """The running window's own means so far against its limits; only of factors with enough behind the mean."""
-        governed = site.limits_at(start)
-        if governed is None:
-            return []
-        case = WindowCase(session, WindowKey(site.point.mn, averaging, start), governed, {}, now_s)
-        verdicts = [(factor, bound, case.so_far(factor, bound)) for factor, bound in governed.of(averaging)]
-        return [
-            case.row(factor, bound, verdict, None) for factor, bound, verdict in verdicts if verdict.decided is not None
-        ]
+
+def _concluded(
+    facts: WindowFacts, cases: Sequence[WindowCase], conclude: Callable[[WindowCase], dict[str, Verdict]]
+) -> dict[WindowKey, dict[str, Verdict]]:
+    """The verdicts of each case by factor; what some lack is loaded for all of them, and they are tried again."""
+    found: dict[WindowKey, dict[str, Verdict]] = {}
+    while cases:
+        lacking: list[WindowCase] = []
+        for case in cases:
+            verdicts = facts.conclusion(partial(conclude, case))
+            if verdicts is None:
+                lacking.append(case)
+            else:
+                found[case.window] = verdicts
+        facts.load()
+        cases = lacking
+    return found
+
+
+def _factors(limits: Iterable[ApplicableLimits]) -> set[str]:
+    """The factors whose values decide, or are what others are converted with."""
+    different = {id(one): one for one in limits}
+    return {OXYGEN, *(factor for one in different.values() for factor in one.plausible)}
 
 
 def _note(old: VerdictRow | None, row: VerdictRow, case: WindowCase, changes: Changes) -> None:
@@ -155,11 +199,13 @@ def _note(old: VerdictRow | None, row: VerdictRow, case: WindowCase, changes: Ch
         changes.rows.append(VerdictChange(old, row))
 
 
-def _discharge(case: WindowCase, changes: Changes) -> None:
+def _shows_discharge(case: WindowCase, verdicts: Mapping[str, Verdict]) -> bool:
     """A valid hour with emission of a limited factor shows that the permit's holder discharged that day."""
+    if any((verdict.measured or verdict.decided or 0) > 0 for verdict in verdicts.values()):
+        return True
     for factor, plausible in case.limits.plausible.items():
         value = case.values.get(factor)
         shown = (value.micro or value.zs_micro or 0) if value is not None and value.normal else 0
         if shown > 0 and plausible.holds(shown):
-            case.discharges(changes)
-            return
+            return True
+    return False

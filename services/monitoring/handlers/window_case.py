@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
-
-from sqlmodel import Session
 
 from services.monitoring.domain.applicable_limits import ApplicableLimits
 from services.monitoring.domain.changes import Changes, Discharge
-from services.monitoring.domain.due_work import DAY, HOUR
+from services.monitoring.domain.due_work import DAY
 from services.monitoring.domain.nearing import HOURS_OF_A_RUNNING_DAY
 from services.monitoring.domain.period_stamp import END
 from services.monitoring.domain.plausible import OXYGEN_RANGE, PlausibleRange
@@ -18,7 +16,6 @@ from services.monitoring.domain.validity import (
     MINUTES_OF_A_RUNNING_HOUR,
     MINUTES_OF_AN_HOUR,
     Mean,
-    Sample,
     first_impossible,
     measured_of,
     own_hour,
@@ -36,18 +33,9 @@ from services.monitoring.domain.verdict import (
     usable_oxygen,
 )
 from services.monitoring.domain.verdict_row import VerdictRow
-from services.monitoring.domain.windows import HOUR_S, WindowKey, shanghai_date
-from services.monitoring.store.packets import samples_of_hours
-from services.monitoring.store.values import values_of
+from services.monitoring.domain.windows import HOUR_S, WindowKey, day_start_s, shanghai_date
+from services.monitoring.handlers.window_facts import Reported, WindowFacts
 from shared.domain.pollutant import OXYGEN
-
-
-@dataclass(frozen=True, slots=True)
-class _Samples:
-    """Minutes and instantaneous values of one hour of a point, by factor."""
-
-    minutes: Mapping[str, Sequence[Sample]]
-    instants: Mapping[str, Sequence[Sample]]
 
 
 class _OwnMean(NamedTuple):
@@ -57,19 +45,29 @@ class _OwnMean(NamedTuple):
     doubted: int | None
 
 
+@lru_cache(maxsize=1_024)
+def _iso_day(start_s: int) -> str:
+    return shanghai_date(start_s).isoformat()
+
+
 @dataclass(slots=True)
 class WindowCase:
-    """One window of a point, with what deciding it may have to load."""
+    """One window of a point. `settle`: its grace has passed, own means stand in for what is missing."""
 
-    session: Session
+    facts: WindowFacts
     window: WindowKey
     limits: ApplicableLimits
-    values: Mapping[str, Value]
+    values: Reported
     now_s: int
     settle: bool = False
-    _hours: dict[WindowKey, _Samples] = field(default_factory=dict)
-    _days: dict[str, Mapping[WindowKey, Mapping[str, Value]]] = field(default_factory=dict)
-    _beside: Mapping[WindowKey, Mapping[str, Value]] | None = None
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict on each limited factor."""
+        return {factor: self.verdict(factor, bound) for factor, bound in self.limits.of(self.window.averaging).items()}
+
+    def all_so_far(self) -> dict[str, Verdict]:
+        """`so_far` of each limited factor."""
+        return {factor: self.so_far(factor, bound) for factor, bound in self.limits.of(self.window.averaging).items()}
 
     def verdict(self, factor: str, bound: Bound) -> Verdict:
         _, averaging, start = self.window
@@ -104,7 +102,7 @@ class WindowCase:
         return OwnMeans(value, oxygen, oxygen_doubted=means[0].doubted)
 
     def _own_mean(self, mn: str, hour_s: int, factor: str, plausible: PlausibleRange, least: int) -> _OwnMean:
-        hour = self._samples(mn, hour_s)
+        hour = self.facts.samples(mn, hour_s)
         minutes, instants = hour.minutes.get(factor, ()), hour.instants.get(factor, ())
         by_end = mn == self.window.mn and self.limits.period_stamp == END
         mean = own_hour(measured_of(minutes, plausible), measured_of(instants, plausible), by_end=by_end)
@@ -116,15 +114,6 @@ class WindowCase:
             doubted = doubted if reported and reported.count >= least else None
         return _OwnMean(None, doubted)
 
-    def _samples(self, mn: str, hour_s: int) -> _Samples:
-        key = WindowKey(mn, HOUR, hour_s)
-        if key not in self._hours:
-            self._hours[key] = _Samples(
-                samples_of_hours(self.session, [key], "minute").get(key, {}),
-                samples_of_hours(self.session, [key], "instant").get(key, {}),
-            )
-        return self._hours[key]
-
     def _points(self) -> list[str]:
         """This point, then the others of its outlet."""
         return [self.window.mn, *(mn for mn in self.limits.siblings if mn != self.window.mn)]
@@ -135,36 +124,28 @@ class WindowCase:
         if bound.reference_o2_pct is None or usable_oxygen(own) or len(self.limits.siblings) == 1:
             return own
         _, averaging, start = self.window
-        if self._beside is None:
-            others = [WindowKey(mn, averaging, start) for mn in self._points()[1:]]
-            self._beside = values_of(self.session, others)
-        return oxygen_of_outlet(own, [self._beside[key].get(OXYGEN) for key in sorted(self._beside)])
+        others = sorted(WindowKey(mn, averaging, start) for mn in self._points()[1:])
+        return oxygen_of_outlet(own, [values.get(OXYGEN) for values in self.facts.values(others)])
 
     def _hour_verdicts(self, factor: str, bound: Bound, hours: int = 24) -> list[Verdict]:
         """The verdict on each of the day's first `hours` hours by the day's limit."""
         mn, _, day = self.window
         found = []
-        for hour in range(day, day + hours * HOUR_S, HOUR_S):
-            value = self._hours_of(mn, day).get(WindowKey(mn, HOUR, hour), {}).get(factor)
-            oxygen = self._oxygen_of_hour(hour) if bound.reference_o2_pct is not None else None
+        for place, values in enumerate(self.facts.hours_of_day(mn, day)[:hours]):
+            value, hour = values.get(factor), day + place * HOUR_S
+            oxygen = self._oxygen_of_hour(place) if bound.reference_o2_pct is not None else None
             verdict = decide(bound, value, oxygen, None)
             if verdict.waiting:
                 verdict = decide(bound, value, oxygen, self.own_hour(hour, factor, bound, MINUTES_OF_AN_HOUR))
             found.append(verdict)
         return found
 
-    def _oxygen_of_hour(self, hour_s: int) -> Value | None:
+    def _oxygen_of_hour(self, place: int) -> Value | None:
         """As `_oxygen`, of one hour of the day."""
         day = self.window.start_s
-        of_points = (self._hours_of(mn, day).get(WindowKey(mn, HOUR, hour_s), {}).get(OXYGEN) for mn in self._points())
+        of_points = (self.facts.hours_of_day(mn, day)[place].get(OXYGEN) for mn in self._points())
         own = next(of_points)
         return own if usable_oxygen(own) else oxygen_of_outlet(own, of_points)
-
-    def _hours_of(self, mn: str, day_s: int) -> Mapping[WindowKey, Mapping[str, Value]]:
-        """The reported hours of a point's day."""
-        if mn not in self._days:
-            self._days[mn] = values_of(self.session, [WindowKey(mn, HOUR, day_s + n * HOUR_S) for n in range(24)])
-        return self._days[mn]
 
     def row(self, factor: str, bound: Bound, verdict: Verdict, old: VerdictRow | None) -> VerdictRow:
         """The verdict as it is stored. `old`: the row that it replaces."""
@@ -181,9 +162,9 @@ class WindowCase:
             value_kind=verdict.value_kind,
             decided=verdict.decided,
             measured=verdict.measured,
-            limit=str(bound.limit),
+            limit=bound.limit_text,
             unit=bound.unit,
-            reference_o2_pct=None if bound.reference_o2_pct is None else str(bound.reference_o2_pct),
+            reference_o2_pct=bound.reference_text,
             mark=verdict.mark,
             first_seen_s=old.first_seen_s if old is not None and old.status.decides else self._seen(factor),
             decided_at_s=self.now_s,
@@ -192,7 +173,7 @@ class WindowCase:
         )
 
     def discharges(self, changes: Changes) -> None:
-        day = shanghai_date(self.window.start_s).isoformat()
+        day = _iso_day(day_start_s(self.window.start_s))
         changes.discharges.add(Discharge(self.limits.permit, day, self.limits.credit_code))
 
     def _seen(self, factor: str) -> int:

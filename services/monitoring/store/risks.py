@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Row, func, or_, select
 from sqlmodel import Session
 
 from services.monitoring.domain.risk_row import RiskExtent, RiskRow, RiskSpan
-from services.monitoring.domain.windows import instant, seconds
+from services.monitoring.domain.windows import SpanOfWindows, instant, seconds
 from services.monitoring.store.tables import RISK
+from shared.domain.clock import parse_rfc3339
 from shared.domain.events import RISK_CHANGED, RISK_CLEARED, RISK_OPENED, RISKS, Event
 from shared.domain.json import JsonObject
 from shared.domain.risk import Cleared, Risk, RiskState
+from shared.eventlog.codec import decode_object, encode
 from shared.eventlog.outbox import Outbox
 from shared.runtime.metrics import Metrics
-from shared.sql import chunks, upsert
+from shared.sql import Lookup, SqlRow, write_many
 
 SOURCE = "/monitoring"
 _NOT_STATE = ("revision", "changed_at", "why")
+_NAMES = tuple(column.name for column in RISK.columns)
+_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name != "id")
+_WRITE = f"INSERT INTO risk ({', '.join(_NAMES)}) {{}} ON CONFLICT (id) DO UPDATE SET {_CHANGED}"
+_SQLITE = _WRITE.format(f"VALUES ({','.join('?' * len(_NAMES))})")
+_NUMBERS = ("revision", "first_window_s", "start_s", "last_s", "opened_at_s")
+_ARRAYS = ", ".join(f"%s::{'bigint' if name in _NUMBERS else 'text'}[]" for name in _NAMES)
+_CAST = ", ".join("document::json" if name == "document" else name for name in _NAMES)
+_POSTGRES = _WRITE.format(f"SELECT {_CAST} FROM unnest({_ARRAYS}) AS r({', '.join(_NAMES)})")
+_READ = ("id", "subject", "kind", "condition", "state", "revision", "mn", "first_window_s", "start_s", "last_s",
+         "opened_at_s", "cleared")  # fmt: skip
+_ROW = ", ".join((*(f"risk.{name}" for name in _READ), "CAST(risk.document AS text) AS document"))
+_SUBJECT = {"subject": "text", "kind": "text"}
+_OF_SUBJECT = "risk.subject = k.subject AND risk.kind = k.kind"
+_OPEN = Lookup(_SUBJECT, _ROW, "risk", f"{_OF_SUBJECT} AND risk.state = 'open'")
+_BETWEEN = Lookup(
+    {**_SUBJECT, "low_s": "bigint", "high_s": "bigint"},
+    _ROW,
+    "risk",
+    f"{_OF_SUBJECT} AND risk.last_s >= k.low_s AND risk.start_s <= k.high_s",
+    order="ORDER BY opened_at_s, first_window_s, id",
+)
+_EXTENTS = Lookup(
+    {**_SUBJECT, "since_s": "bigint"},
+    """risk.subject, risk.start_s, risk.last_s, risk.state = 'open' AS is_open,
+      CASE WHEN risk.state = 'cleared' AND risk.cleared = 'compliant' THEN CAST(risk.document AS text) END AS ended""",
+    "risk",
+    f"{_OF_SUBJECT} AND (risk.last_s >= k.since_s OR risk.state = 'open')",
+)
+_ISSUED = Lookup(
+    _SUBJECT, f"k.subject, (SELECT count(*) FROM risk WHERE {_OF_SUBJECT}) AS issued", "(SELECT 1) AS one", "true"
+)
+_OPEN_OF_KIND = Lookup({"kind": "text"}, _ROW, "risk", "risk.kind = k.kind AND risk.state = 'open'")
+_OPEN_OF_POINTS = Lookup({"kind": "text"}, _ROW, "risk", "risk.kind = k.kind AND risk.state = 'open'", among="risk.mn")
 
 
 class RiskRepository:
@@ -36,7 +70,7 @@ class RiskRepository:
         """A batch to collect many risks; at its end all of it is written and published at once."""
         batch = RiskBatch()
         yield batch
-        upsert(session, RISK, batch.rows)
+        write_many(session, _SQLITE, _POSTGRES, batch.rows)
         keyed = [(str(event.data["credit_code"] or event.data["region"]), event) for event in batch.events]
         self._outbox.publish_all(session, RISKS, keyed, wall_now=wall_now)
         for event in batch.events:
@@ -47,7 +81,7 @@ class RiskBatch:
     """Rows and events of one transaction; no risk is in it twice."""
 
     def __init__(self) -> None:
-        self.rows: list[dict[str, object]] = []
+        self.rows: list[tuple[object, ...]] = []
         self.events: list[Event] = []
 
     def put(self, before: RiskRow | None, risk: Risk, *, subject: str, span: RiskSpan) -> None:
@@ -77,8 +111,9 @@ def _type(risk: Risk) -> str:
     return RISK_CHANGED if risk.state is RiskState.OPEN else RISK_CLEARED
 
 
-def _columns(risk: Risk, document: JsonObject, revision: int, subject: str, span: RiskSpan) -> dict[str, object]:
-    return {
+def _columns(risk: Risk, document: JsonObject, revision: int, subject: str, span: RiskSpan) -> tuple[object, ...]:
+    """In the order of `_NAMES`."""
+    columns = {
         "id": risk.id,
         "subject": subject,
         "kind": risk.kind,
@@ -95,11 +130,12 @@ def _columns(risk: Risk, document: JsonObject, revision: int, subject: str, span
         "last_s": span.last_s,
         "opened_at_s": seconds(risk.opened_at),
         "cleared": risk.cleared.value if risk.cleared else None,
-        "document": document,
+        "document": encode(document).decode(),
     }
+    return tuple(columns[name] for name in _NAMES)
 
 
-def _read(row: Row[object]) -> RiskRow:
+def _read(row: SqlRow) -> RiskRow:
     return RiskRow(
         id=row.id,
         subject=row.subject,
@@ -113,58 +149,48 @@ def _read(row: Row[object]) -> RiskRow:
         last_s=row.last_s,
         opened_at_s=row.opened_at_s,
         cleared=Cleared(row.cleared) if row.cleared else None,
-        document=row.document,
+        document=decode_object(row.document.encode()),
     )
 
 
-def risks_between(session: Session, kind: str, subject: str, low_s: int, high_s: int) -> list[RiskRow]:
-    """Rows of a subject whose span touches [low, high], in order of creation."""
-    r = RISK.c
-    wanted = select(RISK).where(r.subject == subject, r.kind == kind, r.last_s >= low_s, r.start_s <= high_s)
-    ordered = wanted.order_by(r.opened_at_s, r.first_window_s, r.id)
-    return [_read(row) for row in session.connection().execute(ordered)]
+def risks_between(session: Session, kind: str, spans: Mapping[str, SpanOfWindows]) -> dict[str, list[RiskRow]]:
+    """Of each subject the rows that touch its span, in order of creation."""
+    keys = [(subject, kind, span.low_s, span.high_s) for subject, span in spans.items()]
+    found: dict[str, list[RiskRow]] = {}
+    for row in map(_read, _BETWEEN.rows(session, keys)):
+        found.setdefault(row.subject, []).append(row)
+    return found
 
 
 def open_risks(session: Session, kind: str, subjects: Collection[str] | None = None) -> dict[str, RiskRow]:
     """The open row of each subject, of all or of these."""
-    r = RISK.c
-    wanted = select(RISK).where(r.kind == kind, r.state == RiskState.OPEN.value)
     if subjects is None:
-        return {row.subject: _read(row) for row in session.connection().execute(wanted)}
-    found: dict[str, RiskRow] = {}
-    for part in chunks(subjects):
-        rows = session.connection().execute(wanted.where(r.subject.in_(part)))
-        found.update((row.subject, _read(row)) for row in rows)
-    return found
+        return {row.subject: row for row in map(_read, _OPEN_OF_KIND.rows(session, [(kind,)]))}
+    rows = _OPEN.rows(session, [(subject, kind) for subject in set(subjects)])
+    return {row.subject: row for row in map(_read, rows)}
 
 
 def open_risks_of_points(session: Session, kind: str, mns: Collection[str]) -> list[RiskRow]:
     """Open rows that name one of these points."""
-    r = RISK.c
-    wanted = select(RISK).where(r.kind == kind, r.state == RiskState.OPEN.value)
-    return [_read(row) for part in chunks(mns) for row in session.connection().execute(wanted.where(r.mn.in_(part)))]
+    return [_read(row) for row in _OPEN_OF_POINTS.rows(session, [(kind,)], set(mns))] if mns else []
 
 
-def extents(session: Session, kind: str, subjects: Collection[str], since_s: int) -> dict[str, list[RiskExtent]]:
-    """Where the risks of these subjects reach that end at `since_s` or later, or are open."""
-    r = RISK.c
+def extents(session: Session, kind: str, since_s: Mapping[str, int]) -> dict[str, list[RiskExtent]]:
+    """Of each subject where its risks reach that end at its `since_s` or later, or are open."""
     found: dict[str, list[RiskExtent]] = {}
-    is_open = r.state == RiskState.OPEN.value
-    for part in chunks(subjects):
-        wanted = select(r.subject, r.start_s, r.last_s, is_open).where(
-            r.subject.in_(part), r.kind == kind, or_(r.last_s >= since_s, is_open)
-        )
-        for subject, start, last, still_open in session.connection().execute(wanted):
-            found.setdefault(subject, []).append(RiskExtent(start, last, bool(still_open)))
+    rows = _EXTENTS.rows(session, [(subject, kind, since) for subject, since in since_s.items()])
+    for subject, start, last, is_open, ended in rows:
+        compliant_at_s = _cleared_at_s(ended) if ended is not None else None
+        found.setdefault(subject, []).append(RiskExtent(start, last, bool(is_open), compliant_at_s))
     return found
+
+
+def _cleared_at_s(document: str) -> int | None:
+    at = decode_object(document.encode()).get("cleared_at")
+    return seconds(parse_rfc3339(at, "cleared_at")) if isinstance(at, str) else None
 
 
 def issued_counts(session: Session, kind: str, subjects: Collection[str]) -> dict[str, int]:
     """How many risks each subject ever had: makes the next one's id its own. A subject without any is not in it."""
-    r = RISK.c
-    counted = select(r.subject, func.count()).where(r.kind == kind).group_by(r.subject)
-    found: dict[str, int] = {}
-    for part in chunks(subjects):
-        rows = session.connection().execute(counted.where(r.subject.in_(part)))
-        found.update((subject, count) for subject, count in rows)
-    return found
+    rows = _ISSUED.rows(session, [(subject, kind) for subject in set(subjects)])
+    return {subject: issued for subject, issued in rows if issued}

@@ -7,9 +7,10 @@ functions.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from operator import attrgetter
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, func, select
 from sqlmodel import Session
 
 from services.monitoring.domain.packet_row import PACKET_PERIODS
@@ -19,7 +20,7 @@ from services.monitoring.domain.verdict import Value
 from services.monitoring.domain.windows import WindowKey
 from services.monitoring.store.packets import first_packet, latest_of_packets, series_of_packets, starts_of_packets
 from services.monitoring.store.tables import LAST_SEEN, VALUE
-from shared.sql import chunks, write_many
+from shared.sql import Lookup, write_many
 
 _COLUMNS = "mn, period, start_s, factor, micro, zs_micro, mark, source, rank, received_at_s, extras"
 _WINS = """ON CONFLICT (mn, period, start_s, factor) DO UPDATE SET micro = excluded.micro,
@@ -32,6 +33,29 @@ _POSTGRES = f"INSERT INTO value ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) {_W
 _columns_of = attrgetter(*_COLUMNS.split(", "))
 _LAST_SEEN = """INSERT INTO last_seen (mn, at_s) {} ON CONFLICT (mn) DO UPDATE SET at_s = excluded.at_s
  WHERE excluded.at_s > last_seen.at_s"""
+_OF_WINDOWS = Lookup(
+    {"mn": "text", "period": "text", "start_s": "bigint"},
+    ", ".join(
+        f"value.{name}" for name in ("mn", "period", "start_s", "factor", "micro", "zs_micro", "mark", "received_at_s")
+    ),
+    "value",
+    "value.mn = k.mn AND value.period = k.period AND value.start_s = k.start_s",
+    among="value.factor",
+)
+
+
+@cache
+def _newest_hours(size: int) -> Lookup:
+    hours = "SELECT DISTINCT v.start_s FROM value AS v WHERE v.mn = k.mn AND v.period = 'hour'"
+    last = f"({hours} ORDER BY v.start_s DESC LIMIT 1 OFFSET {size - 1})"
+    return Lookup(
+        {"mn": "text"},
+        "value.mn, value.start_s, max(value.received_at_s) AS received_s",
+        "value",
+        f"value.mn = k.mn AND value.period = 'hour' AND value.start_s >= coalesce({last}, 0) "
+        "GROUP BY value.mn, value.start_s",
+        order="ORDER BY start_s DESC",
+    )
 
 
 def write_values(session: Session, rows: Collection[PeriodValue]) -> None:
@@ -45,14 +69,13 @@ def write_last_seen(session: Session, seen: Mapping[str, int]) -> None:
     write_many(session, _LAST_SEEN.format("VALUES (?,?)"), arrays, list(seen.items()))
 
 
-def values_of(session: Session, keys: Collection[WindowKey]) -> dict[WindowKey, dict[str, Value]]:
-    """The reported values of these windows, by factor."""
-    v = VALUE.c
-    wanted = select(v.mn, v.period, v.start_s, v.factor, v.micro, v.zs_micro, v.mark, v.received_at_s)
+def values_of(
+    session: Session, keys: Collection[WindowKey], factors: Collection[str]
+) -> dict[WindowKey, dict[str, Value]]:
+    """What was reported of these factors in these windows, by factor."""
     found: dict[WindowKey, dict[str, Value]] = {}
-    for part in chunks(keys):
-        for row in session.connection().execute(wanted.where(tuple_(v.mn, v.period, v.start_s).in_(part))):
-            found.setdefault(WindowKey(row[0], row[1], row[2]), {})[row[3]] = Value(row[4], row[5], row[6], row[7])
+    for mn, period, start, factor, micro, zs_micro, mark, received_at_s in _OF_WINDOWS.rows(session, keys, factors):
+        found.setdefault(WindowKey(mn, period, start), {})[factor] = Value(micro, zs_micro, mark, received_at_s)
     return found
 
 
@@ -65,13 +88,12 @@ def windows_between(session: Session, mn: str, period: str, low_s: int, high_s: 
     return list(session.connection().execute(wanted).scalars())
 
 
-def newest_hours(session: Session, mn: str, size: int) -> list[HourReport]:
-    """The newest reported hours of a point, newest first, each as its last value was received."""
-    v = VALUE.c
-    received = func.max(v.received_at_s)
-    wanted = select(v.start_s, received).where(v.mn == mn, v.period == "hour").group_by(v.start_s)
-    rows = session.connection().execute(wanted.order_by(v.start_s.desc()).limit(size))
-    return [HourReport(start, received_s - start) for start, received_s in rows]
+def newest_hours(session: Session, mns: Collection[str], size: int) -> dict[str, list[HourReport]]:
+    """The newest reported hours of each point, newest first, each as its last value was received."""
+    found: dict[str, list[HourReport]] = {}
+    for mn, start, received_s in _newest_hours(size).rows(session, [(mn,) for mn in mns]):
+        found.setdefault(mn, []).append(HourReport(start, received_s - start))
+    return found
 
 
 def first_window(session: Session, mn: str, low_s: int) -> int | None:

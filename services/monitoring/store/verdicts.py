@@ -1,131 +1,161 @@
-"""Verdict rows: of one window of a point, and of an outlet's windows around a change."""
+"""Verdict rows: of windows of points, and of outlets' windows around a change; always of many at once."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Row, func, select, tuple_
+from sqlalchemy import select
 from sqlmodel import Session
 
 from services.monitoring.domain.fault import newest_of_each_factor
 from services.monitoring.domain.verdict import Doubt, NoVerdict, Status, ValueKind
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
-from services.monitoring.domain.windows import WindowKey
-from services.monitoring.store.tables import DECISION, DISCHARGE
-from shared.sql import chunks, insert_new, upsert
+from services.monitoring.domain.windows import SpanOfWindows, WindowBounds, WindowKey
+from services.monitoring.store.tables import DECISION
+from shared.sql import Lookup, SqlRow, write_many
 
 AVERAGINGS = ("hour", "day")
 FIELDS = tuple(column.name for column in DECISION.columns)
-_values = attrgetter(*FIELDS)
+_NAMES = ", ".join(f'"{name}"' for name in FIELDS)
+_COLUMNS = ", ".join(f'decision."{name}"' for name in FIELDS)
+_KEYS = tuple(column.name for column in DECISION.primary_key)
+_NUMBERS = ("start_s", "decided", "measured", "first_seen_s", "decided_at_s", "doubted")
+_ARRAYS = ", ".join(f"%s::{'bigint' if name in _NUMBERS else 'text'}[]" for name in FIELDS)
+_CHANGED = ", ".join(f'"{name}" = excluded."{name}"' for name in FIELDS if name not in _KEYS)
+_WRITE = f"INSERT INTO decision ({_NAMES}) {{}} ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET {_CHANGED}"
+_SQLITE = _WRITE.format(f"VALUES ({','.join('?' * len(FIELDS))})")
+_POSTGRES = _WRITE.format(f"SELECT * FROM unnest({_ARRAYS})")
+_columns_of = attrgetter(*FIELDS)
+
+_WINDOW = {"mn": "text", "averaging": "text", "start_s": "bigint"}
+_OUTLET = {"permit": "text", "outlet": "text", "factor": "text", "averaging": "text"}
+_OF_OUTLET = " AND ".join(f"decision.{name} = k.{name}" for name in _OUTLET)
+_OF_WINDOWS = Lookup(_WINDOW, _COLUMNS, "decision", " AND ".join(f"decision.{name} = k.{name}" for name in _WINDOW))
+_BETWEEN = Lookup(
+    {**_OUTLET, "low_s": "bigint", "high_s": "bigint"},
+    _COLUMNS,
+    "decision",
+    f"{_OF_OUTLET} AND decision.start_s >= k.low_s AND decision.start_s <= k.high_s",
+    order="ORDER BY start_s, mn",
+)
+_DECIDED_SINCE = Lookup(
+    {**_OUTLET, "since_s": "bigint"},
+    _COLUMNS,
+    "decision",
+    f"{_OF_OUTLET} AND decision.decided IS NOT NULL AND decision.start_s >= k.since_s",
+    order="ORDER BY start_s DESC, mn",
+)
+_BOUNDS = Lookup(
+    _OUTLET,
+    f"""k.permit, k.outlet, k.factor, k.averaging,
+      (SELECT min(decision.start_s) FROM decision WHERE {_OF_OUTLET}) AS first_s,
+      (SELECT max(decision.start_s) FROM decision WHERE {_OF_OUTLET}) AS last_s""",
+    "(SELECT 1) AS one",
+    "true",
+)
+_OF_POINTS = Lookup(
+    {"mn": "text", "averaging": "text", "since_s": "bigint"},
+    _COLUMNS,
+    "decision",
+    "decision.mn = k.mn AND decision.averaging = k.averaging AND decision.start_s >= k.since_s",
+)
+_STATUS = {one.value: one for one in Status}
+_REASONS: Mapping[str | None, NoVerdict | None] = {None: None, **{one.value: one for one in NoVerdict}}
+_KINDS: Mapping[str | None, ValueKind | None] = {None: None, **{one.value: one for one in ValueKind}}
+_DOUBTS: Mapping[str | None, Doubt | None] = {None: None, **{one.value: one for one in Doubt}}
 
 
-@dataclass(frozen=True, slots=True)
-class WindowBounds:
-    """The first and the last window that an outlet has a verdict of."""
+@cache
+def _newest_decided(size: int) -> Lookup:
+    """The window of the `size`-th row comes whole: no window is cut."""
+    of_outlet = _OF_OUTLET.replace("decision.", "d.")
+    last = f"""SELECT d.start_s FROM decision AS d WHERE {of_outlet} AND d.decided IS NOT NULL
+      ORDER BY d.start_s DESC LIMIT 1 OFFSET {size - 1}"""
+    newest = f"{_OF_OUTLET} AND decision.decided IS NOT NULL AND decision.start_s >= coalesce(({last}), 0)"
+    return Lookup(_OUTLET, _COLUMNS, "decision", newest, order="ORDER BY start_s DESC, mn")
 
-    first_s: int
-    last_s: int
 
-
-def read_row(row: Row[object]) -> VerdictRow:
-    """From a row of the table's columns."""
+def read_row(row: SqlRow) -> VerdictRow:
+    """From a row of the table's columns, in the table's order."""
     return VerdictRow(
-        mn=row.mn,
-        averaging=row.averaging,
-        start_s=row.start_s,
-        factor=row.factor,
-        permit=row.permit,
-        outlet=row.outlet,
-        credit_code=row.credit_code,
-        status=Status(row.status),
-        reason=NoVerdict(row.reason) if row.reason else None,
-        value_kind=ValueKind(row.value_kind) if row.value_kind else None,
-        decided=row.decided,
-        measured=row.measured,
-        limit=row.limit,
-        unit=row.unit,
-        reference_o2_pct=row.reference_o2_pct,
-        mark=row.mark,
-        first_seen_s=row.first_seen_s,
-        decided_at_s=row.decided_at_s,
-        doubt=Doubt(row.doubt) if row.doubt else None,
-        doubted=row.doubted,
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        _STATUS[row[7]],
+        _REASONS[row[8]],
+        _KINDS[row[9]],
+        row[10],
+        row[11],
+        row[12],
+        row[13],
+        row[14],
+        row[15],
+        row[16],
+        row[17],
+        _DOUBTS[row[18]],
+        row[19],
     )
 
 
 def write_verdicts(session: Session, rows: Sequence[VerdictRow]) -> None:
-    upsert(session, DECISION, [_columns(row) for row in rows])
-
-
-def _columns(row: VerdictRow) -> dict[str, object]:
-    columns = dict(zip(FIELDS, _values(row), strict=True))
-    columns["status"] = row.status.value
-    columns["doubt"] = row.doubt.value if row.doubt else None
-    columns["reason"] = row.reason.value if row.reason else None
-    columns["value_kind"] = row.value_kind.value if row.value_kind else None
-    return columns
+    """Upsert; no window and factor may be there twice."""
+    write_many(session, _SQLITE, _POSTGRES, [_columns_of(row) for row in rows])
 
 
 def verdicts_of(session: Session, windows: Collection[WindowKey]) -> dict[WindowKey, dict[str, VerdictRow]]:
     """The verdict rows of these windows, by factor."""
-    d = DECISION.c
     found: dict[WindowKey, dict[str, VerdictRow]] = {}
-    for part in chunks(windows):
-        wanted = select(DECISION).where(tuple_(d.mn, d.averaging, d.start_s).in_(part))
-        for row in map(read_row, session.connection().execute(wanted)):
-            found.setdefault(row.window, {})[row.factor] = row
+    for row in map(read_row, _OF_WINDOWS.rows(session, windows)):
+        found.setdefault(row.window, {})[row.factor] = row
     return found
 
 
-def verdicts_between(session: Session, key: OutletKey, low_s: int, high_s: int) -> list[VerdictRow]:
-    """All verdict rows of the outlet's windows in [low, high], in order."""
-    d = DECISION.c
-    wanted = select(DECISION).where(*_of(key), d.start_s >= low_s, d.start_s <= high_s).order_by(d.start_s, d.mn)
-    return [read_row(row) for row in session.connection().execute(wanted)]
+def verdicts_between(session: Session, spans: Mapping[OutletKey, SpanOfWindows]) -> dict[OutletKey, list[VerdictRow]]:
+    """All verdict rows of each outlet's windows in its span, in order."""
+    keys = [(*key, span.low_s, span.high_s) for key, span in spans.items()]
+    return _by_outlet(_BETWEEN.rows(session, keys))
 
 
-def bounds_of(session: Session, key: OutletKey) -> WindowBounds:
-    d = DECISION.c
-    row = session.connection().execute(select(func.min(d.start_s), func.max(d.start_s)).where(*_of(key))).one()
-    return WindowBounds(int(row[0] or 0), int(row[1] or 0))
+def bounds_of(session: Session, keys: Collection[OutletKey]) -> dict[OutletKey, WindowBounds]:
+    """The first and the last window of each outlet; an outlet without any is not in it."""
+    rows = _BOUNDS.rows(session, keys)
+    return {
+        OutletKey(permit, outlet, factor, averaging): WindowBounds(first, last)
+        for permit, outlet, factor, averaging, first, last in rows
+        if first is not None
+    }
 
 
-def newest_decided(session: Session, key: OutletKey, size: int) -> list[VerdictRow]:
-    """The newest verdict rows of the outlet that have a decided value, newest first."""
-    d = DECISION.c
-    wanted = select(DECISION).where(*_of(key), d.decided.is_not(None)).order_by(d.start_s.desc(), d.mn).limit(size)
-    return [read_row(row) for row in session.connection().execute(wanted)]
+def newest_decided(session: Session, keys: Collection[OutletKey], size: int) -> dict[OutletKey, list[VerdictRow]]:
+    """The newest `size` verdict rows of each outlet that have a decided value, newest first, and what stands in the window of
+    the last of them."""
+    return _by_outlet(_newest_decided(size).rows(session, keys))
 
 
 def decided_since(session: Session, keys: Collection[OutletKey], since_s: int) -> dict[OutletKey, list[VerdictRow]]:
     """The verdict rows of these outlets from `since_s` on that have a decided value, newest first."""
-    d = DECISION.c
-    wanted = select(DECISION).where(d.decided.is_not(None), d.start_s >= since_s).order_by(d.start_s.desc(), d.mn)
-    found: dict[OutletKey, list[VerdictRow]] = {}
-    for part in chunks(keys):
-        these = [(key.permit, key.outlet, key.factor, key.averaging) for key in part]
-        of_these = wanted.where(tuple_(d.permit, d.outlet, d.factor, d.averaging).in_(these))
-        for row in map(read_row, session.connection().execute(of_these)):
-            found.setdefault(row.outlet_key, []).append(row)
-    return found
+    return _by_outlet(_DECIDED_SINCE.rows(session, [(*key, since_s) for key in keys]))
 
 
 def newest_of_instruments(
     session: Session, mns: Collection[str], since_s: int
 ) -> Mapping[str, Mapping[str, VerdictRow]]:
     """Of each point and factor the newest window from `since_s` on that shows the state of the instrument."""
-    d = DECISION.c
-    wanted = select(DECISION).where(d.averaging.in_(AVERAGINGS), d.start_s >= since_s)
-    return newest_of_each_factor(
-        read_row(row) for part in chunks(mns) for row in session.connection().execute(wanted.where(d.mn.in_(part)))
-    )
+    keys = [(mn, averaging, since_s) for mn in mns for averaging in AVERAGINGS]
+    return newest_of_each_factor(map(read_row, _OF_POINTS.rows(session, keys)))
 
 
-def _of(key: OutletKey) -> tuple[ColumnElement[bool], ...]:
-    d = DECISION.c
-    return d.permit == key.permit, d.outlet == key.outlet, d.factor == key.factor, d.averaging == key.averaging
+def _by_outlet(rows: Iterable[SqlRow]) -> dict[OutletKey, list[VerdictRow]]:
+    found: dict[OutletKey, list[VerdictRow]] = {}
+    for row in map(read_row, rows):
+        found.setdefault(row.outlet_key, []).append(row)
+    return found
 
 
 def windows_decided_between(session: Session, mn: str, averaging: str, low_s: int, high_s: int) -> list[int]:
@@ -133,22 +163,3 @@ def windows_decided_between(session: Session, mn: str, averaging: str, low_s: in
     d = DECISION.c
     wanted = select(d.start_s).where(d.mn == mn, d.averaging == averaging, d.start_s >= low_s, d.start_s < high_s)
     return list(session.connection().execute(wanted.distinct()).scalars())
-
-
-@dataclass(frozen=True, slots=True)
-class PermitDay:
-    permit: str
-    day: str
-
-
-def new_discharges(session: Session, seen: Collection[PermitDay]) -> list[PermitDay]:
-    """Those that were not noted before, in order; they are noted now."""
-    d = DISCHARGE.c
-    known: set[PermitDay] = set()
-    for part in chunks(seen):
-        pairs = [(one.permit, one.day) for one in part]
-        rows = session.connection().execute(select(d.permit, d.day).where(tuple_(d.permit, d.day).in_(pairs)))
-        known.update(PermitDay(permit, day) for permit, day in rows)
-    fresh = sorted(set(seen) - known, key=lambda one: (one.permit, one.day))
-    insert_new(session, DISCHARGE, [{"permit": one.permit, "day": one.day} for one in fresh])
-    return fresh

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitoring.domain.conversion import LEAK_MICRO, convert, is_same_conversion, may_be_converted
+from services.monitoring.domain.conversion import AIR_PCT, LEAK_MICRO, convert, is_same_conversion, may_be_converted
 from services.monitoring.domain.plausible import plausible_range
 from services.monitoring.domain.verdict import Bound, Status, Value, ValueKind, decide
 
@@ -101,7 +101,7 @@ def test_a_value_is_its_own_conversion(value: Fraction) -> None:
 @given(values, oxygens, references)
 def test_what_some_oxygen_makes_is_possible(measured: Fraction, oxygen: int, reference: Decimal) -> None:
     made = convert(measured, oxygen_micro=Fraction(oxygen), reference_o2_pct=reference)
-    assert may_be_converted(made, measured, reference)
+    assert may_be_converted(made, measured, AIR_PCT - Fraction(reference))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_some_oxygen_makes_is_possible(measured: Fraction, oxygen: int, ref
     ],
 )
 def test_a_converted_value_cannot_be_less_than_without_any_oxygen(reported: int, measured: int, possible: bool) -> None:
-    assert may_be_converted(Fraction(reported * MICRO), Fraction(measured * MICRO), Decimal(6)) is possible
+    assert may_be_converted(Fraction(reported * MICRO), Fraction(measured * MICRO), Fraction(AIR_PCT - 6)) is possible
 
 
 @pytest.mark.parametrize("oxygen", [None, Value(6_000_000)], ids=["no oxygen reported", "oxygen reported"])
