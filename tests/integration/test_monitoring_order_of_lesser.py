@@ -157,3 +157,10 @@ def test_a_days_mean_so_far_comes_near_after_six_deciding_hours(tmp_path: Path) 
     (risk,) = harness.risks("emission.nearing")
     assert (risk.state, risk.cleared) == (RiskState.CLEARED, "exceeded")
     harness.database.close()
+
+
+def test_a_near_window_that_is_taken_back_leaves_no_risk_of_a_run_of_long_ago() -> None:
+    """Hour 10 was near and turns out broken; hour 1, near too, is no news any more."""
+    sent = [(1, 100, "N", True, 9), (10, 80, "N", True, 0), (10, 80, "D", True, 6)]
+    assert near(sent) is None
+    assert run(sent, 1) == (None, broken(sent), [])

@@ -109,7 +109,9 @@ class _Around:
             return _ended(before, seen, self.now) if before is not None else None
         newest = next((row for row in closed if row.start_s == run.last), None)
         if newest is not None:
-            return self._near(case, run, newest) if before is not None or is_recent(newest, self.now) else None
+            if is_recent(newest, self.now) or (before is not None and run.last >= before.last_s):
+                return self._near(case, run, newest)
+            return _ended(before, seen, self.now) if before is not None else None
         if case.running is None or so_far is None or _is_known(before, so_far):
             return None
         return self._near(case, run, case.running, so_far.nearness)

@@ -25,7 +25,7 @@ from shared.database import Database
 from shared.domain.clock import Clock, Instant
 from shared.domain.errors import Conflict
 
-AT_ONCE = 200  # due rows in one transaction
+AT_ONCE = 2_000  # due rows in one transaction
 MOST_PASSES = 5_000  # a tick ends some day even if work begets work
 BACK_AT_ONCE = 100
 RUNNING_OF = {RUNNING: HOUR, RUNNING_DAY: DAY}  # kind → averaging

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import insert, select
 from sqlmodel import Session
 
 from services.monitoring.domain.due_work import DueKey
 from services.monitoring.domain.silence import Downtime
 from services.monitoring.store.tables import ALIVE, DOWNTIME, DUE
-from shared.sql import upsert, write_many
+from shared.sql import Lookup, upsert, write_many
 
 ALIVE_NAME = "monitoring"
 _MARK = "INSERT INTO due_window (mn, kind, start_s, due_at_s) {} ON CONFLICT DO NOTHING"
+_PUT = """INSERT INTO due_window (mn, kind, start_s, due_at_s) {} ON CONFLICT (mn, kind, start_s) DO UPDATE SET
+ due_at_s = excluded.due_at_s"""
+_DONE = "DELETE FROM due_window WHERE {}"
+_KEYS = "unnest(%s::text[], %s::text[], %s::bigint[]) AS k(mn, kind, start_s)"
+_DONE_OF_ARRAYS = f"""DELETE FROM due_window AS d USING {_KEYS}
+ WHERE d.mn = k.mn AND d.kind = k.kind AND d.start_s = k.start_s"""
+_STILL_DUE = Lookup(
+    {"mn": "text", "kind": "text", "start_s": "bigint"},
+    "due_window.mn, due_window.kind, due_window.start_s",
+    "due_window",
+    "due_window.mn = k.mn AND due_window.kind = k.kind AND due_window.start_s = k.start_s",
+)
 _ARRAYS = "%s::text[], %s::text[], %s::bigint[], %s::bigint[]"
 GAP_S = 120  # jobs tick every 15 s; a longer gap was down-time
 
@@ -26,8 +38,8 @@ def mark_due(session: Session, due: Mapping[DueKey, int]) -> None:
 
 def put_due(session: Session, due: Mapping[DueKey, int]) -> None:
     """Put on the list, with this time even if it was there."""
-    rows = [{"mn": mn, "kind": kind, "start_s": start, "due_at_s": at} for (mn, kind, start), at in due.items()]
-    upsert(session, DUE, rows)
+    rows = [(*key, at) for key, at in due.items()]
+    write_many(session, _PUT.format("VALUES (?,?,?,?)"), _PUT.format(f"SELECT * FROM unnest({_ARRAYS})"), rows)
 
 
 def due_by(session: Session, now_s: int, limit: int) -> Sequence[DueKey]:
@@ -39,15 +51,12 @@ def due_by(session: Session, now_s: int, limit: int) -> Sequence[DueKey]:
 
 def still_due(session: Session, keys: Collection[DueKey]) -> set[DueKey]:
     """Those still on the list (another may have done them before the points were locked)."""
-    d = DUE.c
-    wanted = select(d.mn, d.kind, d.start_s).where(tuple_(d.mn, d.kind, d.start_s).in_(list(keys)))
-    return {DueKey(mn, kind, start) for mn, kind, start in session.connection().execute(wanted)}
+    return {DueKey(mn, kind, start) for mn, kind, start in _STILL_DUE.rows(session, keys)}
 
 
 def done(session: Session, keys: Collection[DueKey]) -> None:
-    d = DUE.c
-    if keys:
-        session.connection().execute(delete(DUE).where(tuple_(d.mn, d.kind, d.start_s).in_(list(keys))))
+    """Take these off the list."""
+    write_many(session, _DONE.format("mn = ? AND kind = ? AND start_s = ?"), _DONE_OF_ARRAYS, list(keys))
 
 
 def note_alive(session: Session, now_s: int) -> None:
