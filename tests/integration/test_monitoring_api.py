@@ -26,6 +26,7 @@ from shared.runtime.body_limit import BodyLimits
 from shared.runtime.metrics import Metrics
 from shared.runtime.service import Context, Service
 from shared.runtime.web import install_problems
+from tests.support.clients import client_of
 from tests.support.contexts import a_context, migrated
 from tests.unit.monitoring.harness import CREDIT_CODE, MN, NOX, O2, PERMIT_NUMBER, SO2, MonitoringHarness, a_limit, at
 
@@ -52,7 +53,7 @@ class ApiHarness:
 
     def client(self, role: Role = Role.ADMIN, **scope: Any) -> TestClient:
         token = self.key.sign(claims(Caller(role, role.value, **scope), now=NOW))
-        return TestClient(self.app, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
+        return client_of(self.app, {"Authorization": f"Bearer {token}"})
 
     def device(self) -> TestClient:
         return self.client(Role.DEVICE, mns=(MN,))

@@ -30,6 +30,7 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
 from shared.runtime.web import install_problems
 from tests.support.alerts_case import LOOPBACK, T0, WINDOW, Clocks, DeliveryHarness, a_risk
+from tests.support.clients import client_of
 
 COUNTY, CLASS = "150102", "D4411"
 
@@ -144,12 +145,7 @@ class AlertsHarness(DeliveryHarness):
                 connection.execute(sent.values(sent_at=self.clocks.field_now, stream_no=number))
 
     def client(self, who: str) -> TestClient:
-        return TestClient(
-            self.app,
-            base_url="http://harness",
-            headers={"authorization": f"Bearer {who}"},
-            raise_server_exceptions=False,
-        )
+        return client_of(self.app, {"authorization": f"Bearer {who}"})
 
     def get(self, who: str, path: str, **query: Any) -> Any:
         answer = self.client(who).get(f"/alerts/v1{path}", params=query)

@@ -22,6 +22,7 @@ from shared.runtime.auth import SigningKey, Verifier, claims, signing_key
 from shared.runtime.body_limit import BodyLimits
 from shared.runtime.service import Context, Service
 from shared.runtime.web import install_problems
+from tests.support.clients import client_of
 from tests.support.contexts import a_context, migrated
 from tests.support.product import Source
 
@@ -66,7 +67,7 @@ class RegisterHarness:
         return self.bare({"Authorization": f"Bearer {self.key.sign(body)}"})
 
     def bare(self, headers: dict[str, str] | None = None) -> TestClient:
-        return TestClient(self.app, headers=headers, raise_server_exceptions=False)
+        return client_of(self.app, headers)
 
     def register(self, *sources: Source) -> TestClient:
         """Put each source's enterprise and permit; an admin's client."""

@@ -18,6 +18,7 @@ from services.monitoring.gateway.worker import GatewayWorker
 from shared.domain.clock import rfc3339
 from shared.runtime.host import Host, openapi
 from shared.runtime.settings import Settings
+from tests.support.clients import client_of
 from tests.support.product import Source, eventually, last_hour
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -52,7 +53,7 @@ class Whole:
         return self.bare({"Authorization": f"Bearer {token or self.admin_token()}"})
 
     def bare(self, headers: dict[str, str] | None = None) -> TestClient:
-        return TestClient(self.host.app, headers=headers, raise_server_exceptions=False)
+        return client_of(self.host.app, headers)
 
     def admin_token(self) -> str:
         return (self.folder / "admin.token").read_text(encoding="ascii").strip()
