@@ -15,9 +15,12 @@ import msgspec
 
 from services.monitoring.domain.alignment import Alignment, aligned, expected_starts
 from services.monitoring.domain.items import nothing_usable, readings, repaired, surely_usable
+from services.monitoring.domain.packet_row import MINUTE, PACKET_PERIODS, PacketRow
+from services.monitoring.domain.period_stamp import window_start_s
+from services.monitoring.domain.plain_packet import plain_body
 from services.monitoring.domain.quarantine import QuarantineReason
-from services.monitoring.domain.reading import PERIODS, Fields, Reading
-from services.monitoring.domain.windows import instant
+from services.monitoring.domain.reading import PERIODS, Fields, Reading, rank
+from services.monitoring.domain.windows import MINUTE_S, instant, seconds
 from shared.domain.clock import SHANGHAI, rfc3339
 from shared.domain.item_note import MOST_NOTES, ItemFault, ItemNote, limited, note
 from shared.domain.json import JsonValue, read_optional_text, read_text
@@ -30,7 +33,9 @@ from shared.ports import NewRecord
 from shared.register import Point
 
 AHEAD = timedelta(minutes=10)  # of field time; a packet further ahead waits in quarantine
+AHEAD_S = int(AHEAD.total_seconds())
 EARLIEST_YEAR = 2000
+PACKET_PERIOD_OF = {command: period for command, period in PERIODS.items() if period in PACKET_PERIODS}
 HEARTBEAT_COMMAND = "9015"
 DETAIL = 500  # characters of an explanation
 UNALIGNED_REMEDY = (
@@ -269,6 +274,37 @@ def _read(packet: Packet, alignment: Alignment) -> Accepted | Rejection:
         meant = instant(alignment.start_s).astimezone(SHANGHAI).strftime("%Y%m%d%H%M%S")
         notes.append(note(ItemFault.TIME_MENDED, "", "DataTime", packet.data_time or "", meant))
     return Accepted(period, alignment.start_s, found.usable, limited(notes) if notes else ())
+
+
+def plain_row(packet: Packet, content: bytes, point: Point, received: datetime, field_now_s: int) -> PacketRow | None:
+    """The row of an ordinary real-time or minute packet of a registered point. None: it is to be examined, for which see
+    `examine`. `content`: the bytes of its record."""
+    period = PACKET_PERIOD_OF.get(packet.command)
+    at_s = _whole_second(packet.data_time)
+    if period is None or at_s is None or at_s > field_now_s + AHEAD_S or packet.item_notes is not None:
+        return None
+    if period == MINUTE and at_s % MINUTE_S:
+        return None
+    body = plain_body(packet.factors, period)
+    if body is None:
+        return None
+    start = window_start_s(at_s, period, point.period_stamp)
+    ranked = rank(resent=packet.rf, sent=sent_of(packet, received), content=content)
+    return PacketRow(packet.mn, period, start, ranked, packet.source[:40], seconds(received), body)
+
+
+def sent_of(packet: Packet, received: datetime) -> str:
+    """When the packet was sent, as 17 digits in Shanghai time: its QN, or when it was received if it has none."""
+    if packet.qn and len(packet.qn) == 17 and packet.qn.isdigit():
+        return packet.qn
+    return received.astimezone(SHANGHAI).strftime("%Y%m%d%H%M%S%f")[:17]
+
+
+@lru_cache(maxsize=4096)
+def _whole_second(text: str | None) -> int | None:
+    """Epoch seconds of a DataTime; None when it makes no sense or holds parts of a second. Many points report at one time."""
+    at = data_time(text)
+    return int(at.timestamp()) if at is not None and not at.microsecond else None
 
 
 def _without_values(packet: Packet) -> Accepted | Rejection:

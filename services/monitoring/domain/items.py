@@ -38,7 +38,7 @@ def readings(factors: Mapping[str, Fields], period: str, noted: Collection[str] 
         if factor not in known and not FACTOR.fullmatch(factor):
             notes.append(note(ItemFault.BAD_CODE, factor, "", factor))
             continue
-        faults = _faults(factor, sent)
+        faults = faults_of(factor, sent)
         if faults:
             notes.extend(faults)
             bad = {one.field for one in faults}
@@ -60,7 +60,7 @@ def surely_usable(factors: Mapping[str, Fields], period: str) -> bool:
     """Whether `readings` will find a usable factor; looks no further than the first plain one. False: it must be asked."""
     known = pollutants()
     for factor, sent in factors.items():
-        if (factor in known or FACTOR.fullmatch(factor)) and not _faults(factor, sent):
+        if (factor in known or FACTOR.fullmatch(factor)) and not faults_of(factor, sent):
             found = reading(sent, period)
             if found is not None and found.micro is not None:
                 return True
@@ -77,7 +77,7 @@ def nothing_usable(notes: Sequence[ItemNote]) -> bool:
     )
 
 
-def _faults(factor: str, sent: Fields) -> Sequence[ItemNote]:
+def faults_of(factor: str, sent: Fields) -> Sequence[ItemNote]:
     """The fields of one factor that must be numbers and are none that can be stored."""
     faults: list[ItemNote] | None = None
     for field, value in sent.items():

@@ -7,17 +7,17 @@ name. Values are in 1e-6 of the point's unit, `extras` is JSON (Min, Max, Cou). 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from services.monitoring.domain.reading import PeriodValue
+from services.monitoring.domain.reading import PeriodValue, Reading
 
 INSTANT, MINUTE = "instant", "minute"
 PACKET_PERIODS = (INSTANT, MINUTE)
 _encode = msgspec.msgpack.Encoder().encode
+_to_json = msgspec.json.Encoder().encode
 
 
 class PacketKey(NamedTuple):
@@ -28,9 +28,9 @@ class PacketKey(NamedTuple):
     start_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class PacketRow:
-    """A packet's readings as they are stored; `rank` as in `reading.rank`, `received_at_s` in epoch seconds."""
+class PacketRow(NamedTuple):
+    """A packet's readings as they are stored; `rank` as in `reading.rank`, `received_at_s` in epoch seconds. A tuple in the
+    order of the columns, because every packet makes one and COPY takes it as it is."""
 
     mn: str
     period: str
@@ -84,6 +84,24 @@ def values_in(row: PacketRow) -> list[PeriodValue]:
         )
         for one in unpacked(row.body)
     ]
+
+
+def packed_readings(readings: Mapping[str, Reading]) -> bytes:
+    """The body of one packet's readings."""
+    return packed([packed_fields(factor, one) for factor, one in readings.items()])
+
+
+def packed_fields(factor: str, one: Reading) -> tuple[object, ...]:
+    """One factor as it stands in a body."""
+    if one.extras is None:
+        return factor, one.micro, one.zs_micro, one.mark
+    return factor, one.micro, one.zs_micro, one.mark, _to_json(one.extras).decode()
+
+
+def packed(fields: list[tuple[object, ...]]) -> bytes:
+    """The body of factors that are given as they stand in it, in any order: they are sorted in their list."""
+    fields.sort()  # factors differ, so nothing else is compared
+    return _encode(fields)
 
 
 def row_of(values: Sequence[PeriodValue]) -> PacketRow:

@@ -16,7 +16,7 @@ PERIODS = {"2011": "instant", "2051": "minute", "2061": "hour", "2031": "day"}
 NORMAL = ("N", "")
 MARKS = frozenset("NFMSDCTBHP") | {""}  # HJ 212-2017 table 8, H (too few data) and 2005's P (power failure)
 LARGEST = 1e12  # above it 1e-6 units leave int64; no instrument reads so much
-_EXACT = 1 << 33  # below it floats stand closer than 1e-6
+EXACT_BELOW = 1 << 33  # floats below it stand closer than 1e-6
 _NAMES = {True: (("Rtd", "Avg"), ("ZsRtd", "ZsAvg")), False: (("Avg",), ("ZsAvg",))}
 VALUES = {period: _NAMES[period == "instant"][0][0] for period in PERIODS.values()}  # the field that counts first
 _EXTRAS = ("Min", "Max", "Cou", "ZsMin", "ZsMax")
@@ -99,7 +99,7 @@ def micro(value: float) -> int | None:
     if not -LARGEST < value < LARGEST:  # so is NaN
         return None
     near = round(value * 1e6)
-    if near / 1e6 == value and -_EXACT < value < _EXACT:  # at most 6 decimals as written: exact
+    if near / 1e6 == value and -EXACT_BELOW < value < EXACT_BELOW:  # at most 6 decimals as written: exact
         return near
     return int((Decimal(repr(value)) * 1_000_000).to_integral_value(ROUND_HALF_EVEN))
 

@@ -20,9 +20,9 @@ _DONE = "DELETE FROM due_window WHERE {}"
 _KEYS = "unnest(%s::text[], %s::text[], %s::bigint[]) AS k(mn, kind, start_s)"
 _DONE_OF_ARRAYS = f"""DELETE FROM due_window AS d USING {_KEYS}
  WHERE d.mn = k.mn AND d.kind = k.kind AND d.start_s = k.start_s"""
-_STILL_DUE = Lookup(
+_DUE_TIMES = Lookup(
     {"mn": "text", "kind": "text", "start_s": "bigint"},
-    "due_window.mn, due_window.kind, due_window.start_s",
+    "due_window.mn, due_window.kind, due_window.start_s, due_window.due_at_s",
     "due_window",
     "due_window.mn = k.mn AND due_window.kind = k.kind AND due_window.start_s = k.start_s",
 )
@@ -34,6 +34,11 @@ def mark_due(session: Session, due: Mapping[DueKey, int]) -> None:
     """Put on the list what is not there; what is there keeps its time."""
     rows = [(*key, at) for key, at in due.items()]
     write_many(session, _MARK.format("VALUES (?,?,?,?)"), _MARK.format(f"SELECT * FROM unnest({_ARRAYS})"), rows)
+
+
+def due_times(session: Session, keys: Collection[DueKey]) -> dict[DueKey, int]:
+    """Those of these keys that are on the list, with the time at which each is due."""
+    return {DueKey(mn, kind, start): at for mn, kind, start, at in _DUE_TIMES.rows(session, keys)}
 
 
 def put_due(session: Session, due: Mapping[DueKey, int]) -> None:
@@ -51,7 +56,7 @@ def due_by(session: Session, now_s: int, limit: int) -> Sequence[DueKey]:
 
 def still_due(session: Session, keys: Collection[DueKey]) -> set[DueKey]:
     """Those still on the list (another may have done them before the points were locked)."""
-    return {DueKey(mn, kind, start) for mn, kind, start in _STILL_DUE.rows(session, keys)}
+    return set(due_times(session, keys))
 
 
 def done(session: Session, keys: Collection[DueKey]) -> None:

@@ -51,12 +51,7 @@ class Register:
 
     def sites(self, session: Session, mns: Collection[str]) -> Mapping[str, Site]:
         """The active registered points among `mns`."""
-        revision = session.info.get(STATE_NAME)  # one view of the register for the whole transaction
-        if revision is None:
-            revision = session.info[STATE_NAME] = register_revision(session)
-        if revision != self._revision or len(self._sites) > KEPT_AT_MOST:
-            self._sites, self._revision = {}, revision
-        sites = self._sites
+        sites = self._current(session)
         missing = {mn for mn in mns if mn not in sites}
         if missing:
             loaded = _load(
@@ -64,6 +59,18 @@ class Register:
             )  # before anything is remembered: it may fail
             sites.update({mn: loaded.get(mn) for mn in missing})
         return {mn: site for mn in mns if (site := sites[mn]) is not None}
+
+    def known(self, session: Session) -> Mapping[str, Site | None]:
+        """The points that were asked for before and are as the register has them now; None: no active registered one."""
+        return self._current(session)
+
+    def _current(self, session: Session) -> dict[str, Site | None]:
+        revision = session.info.get(STATE_NAME)  # one view of the register for the whole transaction
+        if revision is None:
+            revision = session.info[STATE_NAME] = register_revision(session)
+        if revision != self._revision or len(self._sites) > KEPT_AT_MOST:
+            self._sites, self._revision = {}, revision
+        return self._sites
 
 
 def register_revision(session: Session) -> int:
