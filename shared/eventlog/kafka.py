@@ -20,9 +20,9 @@ from kafka.net.compat import KafkaNetClient
 
 from shared.domain.errors import NotFound, Unreachable
 from shared.eventlog.kafka_append import PRODUCER, Appender
-from shared.eventlog.kafka_headers import read_odd_header_names
 from shared.eventlog.kafka_readers import KafkaFollowing, KafkaSharing, unreachable_when_away
 from shared.eventlog.kafka_sockets import DIRECT
+from shared.eventlog.kafka_unpacking import unpack_quickly
 from shared.ports import LARGEST_BYTES, Following, NewRecord, Sharing, TopicShape
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class KafkaLog:
         session_timeout_ms: int = SESSION_TIMEOUT_MS,
         replication_factor: int = -1,
     ) -> None:
-        read_odd_header_names()
+        unpack_quickly()
         self._wall_now = wall_now
         self._prefix = prefix
         self._session_timeout_ms = session_timeout_ms

@@ -10,32 +10,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from time import monotonic, sleep
-from typing import Protocol
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 
 from shared.domain.errors import Unreachable
-from shared.ports import NO_HEADERS, Partition, Polled, Record
+from shared.eventlog.kafka_unpacking import RawRecord
+from shared.ports import Partition, Polled, Record
 
 FOLLOW_AT_ONCE = 1_000  # records a follower gets in one poll
 ASK_ENDS_S = 10.0  # ends of partitions that are not being read are asked for this often
 CLOSE_MS = 3_000
 
 Unwell = Callable[[], str | None]
-
-
-class RawRecord(Protocol):
-    """A record as kafka-python gives it (it ships no types)."""
-
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
-    timestamp: int  # milliseconds since 1970
 
 
 @contextmanager
@@ -60,11 +48,9 @@ def _poll(
 
 
 def record_of(raw: RawRecord, topic: str) -> Record:
-    """kafka-python's record as ours. Other producers may write keys that are no text, and headers without a value."""
-    headers = {name: value for name, value in raw.headers if value is not None} if raw.headers else NO_HEADERS
+    """A record as ours. Other producers may write keys that are no text."""
     key = raw.key.decode("utf-8", "replace") if raw.key is not None else ""
-    appended_at = datetime.fromtimestamp(raw.timestamp / 1000, UTC)
-    return Record(topic, raw.partition, raw.offset, key, raw.value, headers, appended_at)
+    return Record(topic, raw.partition, raw.offset, key, raw.value, raw.headers, raw.appended_at)
 
 
 class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types

@@ -14,7 +14,7 @@ from shared.domain.pollutant import pollutants
 
 def plain_body(factors: Mapping[str, Fields], period: str) -> bytes | None:
     """The body of a packet's row when every factor is known and has its value, no mark but known ones, and nothing that is
-    noted. None when one is not so; nothing is said of the packet then. `period`: instant or minute."""
+    noted; None when one is not so, and the packet is to be examined. `period`: instant or minute."""
     name, known = ("Rtd" if period == INSTANT else "Avg"), pollutants()
     found: list[tuple[object, ...]] = []
     for factor, sent in factors.items():
