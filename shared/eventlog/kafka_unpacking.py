@@ -186,4 +186,8 @@ def _name(name: bytes) -> str:
 
 
 def _time(timestamp_ms: int) -> datetime:
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    """A time for which there is no date, as a producer may write it, counts as 1970: it stops nothing."""
+    try:
+        return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
