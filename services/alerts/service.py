@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from services.alerts.api import TAGS, routes
+from services.alerts.api import TAGS
 from services.alerts.api.alerts import alert_routes
 from services.alerts.api.deliveries import delivery_routes
 from services.alerts.api.endpoints import endpoint_routes
@@ -58,6 +58,7 @@ from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.runtime.consuming import Consumption
 from shared.runtime.metrics import Metrics, begin
+from shared.runtime.routes import side_by_side
 from shared.runtime.secrets import Sealer
 from shared.runtime.service import Context, Job, LoopWorker, Service
 
@@ -146,7 +147,7 @@ def parts(
 def router(of: Parts, channels: Channels, event_stream: EventStream) -> APIRouter:
     """All routes, each resource with the parts that it needs."""
     database = of.database
-    return routes(
+    resources = (
         alert_routes(database, of.alerts, of.alert_store, of.push_store, of.clock, of.kinds),
         event_routes(database, event_stream),
         endpoint_routes(
@@ -158,6 +159,7 @@ def router(of: Parts, channels: Channels, event_stream: EventStream) -> APIRoute
         office_routes(database, of.offices, of.clock),
         schema_routes(),
     )
+    return side_by_side(resources)
 
 
 def delivery(of: Parts, new_channels: NewChannels, policy: Policy) -> Delivery:

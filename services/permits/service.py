@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from fastapi import APIRouter
 from sqlmodel import Session
 
 from services.permits.api import TAGS
@@ -32,6 +31,7 @@ from shared.ports import Record
 from shared.runtime.auth import signing_key
 from shared.runtime.consuming import Consumption
 from shared.runtime.metrics import begin
+from shared.runtime.routes import side_by_side
 from shared.runtime.service import Context, Job, Service, ThreadWorker
 
 NAME = "permits"
@@ -46,11 +46,12 @@ def build(context: Context) -> Service:
     importer = importer_of(registrar, database, lambda kind: context.metrics.import_failures.labels(kind).inc())
     key = signing_key(context.settings.signing_key)
     ensure_admin_token(context.settings.data_dir / ADMIN_TOKEN, key, context.clock.wall_now())
-    router = APIRouter()
-    router.include_router(register_router(registrar, database))
-    router.include_router(tokens_router(registrar, database, key))
-    router.include_router(renewals_router(registrar, database))
-    router.include_router(imports_router(importer))
+    routers = (
+        register_router(registrar, database),
+        tokens_router(registrar, database, key),
+        renewals_router(registrar, database),
+        imports_router(importer),
+    )
     heartbeat = RegistryHeartbeat(registrar, database, context.log, context.directory, key)
     sweep = Sweep(registrar, database, context.metrics.calendar_year.set)
 
@@ -60,7 +61,7 @@ def build(context: Context) -> Service:
 
     return Service(
         name=NAME,
-        router=router,
+        router=side_by_side(routers),
         database=database,
         progress=Progress(table_of(PermitsProgress)),
         outbox=registrar.outbox,

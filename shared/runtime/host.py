@@ -17,7 +17,7 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from fastapi import Depends, FastAPI, Response
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -35,9 +35,9 @@ from shared.runtime.consuming import Consumer, described
 from shared.runtime.metrics import begin
 from shared.runtime.metrics_server import MetricsServer
 from shared.runtime.pages import add_pages
-from shared.runtime.query_check import check_query
 from shared.runtime.rate_limit import RateLimits, Reason, budgets
 from shared.runtime.request_log import RequestLog
+from shared.runtime.routes import side_by_side
 from shared.runtime.scheduling import Scheduler
 from shared.runtime.service import Context, Service, ThreadWorker, Worker
 from shared.runtime.watching_log import LogWatch
@@ -156,8 +156,7 @@ class Host:
         app.state.stopping = self.stopping
         url = self.context.settings.public_url or "/"
         install_problems(app, cache(lambda: [path for service in self.services for path in _paths(service)]))
-        for service in self.services:
-            app.include_router(service.router, dependencies=[Depends(check_query)])
+        app.router.routes.extend(side_by_side([service.router for service in self.services]).routes)
         add_pages(app, {service.name: partial(openapi, service, url=url) for service in self.services})
         app.add_api_route("/healthz", lambda: {"status": "ok"}, include_in_schema=False)
         app.add_api_route("/readyz", self._readyz, include_in_schema=False)

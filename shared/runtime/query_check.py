@@ -90,9 +90,5 @@ async def check_query(request: Request) -> None:
 
 
 def template(scope: Scope) -> str:
-    """The whole template of the route that answers: a nested router's route knows only its own part of it."""
-    own = getattr(scope.get("route"), "path", None)
-    if own is None:
-        return "unmatched"
-    parts = scope["path"].split("/")
-    return "/".join(parts[: len(parts) - own.count("/")]) + str(own)
+    """The template of the route that answers."""
+    return str(getattr(scope.get("route"), "path", "unmatched"))

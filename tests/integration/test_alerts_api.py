@@ -82,7 +82,7 @@ def harness(tmp_path: Path) -> Iterator[ApiHarness]:
     app, feed = FastAPI(), EventStream(delivery.database, poll_s=0.02)
     install_problems(app)
     app.state.verifier, app.state.stopping = Names(), stopping
-    app.include_router(router(delivery.parts, all_channels(Guard(LOOPBACK)), feed))
+    app.router.routes.extend(router(delivery.parts, all_channels(Guard(LOOPBACK)), feed).routes)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=3))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -94,7 +94,7 @@ def opened(folder: Path, url: str | None = None) -> Iterator[ApiHarness]:
     clock = Clock(wall_now=lambda: NOW, field_now=lambda: NOW)
     context = migrated(a_context(folder, clock, database_url=url), "monitoring")
     harness = ApiHarness(context, build(context), signing_key(folder / "signing.key"))
-    harness.app.include_router(harness.service.router)
+    harness.app.router.routes.extend(harness.service.router.routes)
     harness.app.state.verifier = Verifier(harness, clock.wall_now)
     install_problems(harness.app)
     harness.app.add_middleware(BodyLimits, metrics=context.metrics)
@@ -255,7 +255,7 @@ def test_while_the_log_is_away_nothing_is_acknowledged(tmp_path: Path, harness: 
     )  # fmt: skip
     service = build(away)
     app = FastAPI()
-    app.include_router(service.router)
+    app.router.routes.extend(service.router.routes)
     app.state.verifier = harness.app.state.verifier
     install_problems(app)
     app.add_middleware(BodyLimits, metrics=away.metrics)

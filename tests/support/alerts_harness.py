@@ -106,7 +106,7 @@ class AlertsHarness(DeliveryHarness):
         app = FastAPI()
         install_problems(app)
         app.state.verifier, app.state.stopping = Names(), threading.Event()
-        app.include_router(router(self.parts, all_channels(Guard(LOOPBACK)), EventStream(self.database)))
+        app.router.routes.extend(router(self.parts, all_channels(Guard(LOOPBACK)), EventStream(self.database)).routes)
         self.app = app
 
     def register(self, *records: list[Record]) -> None:

@@ -97,7 +97,7 @@ def register_harness(folder: Path, database_url: str | None = None) -> Iterator[
     opened.app.state.verifier = Verifier(Ring(opened), clock.now)
     install_problems(opened.app)
     opened.app.add_middleware(BodyLimits, metrics=context.metrics)
-    opened.app.include_router(service.router)
+    opened.app.router.routes.extend(service.router.routes)
     try:
         yield opened
     finally:

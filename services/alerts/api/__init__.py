@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
-from shared.runtime.web import PROBLEMS, operation_id
-
 PREFIX = "/alerts/v1"
 TAGS = {
     "alerts": "预警 / Alerts",
@@ -18,11 +14,3 @@ TAGS = {
     "offices": "联系单位 / Offices",
     "webhooks": "推送内容 / What an endpoint receives",
 }
-
-
-def routes(*resources: APIRouter) -> APIRouter:
-    """The routes of all resources, in this order."""
-    router = APIRouter(prefix=PREFIX, responses=PROBLEMS, generate_unique_id_function=operation_id)
-    for resource in resources:
-        router.include_router(resource)
-    return router

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
+from services.alerts.api import PREFIX
 from services.alerts.api.documents import Alert
 from services.alerts.api.pages import page_of, read_position, stored
 from services.alerts.api.requests import AlertQuery, Note, Statement
@@ -27,6 +28,7 @@ from shared.domain.errors import unknown_value
 from shared.domain.pollutant import factor
 from shared.domain.region import division_prefix
 from shared.domain.risk import SCOPE_OF_KIND
+from shared.runtime.routes import api_router
 from shared.runtime.web import Page
 
 TAG = "alerts"
@@ -41,7 +43,7 @@ def alert_routes(
     kinds: frozenset[str],
 ) -> APIRouter:
     """The routes of the inbox; long because it is only wiring. `kinds`: those of the catalogue."""
-    router, known = APIRouter(tags=[TAG]), kinds | frozenset(SCOPE_OF_KIND)
+    router, known = api_router(PREFIX, TAG), kinds | frozenset(SCOPE_OF_KIND)
 
     def moved(caller: Caller, alert_id: str, move: Move, text: str) -> JSONResponse:
         with database.transaction() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from sqlmodel import Session
 
+from services.alerts.api import PREFIX
 from services.alerts.api.pages import page_of, read_position
 from services.alerts.api.requests import Cursor, Limit
 from services.alerts.api.responses import DeliveryOut
@@ -14,6 +15,7 @@ from services.alerts.store.paging import Position
 from services.alerts.store.pushes import PushFilter, PushState, PushStore
 from shared.access import Caller
 from shared.database import Database
+from shared.runtime.routes import api_router
 from shared.runtime.web import Page
 
 TAG = "deliveries"
@@ -21,7 +23,7 @@ TAG = "deliveries"
 
 def delivery_routes(database: Database, store: PushStore, pushes: PushService) -> APIRouter:
     """The routes; long because it is only wiring."""
-    router = APIRouter(tags=[TAG])
+    router = api_router(PREFIX, TAG)
 
     @router.get("/deliveries", summary="推送记录，最新在前 / Deliveries with their attempts, newest first")
     def list_deliveries(

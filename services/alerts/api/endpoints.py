@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from fastapi import APIRouter
 from sqlmodel import Session
 
+from services.alerts.api import PREFIX
 from services.alerts.api.pages import page_of, read_position
 from services.alerts.api.requests import (
     Cursor,
@@ -36,6 +37,7 @@ from shared.domain.errors import Forbidden, Invalid, unknown_value
 from shared.domain.identity import credit_code
 from shared.domain.region import prefix, region
 from shared.domain.risk import SCOPE_OF_KIND
+from shared.runtime.routes import api_router
 from shared.runtime.web import Page
 
 TAG = "endpoints"
@@ -51,7 +53,7 @@ def endpoint_routes(
     kinds: frozenset[str],
 ) -> APIRouter:
     """The routes of endpoints; long because it is only wiring. `kinds`: those of the catalogue."""
-    router, known = APIRouter(tags=[TAG]), kinds | frozenset(SCOPE_OF_KIND)
+    router, known = api_router(PREFIX, TAG), kinds | frozenset(SCOPE_OF_KIND)
 
     def shown(caller: Caller, endpoint_id: str) -> EndpointOut:
         with database.read() as session:

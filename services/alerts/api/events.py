@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from services.alerts.api import PREFIX
 from services.alerts.api.documents import EventPage
 from services.alerts.api.roles import Reader
 from services.alerts.delivery.event_stream import PAGE, EventStream
@@ -21,6 +22,7 @@ from shared.database import Database
 from shared.domain.errors import Ahead, Invalid
 from shared.eventlog.codec import decode_object
 from shared.runtime.request_log import note_waiting
+from shared.runtime.routes import api_router
 from shared.runtime.web import problems
 
 TAG = "events"
@@ -38,7 +40,7 @@ class Found:
 
 
 def event_routes(database: Database, event_stream: EventStream) -> APIRouter:
-    router = APIRouter(tags=[TAG])
+    router = api_router(PREFIX, TAG)
 
     @router.get(
         "/events",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.alerts.api import documents
+from services.alerts.api import PREFIX, documents
 from services.alerts.api.requests import DivisionPath, OfficeIn
 from services.alerts.api.roles import ByAdmin, Reader
 from services.alerts.domain.office import Office
@@ -12,6 +12,7 @@ from services.alerts.store.offices import OfficeStore
 from shared.database import Database
 from shared.domain.clock import Clock
 from shared.domain.region import prefix, region
+from shared.runtime.routes import api_router
 from shared.runtime.web import Page
 
 TAG = "offices"
@@ -19,7 +20,7 @@ TAG = "offices"
 
 def office_routes(database: Database, store: OfficeStore, clock: Clock) -> APIRouter:
     """The routes; long because it is only wiring."""
-    router = APIRouter(tags=[TAG])
+    router = api_router(PREFIX, TAG)
 
     @router.get("/offices", summary="联系单位 / Offices by division")
     def list_offices(caller: Reader) -> Page[documents.Office]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from services.alerts.api import PREFIX
 from services.alerts.api.documents import PeerNotice, PeerNoticeDraft
 from services.alerts.api.pages import read_position, stored_page
 from services.alerts.api.requests import Cursor, DivisionPath, Limit
@@ -20,6 +21,7 @@ from services.alerts.store.statistics import counts
 from shared.access import Subject, must_see
 from shared.database import Database
 from shared.domain.region import full_name, prefix, region
+from shared.runtime.routes import api_router
 from shared.runtime.web import Page
 
 TAG = "peer-notices"
@@ -28,7 +30,7 @@ COUNTS_TAG = "divisions"
 
 def peer_routes(database: Database) -> APIRouter:
     """The routes; long because it is only wiring."""
-    router, store = APIRouter(), NoticeStore()
+    router, store = api_router(PREFIX), NoticeStore()
 
     @router.get(
         "/peer-notices",

@@ -6,19 +6,21 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from services.alerts.api import PREFIX
 from services.alerts.api.documents import Alert, Digest, PeerNotice
 from services.alerts.api.roles import Reader
 from services.alerts.domain import origin
 from shared.domain.errors import no_such
+from shared.runtime.routes import api_router
 
 MODELS: dict[str, type[BaseModel]] = {origin.ALERT: Alert, origin.DIGEST: Digest, origin.NOTICE: PeerNotice}
 
 
 def schema_routes() -> APIRouter:
     """Outside the OpenAPI document, which has the same models as components."""
-    router = APIRouter(include_in_schema=False)
+    router = api_router(PREFIX)
 
-    @router.get("/schemas/{name}.json")
+    @router.get("/schemas/{name}.json", include_in_schema=False)
     def get_schema(caller: Reader, name: str) -> JSONResponse:
         model = MODELS.get(name)
         if model is None:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlmodel import Session
 
+from services.alerts.api import PREFIX
 from services.alerts.api.pages import page_of, read_position
 from services.alerts.api.requests import Cursor, FilterIn, Limit, SubscriptionIn
 from services.alerts.api.responses import SubscriptionOut
@@ -26,6 +27,7 @@ from shared.domain.identity import credit_code
 from shared.domain.industry import industry
 from shared.domain.region import prefix, region
 from shared.domain.risk import INVESTIGATE, SCOPE_OF_KIND
+from shared.runtime.routes import api_router
 from shared.runtime.web import Page
 
 TAG = "subscriptions"
@@ -35,7 +37,7 @@ def subscription_routes(
     database: Database, store: SubscriptionStore, endpoints: EndpointStore, clock: Clock, kinds: Iterable[str]
 ) -> APIRouter:
     """The routes; long because it is only wiring. `kinds`: those of the catalogue."""
-    router, known = APIRouter(tags=[TAG]), frozenset(kinds) | frozenset(SCOPE_OF_KIND)
+    router, known = api_router(PREFIX, TAG), frozenset(kinds) | frozenset(SCOPE_OF_KIND)
 
     def shown(session: Session, subscription_id: str, caller: Caller, *, with_preview: bool = False) -> SubscriptionOut:
         record = store.load(session, subscription_id, caller)

@@ -11,8 +11,8 @@ from services.monitoring.api.quarantine import add_quarantine
 from services.monitoring.api.series import add_series
 from services.monitoring.handlers.quarantine import PutBack
 from shared.database import Database
+from shared.runtime.routes import api_router
 from shared.runtime.service import Context
-from shared.runtime.web import PROBLEMS, operation_id
 
 __all__ = ["PACKETS_PATH", "TAGS", "monitoring_router"]
 PREFIX = "/monitoring/v1"
@@ -27,7 +27,7 @@ TAGS = {
 
 def monitoring_router(context: Context, database: Database, put_back: PutBack) -> APIRouter:
     """All routes under /monitoring/v1."""
-    router = APIRouter(prefix=PREFIX, responses=PROBLEMS, generate_unique_id_function=operation_id)
+    router = api_router(PREFIX)
     add_packets(router, context)
     add_series(router, database)
     add_notes(router, database)

@@ -15,7 +15,8 @@ from services.permits.store import imports as store
 from services.permits.store.imports import ImportEntry
 from shared.domain.clock import rfc3339
 from shared.runtime.body_limit import MB, BodyLimit, body_up_to
-from shared.runtime.web import PROBLEMS, Page, operation_id, read_cursor
+from shared.runtime.routes import api_router
+from shared.runtime.web import Page, read_cursor
 from shared.runtime.web import cursor as cursor_of
 
 LIMIT = BodyLimit(most_bytes=64 * MB, together_bytes=64 * MB)  # about 400,000 rows of the official list
@@ -55,9 +56,7 @@ class FindingOut(BaseModel):
 
 def imports_router(importer: Importer) -> APIRouter:
     """All routes of imports."""
-    router = APIRouter(
-        prefix="/permits/v1", responses=PROBLEMS, generate_unique_id_function=operation_id, tags=["imports"]
-    )
+    router = api_router("/permits/v1", "imports")
     database = importer.database
 
     @router.post(

@@ -51,7 +51,8 @@ from shared.database import Database
 from shared.domain.errors import Invalid
 from shared.domain.industry import industry as known_industry
 from shared.domain.region import division_prefix
-from shared.runtime.web import PROBLEMS, Page, cursor, operation_id
+from shared.runtime.routes import api_router
+from shared.runtime.web import Page, cursor
 
 Found = TypeVar("Found")
 Shown = TypeVar("Shown")
@@ -64,7 +65,7 @@ IndustryPrefix = Annotated[str | None, Query(pattern=r"^[A-Z][0-9]{0,4}$", descr
 
 def register_router(registrar: Registrar, database: Database) -> APIRouter:
     """All routes of the register. Long because it only lists them."""
-    router = APIRouter(prefix="/permits/v1", responses=PROBLEMS, generate_unique_id_function=operation_id)
+    router = api_router("/permits/v1")
     _enterprises(router, registrar, database)
     _permits(router, registrar, database)
     _points(router, registrar, database)

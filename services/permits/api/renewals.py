@@ -34,7 +34,8 @@ from shared.database import Database
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid
 from shared.domain.region import division_prefix
-from shared.runtime.web import PROBLEMS, Page, operation_id, read_cursor
+from shared.runtime.routes import api_router
+from shared.runtime.web import Page, read_cursor
 from shared.runtime.web import cursor as cursor_of
 
 Year = Annotated[int, Path(ge=1990, le=2199)]
@@ -110,7 +111,7 @@ class CalendarYearWritten(CalendarYearOut):
 
 def renewals_router(registrar: Registrar, database: Database) -> APIRouter:
     """All routes of time and cover."""
-    router = APIRouter(prefix="/permits/v1", responses=PROBLEMS, generate_unique_id_function=operation_id)
+    router = api_router("/permits/v1")
     _expiring(router, registrar, database)
     _coverage(router, registrar, database)
     _calendar(router, registrar, database)

@@ -16,14 +16,13 @@ from shared.access import Caller, Role
 from shared.database import Database
 from shared.domain.clock import rfc3339
 from shared.runtime.auth import ALGORITHM, SigningKey
-from shared.runtime.web import PROBLEMS, Page, operation_id
+from shared.runtime.routes import api_router
+from shared.runtime.web import Page
 
 
 def tokens_router(registrar: Registrar, database: Database, key: SigningKey) -> APIRouter:
     """Makes and revokes tokens; only an admin may."""
-    router = APIRouter(
-        prefix="/permits/v1", responses=PROBLEMS, generate_unique_id_function=operation_id, tags=["keys"]
-    )
+    router = api_router("/permits/v1", "keys")
 
     @router.post("/keys", status_code=201, summary="签发令牌 / Make a token")
     def make_token(body: KeyIn, caller: Admin, response: Response) -> KeyOut:
