@@ -88,6 +88,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.committed = CommitSignal()
+        self.session_info: dict[str, object] = {}  # what a service's stores find in each session's `info`
         self._writing = engine.execution_options(yujing_write=True)
         # One process's writers queue here fairly; SQLite's own busy handler polls and starves.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
@@ -100,7 +101,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """The only way to write: commits at the end, rolls back on any error."""
-        info = {OUTBOX_SIGNAL: self.committed}
+        info = {**self.session_info, OUTBOX_SIGNAL: self.committed}
         with (
             self._turn or nullcontext(),
             self._translated(),
@@ -113,7 +114,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A consistent look; whatever is changed here is thrown away."""
-        with self._translated(), Session(self.engine, expire_on_commit=False) as session:
+        with self._translated(), Session(self.engine, expire_on_commit=False, info=self.session_info) as session:
             yield session
 
     def ping(self) -> str | None:

@@ -13,6 +13,7 @@ from services.monitoring.domain.due_work import DAY, HOUR
 from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.gateway import gateway_worker
 from services.monitoring.gateway.counters import begin_counters
+from services.monitoring.handlers.archiving import Archiving
 from services.monitoring.handlers.availability import AliveNotes, Backlog
 from services.monitoring.handlers.due_work import Jobs
 from services.monitoring.handlers.packet_days import PacketDays
@@ -20,9 +21,11 @@ from services.monitoring.handlers.packets import REGISTER_GROUP, PacketHandler
 from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
 from services.monitoring.handlers.silence import SilenceSweep
+from services.monitoring.store.archive import use_archive
 from services.monitoring.store.register import Register
 from services.monitoring.store.risks import RiskRepository
 from services.monitoring.store.tables import LEASE, OUTBOX, PROGRESS
+from shared.database import Database
 from shared.domain.events import PACKETS, QUARANTINE, REGISTRY, RISK_CHANGED, RISK_CLEARED, RISK_OPENED
 from shared.domain.item_note import ItemFault
 from shared.domain.risk import PERIOD_STAMP
@@ -63,6 +66,7 @@ def build(context: Context) -> Service:
 
     jobs = Jobs(database, clock=clock, handler=packet_handler(), put_back=put_back)
     days = PacketDays(database)
+    archiving = archiving_of(context, database)
     sweep = SilenceSweep(
         database,
         clock=clock,
@@ -97,12 +101,21 @@ def build(context: Context) -> Service:
             Job("guessing", guessing.sweep),
             Job("packet-days", days.make_ahead),
             Job("prune", days.prune),
+            Job("archive", archiving.run),
         ],
         workers=[gateway_worker(context, note_alive=AliveNotes(clock, database).note)],
         ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",
         tags=TAGS,
         packet_paths=frozenset({PACKETS_PATH}),
     )
+
+
+def archiving_of(context: Context, database: Database) -> Archiving:
+    """What moves old days into the archive, as the settings have it."""
+    folder = context.settings.archive_folder
+    if folder is not None:
+        use_archive(database, folder)
+    return Archiving(database, clock=context.clock, folder=folder, days=context.settings.readings_days)
 
 
 def _begin_metrics(metrics: Metrics) -> None:

@@ -23,6 +23,9 @@ NAMES = (
     "after-claim",  # delivery: pushes are leased, nothing sent
     "after-send",  # delivery: the receiver has answered, no attempt recorded
     "after-record",  # delivery: attempts are recorded
+    "archive-written",  # archive: a day's files are written, the manifest does not name them
+    "archive-listed",  # archive: the manifest names them, the rows are still in the database
+    "archive-removed",  # archive: a part of the rows is removed
 )
 EXIT_CODE = 9
 

@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="YUJING_", env_file=ENV_FILE, extra="ignore", frozen=True)
 
     data_dir: Path = Path("data")
+    archive_dir: Path | None = None  # None: `archive` in the data folder (embedded), no archive (distributed)
+    readings_days: int = Field(35, ge=1, le=36_500)  # full days of packet rows in the database, before the archive
     host: str = "127.0.0.1"
     http_port: int = Field(8000, ge=0, le=65535)
     metrics_port: int | None = Field(None, ge=0, le=65535)  # None: /metrics is on http_port
@@ -126,6 +128,12 @@ class Settings(BaseSettings):
     @property
     def distributed(self) -> bool:
         return self.kafka_bootstrap is not None
+
+    @property
+    def archive_folder(self) -> Path | None:
+        """Where the archive's files lie. All replicas of monitoring share it, so the distributed shape has it named: a
+        data folder of one process may be gone with it."""
+        return self.archive_dir or (None if self.distributed else self.data_dir / "archive")
 
     @property
     def database(self) -> str | None:

@@ -12,7 +12,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from services.monitoring.domain.quarantine import QuarantineReason, QuarantineState
-from services.monitoring.store.tables import KEPT, PACKET, VALUE
+from services.monitoring.domain.windows import seconds
+from services.monitoring.store.tables import ITEM_NOTE, KEPT, PACKET
 from shared.domain.events import DISCHARGE_SEEN
 from shared.domain.risk import Cleared, RiskState
 from shared.eventlog.codec import decode
@@ -328,16 +329,20 @@ def test_a_frame_of_an_unknown_point_comes_back_only_with_the_points_password(
     assert [back["factors"] for back in backs] == ([{SO2: {"Avg": 120.0, "Flag": "N"}}] if state == "put-back" else [])
 
 
-def test_real_time_values_are_kept_for_35_days(plain: MonitoringHarness) -> None:
+def test_notes_on_real_time_packets_are_kept_for_35_days(plain: MonitoringHarness) -> None:
     old, young = plain.now - timedelta(days=35, minutes=1), plain.now - timedelta(days=34)
-    plain.take(*(plain.packet(moment, {NOX: {"Rtd": 50}}, command="2011") for moment in (old, young)))
-    plain.take(plain.packet(old.replace(minute=0), {NOX: 50}))
+    fields = {NOX: {"Rtd": "1,5"}, SO2: {"Rtd": 50.0}}
+    plain.take(*(plain.packet(moment, fields, command="2011") for moment in (old, young)))
+    plain.take(plain.packet(old.replace(minute=0), {NOX: {"Avg": "1,5"}, SO2: 50.0}))
     plain.days.prune(plain.now)
     with plain.database.read() as session:
-        packets = session.connection().execute(select(PACKET.c.period, PACKET.c.start_s)).all()
-        hours = session.connection().execute(select(VALUE.c.period)).scalars().all()
-    assert [tuple(row) for row in packets] == [("instant", int(young.timestamp()))]
-    assert hours == ["hour"]
+        notes = session.connection().execute(select(ITEM_NOTE.c.command, ITEM_NOTE.c.at_s)).all()
+        packets = session.connection().execute(select(PACKET.c.start_s)).scalars().all()
+    assert {(command, at_s) for command, at_s in notes} == {
+        ("2011", seconds(young)),
+        ("2061", seconds(old.replace(minute=0))),
+    }
+    assert sorted(packets) == [seconds(old), seconds(young)]
 
 
 def test_everything_again_in_other_batches_changes_nothing(plain: MonitoringHarness) -> None:

@@ -95,25 +95,6 @@ def test_days_around_today_are_made_ahead_but_never_under_rows_that_stand_elsewh
     assert len(_moments(harness)) == 3
 
 
-def test_a_past_day_goes_as_a_whole_and_its_minutes_stay(harness: MonitoringHarness) -> None:
-    harness.now = at("2026-10-10 09:00")
-    harness.days.make_ahead(harness.now)
-    _send(harness, "2026-10-09 08:00", "2026-10-10 08:00", "2026-10-10 08:30")
-    _send(harness, "2026-10-10 08:00", command="2051")
-    harness.now = at("2026-11-14 08:15")  # 35 days after 10-10 08:15
-    harness.days.prune(harness.now)
-    on_the_day = [seconds(at(f"2026-10-10 08:{minute}")) for minute in ("00", "30")]
-    assert (
-        _moments(harness) == on_the_day[harness.database.embedded :]
-    )  # a partition goes when all of its day has passed
-    harness.now = at("2026-11-15 01:00")
-    harness.days.prune(harness.now)
-    assert _moments(harness) == []
-    assert _moments(harness, period="minute") == on_the_day[:1]
-    with harness.database.read() as session:
-        assert seconds(at("2026-10-09 00:00")) not in partitioned_days(session)
-
-
 def _older_values() -> list[PeriodValue]:
     """As an older version stored them: a row a factor, factors of one moment of several packets."""
     moment = seconds(at("2026-11-20 08:00"))

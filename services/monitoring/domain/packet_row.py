@@ -136,9 +136,13 @@ def merged(one: PacketRow, other: PacketRow) -> PacketRow:
     found: dict[str, PeriodValue] = {}
     for value in (*values_in(one), *values_in(other)):
         known = found.get(value.factor)
-        if known is None or _precedence(value) > _precedence(known):
-            found[value.factor] = value
+        found[value.factor] = value if known is None else greater(known, value)
     return row_of(list(found.values()))
+
+
+def greater(one: PeriodValue, other: PeriodValue) -> PeriodValue:
+    """Which of two values of one moment and factor counts."""
+    return other if _precedence(other) > _precedence(one) else one
 
 
 def all_merged(rows: Iterable[PacketRow]) -> dict[PacketKey, PacketRow]:

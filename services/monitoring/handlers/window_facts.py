@@ -12,7 +12,7 @@ from services.monitoring.domain.due_work import HOUR
 from services.monitoring.domain.validity import Sample
 from services.monitoring.domain.verdict import Value
 from services.monitoring.domain.windows import HOUR_S, WindowKey
-from services.monitoring.store.packets import samples_of_hours
+from services.monitoring.store.readings import samples_of_hours
 from services.monitoring.store.values import values_of
 
 T = TypeVar("T")

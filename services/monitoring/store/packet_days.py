@@ -6,13 +6,13 @@ days without one stand in `packet_default`. SQLite has one table, in the order o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select, text, tuple_
+from sqlalchemy import bindparam, delete, func, select, text, tuple_
 from sqlmodel import Session
 
-from services.monitoring.domain.packet_row import INSTANT, PACKET_PERIODS, PacketKey, PacketRow
+from services.monitoring.domain.packet_row import PACKET_PERIODS, PacketKey, PacketRow
 from services.monitoring.domain.windows import DAY_S, SHANGHAI_S, day_start_s
 from services.monitoring.store.packets import LAST_S, packets_between, read_packet_row
 from services.monitoring.store.tables import PACKET
@@ -21,6 +21,7 @@ from shared.sql import embedded
 DEFAULT = "packet_default"
 NAME = "packet_%Y%m%d"
 LOCK = "monitoring.packet-days"
+PATIENCE_MS = 800  # less than PostgreSQL waits before it looks for a deadlock
 _PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'packet'::regclass"
 
 
@@ -108,37 +109,53 @@ def drop_day(session: Session, day: int) -> None:
         session.connection().execute(of_day.where(p.mn == mn, p.period.in_(PACKET_PERIODS)))
 
 
-def forget_instants_of_day(session: Session, day: int) -> None:
-    """Remove the real-time rows of a day that has a partition: all of it when no minutes stand there."""
-    name = _name(day)
+def fingerprint(session: Session, day: int) -> str | None:
+    """PostgreSQL: changes with every change of the day's partition; None when it has none, and on SQLite."""
+    if day not in partitioned_days(session):
+        return None
+    query = f"SELECT count(*) || ' ' || coalesce(sum(hash_record_extended(p, 0)), 0) FROM {_name(day)} p"
+    found = session.connection().execute(text(query)).scalar_one()
+    return str(found)
+
+
+def drop_unchanged(session: Session, day: int, known: str) -> bool:
+    """PostgreSQL: drop the day's partition when it still has this fingerprint. Writers of the day wait meanwhile; all others
+    for less than a second, after which this gives up (Unreachable)."""
     _one_at_a_time(session)
     if day not in partitioned_days(session):
-        return
-    minutes = text(f"SELECT 1 FROM {name} WHERE period <> :instant LIMIT 1")
-    if session.connection().execute(minutes, {"instant": INSTANT}).first() is None:
-        drop_day(session, day)
-    else:
-        session.connection().execute(text(f"DELETE FROM {name} WHERE period = :instant"), {"instant": INSTANT})
+        return False
+    connection = session.connection()
+    connection.execute(text(f"LOCK TABLE {_name(day)} IN SHARE ROW EXCLUSIVE MODE"))
+    if fingerprint(session, day) != known:
+        return False
+    connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_MS}ms'"))
+    connection.execute(text(f"DROP TABLE {_name(day)}"))
+    return True
 
 
-def points_with_instants_before(session: Session, before_s: int) -> Sequence[str]:
-    """The points that have real-time rows before then; on PostgreSQL outside of the partitions of days."""
+def delete_packets(session: Session, rows: Collection[PacketRow]) -> int:
+    """Remove these rows where they still are as they are here; how many were."""
     p = PACKET.c
-    if embedded(session):
-        old = select(p.start_s).where(p.period == INSTANT, p.start_s < before_s).limit(1)
-        return [mn for mn in _points(session) if session.connection().execute(old.where(p.mn == mn)).first()]
-    query = text(f"SELECT DISTINCT mn FROM {DEFAULT} WHERE period = :instant AND start_s < :before")
-    found = session.connection().execute(query, {"instant": INSTANT, "before": before_s})
-    return sorted(found.scalars())
-
-
-def forget_instants(session: Session, mns: Collection[str], before_s: int) -> None:
-    """Remove the real-time rows of these points before then; on PostgreSQL outside of the partitions of days."""
-    table = "packet" if embedded(session) else DEFAULT
-    query = text(f"DELETE FROM {table} WHERE mn = :mn AND period = :instant AND start_s < :before")
-    rows = [{"mn": mn, "instant": INSTANT, "before": before_s} for mn in mns]
-    if rows:
-        session.connection().execute(query, rows)
+    statement = delete(PACKET).where(
+        p.mn == bindparam("of_mn"),
+        p.period == bindparam("of_period"),
+        p.start_s == bindparam("at_s"),
+        p.rank == bindparam("known_rank"),
+        p.received_at_s == bindparam("known_received"),
+        p.body == bindparam("known_body"),
+    )
+    values = [
+        {
+            "of_mn": row.mn,
+            "of_period": row.period,
+            "at_s": row.start_s,
+            "known_rank": row.rank,
+            "known_received": row.received_at_s,
+            "known_body": row.body,
+        }
+        for row in rows
+    ]
+    return session.connection().execute(statement, values).rowcount if values else 0
 
 
 def _one_at_a_time(session: Session) -> None:

@@ -143,15 +143,9 @@ def series_of_packets(
     return list(islice((one for one in values if one.factor == factor), limit))
 
 
-def latest_of_packets(session: Session, mn: str) -> list[PeriodValue]:
-    """The newest value of each factor and period, among the newest 2,000 packets (at one in 30 s: of 16 hours)."""
-    found: dict[tuple[str, str], PeriodValue] = {}
-    for period in PACKET_PERIODS:
-        for row in islice(packets_between(session, mn, period, 0, LAST_S, newest_first=True), READ_AT_ONCE):
-            if any((period, one.factor) not in found for one in unpacked(row.body)):
-                for value in values_in(row):
-                    found.setdefault((period, value.factor), value)
-    return list(found.values())
+def newest_packets(session: Session, mn: str, period: str, size: int) -> list[PacketRow]:
+    """The newest `size` rows of a point and period, newest first."""
+    return list(islice(packets_between(session, mn, period, 0, LAST_S, newest_first=True), size))
 
 
 def starts_of_packets(session: Session, mn: str, period: str, low_s: int, high_s: int) -> list[int]:

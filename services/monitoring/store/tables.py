@@ -52,6 +52,47 @@ class StoredPacket(MonitoringTable, table=True):
     body: bytes = Field(sa_type=LargeBinary)
 
 
+class ArchiveFileRow(MonitoringTable, table=True):
+    """A file of packet rows of one day that left the database. `name` is within the archive's folder, wherever that is."""
+
+    __tablename__ = "archive_file"
+    __table_args__ = (Index("archive_file_day", "day", "state"), NO_ROWID)
+    name: str = Field(primary_key=True)
+    day: int = Field(sa_type=BigInteger)
+    first_mn: str
+    first_period: str
+    first_start_s: int = Field(sa_type=BigInteger)
+    last_mn: str
+    last_period: str
+    last_start_s: int = Field(sa_type=BigInteger)
+    rows: int = Field(sa_type=BigInteger)
+    readings: int = Field(sa_type=BigInteger)
+    bytes: int = Field(sa_type=BigInteger)
+    sha256: str
+    written_at_s: int = Field(sa_type=BigInteger)
+    verified_at_s: int = Field(sa_type=BigInteger)
+    state: str
+    replaced_at_s: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class ArchivedNewestRow(MonitoringTable, table=True):
+    """The newest archived reading of each series, so that the latest values of a point need no look into every file."""
+
+    __tablename__ = "archived_newest"
+    __table_args__ = (NO_ROWID,)
+    mn: str = Field(primary_key=True)
+    period: str = Field(primary_key=True)
+    factor: str = Field(primary_key=True)
+    start_s: int = Field(sa_type=BigInteger)
+    micro: int | None = Field(default=None, sa_type=BigInteger)
+    zs_micro: int | None = Field(default=None, sa_type=BigInteger)
+    mark: str
+    source: str
+    rank: str
+    received_at_s: int = Field(sa_type=BigInteger)
+    extras: str | None = None
+
+
 class ItemNoteRow(MonitoringTable, table=True):
     """What was wrong with one item of a packet. `at_s`: start of its window, or when it came."""
 
@@ -259,6 +300,7 @@ def table(model: type[SQLModel]) -> Table:
 
 
 ITEM_NOTE, PACKET = table(ItemNoteRow), table(StoredPacket)
+ARCHIVE_FILE, ARCHIVED_NEWEST = table(ArchiveFileRow), table(ArchivedNewestRow)
 VALUE, DECISION, RISK, DUE = table(ValueRow), table(DecisionRow), table(RiskRow), table(DueRow)
 LAST_SEEN, DOWNTIME, ALIVE, DISCHARGE = table(LastSeenRow), table(DowntimeRow), table(AliveRow), table(DischargeRow)
 KEPT, ENTERPRISE, PERMIT, POINT = table(QuarantineRow), table(EnterpriseRow), table(PermitRow), table(PointRow)

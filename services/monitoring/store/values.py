@@ -1,7 +1,7 @@
 """Truth rows: reported values, of which the greatest rank wins; and when a point was last seen.
 
-Hours and days are rows a factor here; real-time and minute readings are rows a packet (`packets.py`), read through the same
-functions.
+Hours and days are rows a factor here; real-time and minute readings are rows a packet, in the database or in the archive
+(`readings.py`), read through the same functions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from services.monitoring.domain.period_stamp import HourReport
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.verdict import Value
 from services.monitoring.domain.windows import WindowKey
-from services.monitoring.store.packets import first_packet, latest_of_packets, series_of_packets, starts_of_packets
+from services.monitoring.store.readings import first_packet, latest_of_packets, series_of_packets, starts_of_packets
 from services.monitoring.store.tables import LAST_SEEN, VALUE
 from shared.sql import Lookup, write_many
 
