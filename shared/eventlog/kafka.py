@@ -23,6 +23,7 @@ from shared.eventlog.kafka_append import PRODUCER, Appender
 from shared.eventlog.kafka_readers import KafkaFollowing, KafkaSharing, unreachable_when_away
 from shared.eventlog.kafka_sockets import DIRECT
 from shared.eventlog.kafka_unpacking import unpack_quickly
+from shared.eventlog.kafka_wakeups import SparingClient
 from shared.ports import LARGEST_BYTES, Following, NewRecord, Sharing, TopicShape
 
 log = structlog.get_logger(__name__)
@@ -195,7 +196,7 @@ class KafkaLog:
         begun: list[KafkaNetClient] = []
 
         def client(**given: object) -> KafkaNetClient:
-            begun.append(KafkaNetClient(**given))
+            begun.append(SparingClient(**given))
             return begun[-1]
 
         try:

@@ -10,19 +10,23 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import lru_cache
 from time import monotonic
 from typing import Protocol
 
 import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from kafka.partitioner.default import murmur2
 
 from shared.domain.errors import DomainError, Invalid, Unreachable
+from shared.eventlog.kafka_wakeups import one_wake_up
 from shared.ports import LARGEST_BYTES, NewRecord
 
 log = structlog.get_logger(__name__)
 
 CLOSE_S = 1.0
+KEYS_CACHED = 200_000  # more than a nation's points
 DEADLINE_S = 11.0  # a second after the producer's own
 PRODUCER = {
     "acks": "all",
@@ -137,17 +141,26 @@ class Appender:
         self._topics.add(topic)
         self._waiting.append(appended)
         try:
-            for number, record in enumerate(records):
-                headers = list(record.headers.items())
-                key = record.key.encode()
-                sent = producer.send(self._prefix + topic, key=key, value=record.value, headers=headers)
-                appended.wait_for(number, sent, self._failed)
+            self._send(producer, self._prefix + topic, records, appended)
         except MessageSizeTooLargeError as wrong:
             appended.fail(Invalid(f"record too large: {wrong}", rule=f"at most {LARGEST_BYTES} bytes"))
         except (KafkaError, RuntimeError) as wrong:
             self._failed(wrong)
             appended.fail(Unreachable(f"Kafka is away: {wrong!r}", code="log-away"))
         return appended.future
+
+    def _send(self, producer: KafkaProducer, topic: str, records: Sequence[NewRecord], appended: Appended) -> None:
+        partitions = sorted(producer.partitions_for(topic))  # waits, where they are not known yet
+        with one_wake_up():
+            for number, record in enumerate(records):
+                sent = producer.send(
+                    topic,
+                    key=record.key.encode(),
+                    value=record.value,
+                    headers=list(record.headers.items()),
+                    partition=partitions[_hash(record.key) % len(partitions)],
+                )
+                appended.wait_for(number, sent, self._failed)
 
     def close(self) -> None:
         if self._producer is not None:
@@ -157,6 +170,12 @@ class Appender:
         if not self._spoiled:
             log.warning("append failed, a new producer is made", error=repr(wrong))
             self._spoiled = True
+
+
+@lru_cache(KEYS_CACHED)
+def _hash(key: str) -> int:
+    """By which every Kafka client chooses the partition of a key."""
+    return int(murmur2(key.encode())) & 0x7FFFFFFF
 
 
 def _close(producer: KafkaProducer) -> None:

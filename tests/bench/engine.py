@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.bench.engine_gateway import connections, gateway
 from tests.bench.engine_harness import Consumed, Servers, both_servers, engine_harness, pid_of
+from tests.bench.engine_nation import nation
 from tests.bench.engine_peers import engine_peers
 from tests.bench.packet_topic import FACTORS, HOURLY, REAL_TIME, PacketKind, stream
 from tests.bench.rows import Row, rss_bytes
@@ -112,6 +114,9 @@ ENGINE_BENCHES: dict[str, Bench] = {
     "engine-hours": hourly,
     "engine-two": two_processes,
     "engine-restart": restart,
+    "engine-gateway": gateway,
+    "engine-connections": connections,
+    "engine-nation": nation,
 }
 PEERS = "engine-peers"  # only when it is named: it builds other programs
 

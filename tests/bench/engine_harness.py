@@ -87,8 +87,8 @@ class EngineHarness:
     def bootstrap(self) -> str:
         return self.shape.settings["YUJING_KAFKA_BOOTSTRAP"]
 
-    def register(self, count: int) -> list[BulkPoint]:
-        points = [BulkPoint(n) for n in range(1, count + 1)]
+    def register(self, count: int, first: int = 1) -> list[BulkPoint]:
+        points = [BulkPoint(n) for n in range(first, first + count)]
         sealer = Sealer(urlsafe_b64decode(self.shape.settings["YUJING_SECRET_KEY"]))
         self.register_offset = register_points(self.log, self.database, sealer, points, datetime.now(UTC))
         return points

@@ -13,7 +13,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from shared.eventlog.kafka import KafkaLog
 from shared.eventlog.progress import Progress
-from shared.ports import TopicShape
+from shared.ports import NewRecord, TopicShape
 from shared.runtime.consuming import Consumer, Consumption
 from tests.support.lab import LabProgress, Noting, effects, now, open_lab, running, table_of
 from tests.support.product import eventually
@@ -66,3 +66,15 @@ def test_the_broker_unpacks_what_a_producer_packed(topic: KafkaLog, kafka: Kafka
     with closing(admin):
         found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
     assert "'compression.type': {'value': 'uncompressed'" in str(found)
+
+
+def test_a_key_lies_where_other_producers_of_kafka_put_it(kafka: KafkaServer) -> None:
+    prefix = f"t{uuid.uuid4().hex[:8]}."
+    with closing(KafkaLog(kafka.bootstrap, prefix=prefix, wall_now=now)) as log:
+        log.create({"packets": TopicShape(12)})
+        keys = [f"A110000_{n:04d}" for n in range(30)]
+        ours = [place for place, _ in log.append("packets", [NewRecord(key, b"1") for key in keys]).result(20)]
+        with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap)) as other:
+            sent = [other.send(prefix + "packets", key=key.encode(), value=b"1") for key in keys]
+            theirs = [future.get(20).partition for future in sent]
+    assert ours == theirs and len(set(ours)) > 6

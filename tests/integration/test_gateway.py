@@ -287,6 +287,20 @@ def test_a_connection_with_too_much_unanswered_is_not_read_until_answers_go_out(
         assert len(logger.answers(2)) == 2
 
 
+def test_while_the_log_is_busy_packets_wait_and_go_to_it_together(held: GatewayHarness) -> None:
+    logger = held.logger()
+    for count in range(1, 6):
+        logger.send(a_frame(qn=f"2026112008300000{count}"))
+        wait_until(lambda count=count: held.frames("none") == count, "the frame")
+    appends = held.held_log.held
+    assert [len(records) for _, records, _ in appends] == [1, 1]
+    held.held_log.let_go()
+    wait_until(lambda: held.held_log.held, "the rest")
+    assert [len(records) for _, records, _ in held.held_log.held] == [3]
+    held.held_log.let_go()
+    assert [answer.qn for answer in logger.answers(5)] == [f"2026112008300000{count}" for count in range(1, 6)]
+
+
 def test_stopping_answers_what_is_under_way_and_closes_every_line(held: GatewayHarness) -> None:
     busy, quiet = held.logger(), held.logger()
     busy.send(a_frame())
