@@ -45,9 +45,9 @@ def test_samples_of_many_hours_come_at_once_and_each_stands_in_its_own_hour(harn
     )
     seven, eight, empty = _hour(MN, "2026-11-20 07:00"), _hour(OTHER, "2026-11-20 08:00"), _hour(MN, "2026-11-20 05:00")
     with harness.database.read() as session:
-        instants = samples_of_hours(session, [seven, eight, empty], "instant")
-        minutes = samples_of_hours(session, {seven, eight}, "minute")
-        none = samples_of_hours(session, [], "minute")
+        instants = samples_of_hours(session, [seven, eight, empty], "instant", {NOX, SO2})
+        minutes = samples_of_hours(session, {seven, eight}, "minute", {NOX})
+        none = samples_of_hours(session, [], "minute", {NOX})
     of_seven = {factor: sorted(samples) for factor, samples in instants[seven].items()}
     assert of_seven == {
         NOX: [Sample(0, 2_000_000, True), Sample(3540, 4_000_000, False)],
@@ -59,11 +59,19 @@ def test_samples_of_many_hours_come_at_once_and_each_stands_in_its_own_hour(harn
     assert none == {}
 
 
+def test_of_an_hour_only_the_factors_come_that_are_asked_for(harness: MonitoringHarness) -> None:
+    harness.take(harness.packet("2026-11-20 07:00", {NOX: {"Rtd": 2.0}, SO2: {"Rtd": 3.0}}, command="2011"))
+    seven = _hour(MN, "2026-11-20 07:00")
+    with harness.database.read() as session:
+        assert samples_of_hours(session, [seven], "instant", {SO2}) == {seven: {SO2: [Sample(0, 3_000_000, True)]}}
+        assert samples_of_hours(session, [seven], "instant", {O2}) == {}
+
+
 def test_samples_of_more_hours_than_one_list_of_keys_holds(harness: MonitoringHarness) -> None:
     harness.take(harness.packet("2026-11-20 07:10", {NOX: {"Rtd": 2.0}}, command="2011"))
     wanted = [WindowKey(MN, "hour", seconds(at("2026-11-20 08:00")) - n * 3600) for n in range(1_000)]
     with harness.database.read() as session:
-        found = samples_of_hours(session, wanted, "instant")
+        found = samples_of_hours(session, wanted, "instant", {NOX})
     assert found == {_hour(MN, "2026-11-20 07:00"): {NOX: [Sample(600, 2_000_000, True)]}}
 
 

@@ -45,9 +45,8 @@ def test_our_own_down_time_does_not_count() -> None:
 
 @pytest.mark.parametrize(("silent", "points", "out"), [(4, 4, False), (5, 20, False), (5, 19, True)])
 def test_more_than_a_quarter_and_at_least_five_make_an_outage(silent: int, points: int, out: bool) -> None:
-    every = [LastSeen(str(n), 0, 60, "150102") for n in range(points)]
-    quiet = {str(n): Silence.SHORT for n in range(silent)}
-    assert bool(areas_out(every, quiet)) is out
+    quiet = [LastSeen(str(n), 0, 60, "150102") for n in range(silent)]
+    assert bool(areas_out(quiet, {"150102": points})) is out
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from services.monitoring.detectors.risk_builder import NO_REGION, Place, RiskDraft
+from services.monitoring.detectors.risk_builder import Place, RiskDraft
 from services.monitoring.domain import wording
+from services.monitoring.domain.applicable_limits import NO_REGION
 from services.monitoring.domain.risk_row import RiskRow, RiskSpan
 from services.monitoring.domain.windows import HOUR_S, SpanOfWindows, seconds
 from services.monitoring.store.register import Register, lock_points

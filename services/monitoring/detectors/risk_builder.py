@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from services.monitoring.domain import wording
-from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.applicable_limits import NO_REGION, Site
 from services.monitoring.domain.due_work import DueAt
 from services.monitoring.domain.risk_row import RiskRow, RiskSpan
 from services.monitoring.domain.verdict import GRACE_S, shown_value
@@ -16,7 +16,6 @@ from shared.domain.identity import derived_id
 from shared.domain.json import JsonObject
 from shared.domain.risk import Cleared, Risk, RiskState
 
-NO_REGION = "000000"
 Facts = JsonObject
 
 

@@ -6,11 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.monitoring.detectors.risk_builder import NO_REGION, Place, RiskDraft
+from services.monitoring.detectors.risk_builder import Place, RiskDraft
 from services.monitoring.domain import wording
-from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.applicable_limits import NO_REGION, Site
 from services.monitoring.domain.risk_row import RiskRow, RiskSpan
-from services.monitoring.domain.silence import LastSeen, Outage, Silence, areas_out, silence, silent_s
+from services.monitoring.domain.silence import (
+    SHORT_S,
+    LastSeen,
+    Outage,
+    Silence,
+    areas_out,
+    counties_in_question,
+    silence,
+    silent_s,
+)
 from services.monitoring.domain.windows import DAY_S, instant, seconds
 from services.monitoring.engine.history import PointHistory
 from shared.domain.clock import Instant
@@ -37,18 +46,30 @@ class SilenceDetector:
     """Raises, moves on and clears: from when each point was last seen, less the service's own down-time."""
 
     def detect(self, history: PointHistory, now: Instant) -> Sequence[RiskDraft]:
-        """The risks of all silent points and of the counties that are out."""
-        last_seen, sites = history.last_seen(), history.active_sites()
-        points = [_last_seen(site, last_seen[mn]) for mn, site in sorted(sites.items()) if mn in last_seen]
+        """The risks of all silent points and of the counties that are out. Of the points only those are looked at that may be
+        late, or have an open risk."""
+        rows = history.open_risks(KIND)
+        late = history.last_seen_until(now.s - SHORT_S)
+        last_seen = {**history.last_seen([mn for mn in rows if mn not in late]), **late}
+        sites = history.sites(last_seen.keys())
+        points = [_last_seen(site, last_seen[mn]) for mn, site in sorted(sites.items())]
         down = history.downtimes_since(now.s - LOOK_BACK_S)
         steps = {p.mn: step for p in points if (step := silence(p, now.s, down)) is not None}
-        out = areas_out(points, steps)
+        out = _areas_out(history, [p for p in points if p.mn in steps])
         silent = {
             p.mn: _Silent(p, steps[p.mn], silent_s(p.at_s, now.s, down), OUTAGE_MUTES if p.county in out else None)
             for p in points
             if p.mn in steps
         }
         return [*_areas(history, out, now), *_points(history, points, sites, silent, now)]
+
+
+def _areas_out(history: PointHistory, silent: Sequence[LastSeen]) -> Mapping[str, Outage]:
+    counties = counties_in_question(silent)
+    if not counties:
+        return {}
+    points = history.points_of_counties()
+    return areas_out(silent, {county: points[county] for county in sorted(counties)})
 
 
 def _points(

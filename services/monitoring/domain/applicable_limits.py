@@ -13,6 +13,7 @@ from shared.domain.pollutant import pollutant
 from shared.domain.quantity import scale
 from shared.register import Enterprise, Limit, Outlet, Permit, PermitVersion, Point
 
+NO_REGION = "000000"  # of a point whose enterprise is not known
 DAYS_KEPT = 400  # of one point
 _NO_BOUNDS: Mapping[str, Bound] = {}
 

@@ -7,6 +7,7 @@ purpose: what is merely unlikely is measured.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -42,6 +43,13 @@ class PlausibleRange:
     def holds(self, value_micro: int) -> bool:
         """Whether the value (1e-6) may be a measurement."""
         return self.lowest <= value_micro <= self.highest and value_micro not in PLACEHOLDERS
+
+    def holds_all(self, values_micro: Sequence[int]) -> bool:
+        """Whether each of the values may be one."""
+        if not values_micro:
+            return True
+        inside = self.lowest <= min(values_micro) and max(values_micro) <= self.highest
+        return inside and PLACEHOLDERS.isdisjoint(values_micro)
 
 
 ANYTHING = PlausibleRange(-(10**18), 10**18)  # what `reading` takes at all

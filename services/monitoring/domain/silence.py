@@ -64,15 +64,17 @@ def silence(seen: LastSeen, now_s: int, downtimes: Sequence[Downtime]) -> Silenc
     return Silence.HOURS if passed >= max(HOURS_S, short) else Silence.SHORT
 
 
-def areas_out(points: Iterable[LastSeen], silent: Mapping[str, Silence]) -> dict[str, Outage]:
-    """Counties of which more than a quarter, and at least five, are silent together."""
-    every: Counter[str] = Counter()
-    quiet: Counter[str] = Counter()
-    for point in points:
-        every[point.county] += 1
-        quiet[point.county] += point.mn in silent
+def counties_in_question(silent: Iterable[LastSeen]) -> set[str]:
+    """Counties of which enough points are silent that they may be out: how many there are decides."""
+    return {county for county, quiet in Counter(point.county for point in silent).items() if quiet >= AREA_LEAST}
+
+
+def areas_out(silent: Iterable[LastSeen], points: Mapping[str, int]) -> dict[str, Outage]:
+    """Counties of which more than a quarter, and at least five, are silent together. `points`: how many points that ever sent
+    a county has; one that is not in it is not in question."""
+    quiet = Counter(point.county for point in silent)
     return {
         county: Outage(quiet[county], count)
-        for county, count in every.items()
+        for county, count in points.items()
         if quiet[county] >= AREA_LEAST and quiet[county] * 100 > count * AREA_SHARE_PCT
     }

@@ -37,8 +37,10 @@ class Mean:
     count: int
 
 
-def measured_of(samples: Iterable[Sample], plausible: PlausibleRange) -> list[Sample]:
+def measured_of(samples: Sequence[Sample], plausible: PlausibleRange) -> Sequence[Sample]:
     """The samples, without the value of those that cannot be a measurement: such a minute is there, and not valid."""
+    if plausible.holds_all([micro for _, micro, _ in samples if micro is not None]):
+        return samples
     return [
         sample if sample.micro is None or plausible.holds(sample.micro) else Sample(sample.at_s, None, False)
         for sample in samples
@@ -125,5 +127,9 @@ def _by_minute(instants: Iterable[Sample]) -> Mapping[int, _Minute]:
     found: dict[int, list[int]] = {}
     for at, micro, normal in instants:
         if micro is not None and normal:
-            found.setdefault(at // 60, []).append(micro)
+            minute = at // 60
+            if minute in found:
+                found[minute].append(micro)
+            else:
+                found[minute] = [micro]
     return {minute: _Minute(sum(values), len(values)) for minute, values in found.items()}

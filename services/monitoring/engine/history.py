@@ -61,11 +61,17 @@ class OutletHistory(RiskHistory, Protocol):
 class PointHistory(RiskHistory, Protocol):
     """When the registered points were last seen."""
 
-    def active_sites(self) -> Mapping[str, Site]:
-        """All active registered points, by MN."""
+    def sites(self, mns: Collection[str]) -> Mapping[str, Site]:
+        """The registered points among `mns`."""
 
-    def last_seen(self) -> Mapping[str, int]:
-        """MN → when it was last seen."""
+    def last_seen(self, mns: Collection[str]) -> Mapping[str, int]:
+        """When these points were last seen; one that never was is not in it."""
+
+    def last_seen_until(self, at_s: int) -> Mapping[str, int]:
+        """The points that were last seen at `at_s` or earlier, and when."""
+
+    def points_of_counties(self) -> Mapping[str, int]:
+        """How many registered points that were ever seen each county has; a point without enterprise counts as `000000`."""
 
     def downtimes_since(self, since_s: int) -> Sequence[Downtime]:
         """The service's own down-times that ended after `since_s`."""

@@ -14,7 +14,7 @@ from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
 from services.monitoring.domain.windows import SpanOfWindows, WindowBounds
 from services.monitoring.store import risks, values, verdicts
 from services.monitoring.store.due import downtimes_since
-from services.monitoring.store.register import Register, active_points
+from services.monitoring.store.register import Register, points_of_counties
 
 
 class RowHistory:
@@ -27,11 +27,14 @@ class RowHistory:
     def sites(self, mns: Collection[str]) -> Mapping[str, Site]:
         return self._register.sites(self._session, mns)
 
-    def active_sites(self) -> Mapping[str, Site]:
-        return self.sites(active_points(self._session))
+    def last_seen(self, mns: Collection[str]) -> Mapping[str, int]:
+        return values.last_seen(self._session, mns)
 
-    def last_seen(self) -> Mapping[str, int]:
-        return values.last_seen(self._session)
+    def last_seen_until(self, at_s: int) -> Mapping[str, int]:
+        return values.last_seen_until(self._session, at_s)
+
+    def points_of_counties(self) -> Mapping[str, int]:
+        return points_of_counties(self._session)
 
     def downtimes_since(self, since_s: int) -> Sequence[Downtime]:
         return downtimes_since(self._session, since_s)

@@ -30,6 +30,7 @@ from shared.domain.clock import Clock, Instant
 from shared.domain.events import DISCHARGE_SEEN, REGISTRY, RISKS, Event
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
+from shared.gc_pause import gc_paused
 from shared.ports import Record
 from shared.runtime.consuming import NotYet
 from shared.runtime.metrics import Metrics
@@ -55,6 +56,7 @@ class PacketHandler:
         self.decider = Decider(register)
         self._risks = RiskRepository(outbox, metrics)
 
+    @gc_paused()
     def take(self, session: Session, records: Sequence[Record]) -> None:
         now = self._clock.now()
         self._wait_for_register(session, records, now.wall)

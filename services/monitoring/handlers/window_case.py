@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,6 +45,14 @@ class _OwnMean(NamedTuple):
     doubted: int | None
 
 
+class _OwnOxygen(NamedTuple):
+    """Which own mean of oxygen: a tuple, because it is hashed for every window."""
+
+    mn: str
+    hour_s: int
+    least: int
+
+
 @lru_cache(maxsize=1_024)
 def _iso_day(start_s: int) -> str:
     return shanghai_date(start_s).isoformat()
@@ -60,6 +68,7 @@ class WindowCase:
     values: Reported
     now_s: int
     settle: bool = False
+    _oxygen_means: dict[_OwnOxygen, _OwnMean] = field(default_factory=dict)
 
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict on each limited factor."""
@@ -97,9 +106,19 @@ class WindowCase:
         value, doubted = self._own_mean(mn, hour_s, factor, bound.plausible, least)
         if bound.reference_o2_pct is None or value is None:
             return OwnMeans(value, doubted=doubted)
-        means = [self._own_mean(mn, hour_s, OXYGEN, OXYGEN_RANGE, least) for mn in self._points()]
+        means = [self._own_oxygen(mn, hour_s, least) for mn in self._points()]
         oxygen = next((one.mean for one in means if one.mean is not None), None)
         return OwnMeans(value, oxygen, oxygen_doubted=means[0].doubted)
+
+    def _own_oxygen(self, mn: str, hour_s: int, least: int) -> _OwnMean:
+        """The same for every factor that is converted with it."""
+        key = _OwnOxygen(mn, hour_s, least)
+        found = self._oxygen_means.get(key)
+        if found is None:
+            found = self._own_mean(mn, hour_s, OXYGEN, OXYGEN_RANGE, least)
+            if not self.facts.lacking:
+                self._oxygen_means[key] = found
+        return found
 
     def _own_mean(self, mn: str, hour_s: int, factor: str, plausible: PlausibleRange, least: int) -> _OwnMean:
         hour = self.facts.samples(mn, hour_s)

@@ -56,6 +56,11 @@ class WindowFacts:
             return None
         return None if self._lacks else found
 
+    @property
+    def lacking(self) -> bool:
+        """Whether the work at hand lacked rows so far."""
+        return self._lacks
+
     def load(self) -> None:
         """Load what was asked for and not there, in a statement or two whatever the number of windows."""
         values, samples = self._lacking_values, self._lacking_samples
@@ -64,7 +69,9 @@ class WindowFacts:
             found = values_of(self._session, values, self._factors)
             self._values.update((key, found.get(key, {})) for key in values)
         if samples:
-            minutes, instants = (samples_of_hours(self._session, samples, one) for one in ("minute", "instant"))
+            minutes, instants = (
+                samples_of_hours(self._session, samples, period, self._factors) for period in ("minute", "instant")
+            )
             self._samples.update((key, HourSamples(minutes.get(key, {}), instants.get(key, {}))) for key in samples)
 
     def values(self, windows: Collection[WindowKey]) -> list[Reported]:

@@ -14,10 +14,11 @@ from services.monitoring.domain.reading import NORMAL, PeriodValue
 from services.monitoring.domain.validity import Sample
 from services.monitoring.domain.windows import HOUR_S, WindowKey
 from services.monitoring.store.tables import PACKET
-from shared.sql import chunks, copy_new_rows, copy_rows, embedded, write_many
+from shared.sql import SqlRow, chunks, copy_new_rows, copy_rows, embedded, write_many
 
 COLUMNS = "mn, period, start_s, rank, source, received_at_s, body"
 SamplesOfHours = dict[WindowKey, dict[str, list[Sample]]]
+_sample = Sample._make  # three times as fast as the constructor: a running hour of a point has hundreds
 LAST_S = 1 << 40  # after every start
 READ_AT_ONCE = 2_000  # rows of a point while they are searched for factors
 
@@ -92,18 +93,27 @@ def read_packet_row(row: Row[object]) -> PacketRow:
     return PacketRow(row.mn, row.period, row.start_s, row.rank, row.source, row.received_at_s, bytes(row.body))
 
 
-def samples_of_hours(session: Session, hours: Collection[WindowKey], period: str) -> SamplesOfHours:
-    """Minute or instantaneous values (`period`) of these hours of points, by hour and factor, in one statement of
-    PostgreSQL; an hour without any is not in it."""
-    found: SamplesOfHours = {}
-    for row in _bodies(session, hours, period):
-        of_hour = found.setdefault(WindowKey(row.mn, "hour", row.hour_s), {})
-        for one in unpacked(row.body):
-            of_hour.setdefault(one.factor, []).append(Sample(row.start_s - row.hour_s, one.micro, one.mark in NORMAL))
-    return found
+def samples_of_hours(
+    session: Session, hours: Collection[WindowKey], period: str, factors: Collection[str]
+) -> SamplesOfHours:
+    """Minute or instantaneous values (`period`) of these factors in these hours of points, by hour and factor, in one statement
+    of PostgreSQL; an hour without any is not in it."""
+    wanted = frozenset(factors)
+    found: SamplesOfHours = {key: {} for key in hours}
+    for mn, hour_s, start_s, body in _bodies(session, hours, period):
+        of_hour, at_s = found[WindowKey(mn, "hour", hour_s)], start_s - hour_s
+        for one in unpacked(body):
+            factor = one.factor
+            if factor in wanted:
+                sample = _sample((at_s, one.micro, one.mark in NORMAL))
+                if factor in of_hour:
+                    of_hour[factor].append(sample)
+                else:
+                    of_hour[factor] = [sample]
+    return {key: of_hour for key, of_hour in found.items() if of_hour}
 
 
-def _bodies(session: Session, hours: Collection[WindowKey], period: str) -> Iterator[Row[object]]:
+def _bodies(session: Session, hours: Collection[WindowKey], period: str) -> Iterator[SqlRow]:
     connection = session.connection()
     if not hours:
         return

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, select
+from sqlalchemy import ColumnElement, Table, func, select
 from sqlmodel import Session
 
-from services.monitoring.domain.applicable_limits import Site
-from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT, STATE
+from services.monitoring.domain.applicable_limits import NO_REGION, Site
+from services.monitoring.store.tables import ENTERPRISE, LAST_SEEN, PERMIT, POINT, STATE
 from shared.domain.identity import MN
 from shared.domain.json import JsonObject, read_object
 from shared.register import (
@@ -175,6 +175,13 @@ def points_of_permit(session: Session, credit_code: str) -> list[str]:
     return sorted(rows.scalars())
 
 
-def active_points(session: Session) -> list[str]:
-    """All registered MNs."""
-    return list(session.connection().execute(select(POINT.c.mn).where(POINT.c.active)).scalars())
+def points_of_counties(session: Session) -> dict[str, int]:
+    """How many active points that were ever seen each county has, by its enterprise's division."""
+    county = func.coalesce(ENTERPRISE.c.region, NO_REGION).label("county")
+    points = LAST_SEEN.join(POINT, (POINT.c.mn == LAST_SEEN.c.mn) & POINT.c.active).outerjoin(
+        ENTERPRISE, ENTERPRISE.c.credit_code == POINT.c.credit_code
+    )
+    rows = session.connection().execute(
+        select(county, func.count().label("points")).select_from(points).group_by("county")
+    )
+    return {row.county: row.points for row in rows}

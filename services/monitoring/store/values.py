@@ -6,7 +6,7 @@ Hours and days are rows a factor here; real-time and minute readings are rows a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from operator import attrgetter
 
@@ -33,6 +33,7 @@ _POSTGRES = f"INSERT INTO value ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) {_W
 _columns_of = attrgetter(*_COLUMNS.split(", "))
 _LAST_SEEN = """INSERT INTO last_seen (mn, at_s) {} ON CONFLICT (mn) DO UPDATE SET at_s = excluded.at_s
  WHERE excluded.at_s > last_seen.at_s"""
+_LAST_SEEN_OF = Lookup({"mn": "text"}, "last_seen.mn, last_seen.at_s", "last_seen", "last_seen.mn = k.mn")
 _OF_WINDOWS = Lookup(
     {"mn": "text", "period": "text", "start_s": "bigint"},
     ", ".join(
@@ -159,9 +160,12 @@ def _read(row: Row[object]) -> PeriodValue:
     )
 
 
-def last_seen(session: Session, mns: Iterable[str] | None = None) -> dict[str, int]:
-    """MN → when it was last seen, of all points or of these."""
-    wanted = select(LAST_SEEN.c.mn, LAST_SEEN.c.at_s)
-    if mns is not None:
-        wanted = wanted.where(LAST_SEEN.c.mn.in_(list(mns)))
+def last_seen(session: Session, mns: Collection[str]) -> dict[str, int]:
+    """MN → when it was last seen, of these points."""
+    return {row.mn: row.at_s for row in _LAST_SEEN_OF.rows(session, [(mn,) for mn in mns])}
+
+
+def last_seen_until(session: Session, at_s: int) -> dict[str, int]:
+    """MN → when it was last seen, of the points that were last seen at `at_s` or earlier."""
+    wanted = select(LAST_SEEN.c.mn, LAST_SEEN.c.at_s).where(LAST_SEEN.c.at_s <= at_s)
     return {row.mn: row.at_s for row in session.connection().execute(wanted)}

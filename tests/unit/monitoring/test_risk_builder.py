@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from services.monitoring.detectors.risk_builder import NO_REGION, Place, RiskDraft, is_recent, measured_by
+from services.monitoring.detectors.risk_builder import Place, RiskDraft, is_recent, measured_by
 from services.monitoring.domain import wording
-from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.applicable_limits import NO_REGION, Site
 from services.monitoring.domain.risk_row import RiskRow, RiskSpan
 from services.monitoring.domain.verdict import GRACE_S, Status, ValueKind
 from services.monitoring.domain.windows import LENGTH_S, seconds
