@@ -5,6 +5,7 @@ SQLite and PostgreSQL share ON CONFLICT, but SQLAlchemy has one of it for each; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ T = TypeVar("T")
 SqlRow: TypeAlias = Row[*tuple[Any, ...]]  # of columns that no type describes
 Rows = Sequence[Mapping[str, object]]  # all of the same columns
 CHUNK = 400  # keys in one IN list
+_IN_COPY = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}  # COPY's own escapes
+_SPECIAL_IN_COPY = re.compile(r"[\\\t\n\r]")
 WORTH_COPYING = 50  # rows; below, a staging table costs more than it saves
 
 
@@ -166,16 +169,52 @@ def _element(value: object) -> str:
     return f'"{text}"'
 
 
+def copy_or_write_many(
+    session: Session, table: str, columns: str, rows: Sequence[tuple[object, ...]], *, sqlite: str, postgres: str
+) -> None:
+    """`write_many` of rows that are nearly always new: on PostgreSQL COPY takes half of the server's time, and one row that is
+    there already has all of them written by the statement."""
+    worth = len(rows) >= WORTH_COPYING and not embedded(session)
+    if not (worth and copy_new_rows(session, table, columns, rows)):
+        write_many(session, sqlite, postgres, rows)
+
+
 def copy_rows(session: Session, table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> None:
-    """COPY on PostgreSQL; what goes wrong is SQLAlchemy's error, as of any other statement."""
+    """COPY on PostgreSQL of texts, numbers, bytes and None; what goes wrong is SQLAlchemy's error, as of any other statement."""
+    text = _copied(list(rows))
     connection, statement = session.connection(), f"COPY {table} ({columns}) FROM STDIN"
     with (
         _as_of_statement(connection, statement),
         connection.connection.cursor() as cursor,  # type: ignore[attr-defined]
         cursor.copy(statement) as copy,
     ):
-        for row in rows:
-            copy.write_row(row)
+        copy.write(text)
+
+
+def _copied(rows: Collection[tuple[object, ...]]) -> str:
+    """The rows as COPY reads them; made a column at a time, which takes a third of the driver's time."""
+    if not rows:
+        return ""
+    columns = map(_copied_column, zip(*rows, strict=True))
+    return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+
+
+def _copied_column(column: Sequence[object]) -> Sequence[str]:
+    if set(map(type, column)) == {int}:
+        return list(map(str, column))
+    texts = [value for value in column if isinstance(value, str)]
+    if len(texts) == len(column) and not _SPECIAL_IN_COPY.search("".join(texts)):
+        return texts
+    return list(map(_copied_value, column))
+
+
+def _copied_value(value: object) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, bytes):
+        return "\\\\x" + value.hex()
+    text = str(value)
+    return _SPECIAL_IN_COPY.sub(lambda found: _IN_COPY[found[0]], text) if isinstance(value, str) else text
 
 
 def copy_new_rows(session: Session, table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> bool:

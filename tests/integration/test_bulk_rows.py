@@ -12,7 +12,18 @@ import pytest
 from sqlalchemy import select
 
 from shared.database import Database
-from shared.sql import CHUNK, WORTH_COPYING, bulk_insert, bulk_upsert, chunks, insert_new, upsert
+from shared.sql import (
+    CHUNK,
+    WORTH_COPYING,
+    Lookup,
+    bulk_insert,
+    bulk_upsert,
+    chunks,
+    copy_or_write_many,
+    insert_new,
+    upsert,
+    write_many,
+)
 from tests.support.lab import Counter, LabLease, LabOutbox, Moment, open_lab, table_of
 
 COUNTER, MOMENT, OUTBOX, LEASE = (table_of(one) for one in (Counter, Moment, LabOutbox, LabLease))
@@ -172,3 +183,32 @@ def test_chunks_hold_each_item_once_in_order_and_none_is_empty_or_too_long(count
     found = list(chunks(range(count)))
     assert [item for some in found for item in some] == list(range(count))
     assert all(0 < len(some) <= CHUNK for some in found)
+
+
+ADDED = "ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value"
+BY_VALUES = f"INSERT INTO counter (name, value) VALUES (?, ?) {ADDED}"
+BY_ARRAYS = f"INSERT INTO counter (name, value) SELECT * FROM unnest(%s::text[], %s::bigint[]) {ADDED}"
+BY_NAME = Lookup({"name": "text"}, "counter.name, counter.value", "counter", "counter.name = k.name")
+AMONG = Lookup({"least": "bigint"}, "counter.name", "counter", "counter.value >= k.least", among="counter.name")
+
+
+def test_texts_of_any_kind_are_written_as_arrays_and_found_by_their_keys(database: Database) -> None:
+    rows = [(text, n) for n, text in enumerate(TEXTS)]
+    with database.transaction() as session:
+        write_many(session, BY_VALUES, BY_ARRAYS, rows)
+        assert {row.name: row.value for row in BY_NAME.rows(session, [(text,) for text in TEXTS])} == dict(rows)
+        assert BY_NAME.rows(session, [("not there",)]) == BY_NAME.rows(session, []) == []
+        few = {row.name for row in AMONG.rows(session, [(3,)], [*TEXTS[:5], "not there"])}
+        assert few == set(TEXTS[3:5])
+        assert AMONG.rows(session, [(0,)], []) == []
+
+
+@pytest.mark.parametrize("more", [0, WORTH_COPYING], ids=["few", "enough to be copied"])
+def test_rows_that_are_nearly_always_new_are_all_written_once_whether_one_was_there_or_not(
+    database: Database, more: int
+) -> None:
+    rows = [(text, n) for n, text in enumerate([*TEXTS, *(f"c{n}" for n in range(more))])]
+    for _ in range(2):
+        with database.transaction() as session:
+            copy_or_write_many(session, "counter", "name, value", rows, sqlite=BY_VALUES, postgres=BY_ARRAYS)
+    assert counters(database) == {name: 2 * value for name, value in rows}

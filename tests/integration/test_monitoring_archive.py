@@ -128,7 +128,7 @@ def _answers(harness: ArchiveHarness) -> list[object]:
     with harness.database.read() as session:
         found: list[object] = []
         for period in ("instant", "minute"):
-            samples = samples_of_hours(session, hours, period)
+            samples = samples_of_hours(session, hours, period, {NOX, SO2})
             found.append({hour: {f: sorted(one) for f, one in samples[hour].items()} for hour in samples})
             found += [starts_of_packets(session, mn, period, DAY, DAY + DAY_S) for mn in (MN, OTHER)]
         found += [first_window(session, mn, DAY + since) for mn in (MN, OTHER) for since in (0, 30_000, 80_000, DAY_S)]
@@ -260,7 +260,7 @@ def test_a_missing_file_or_an_unknown_folder_is_an_error_and_no_empty_answer(har
         starts_of_packets(session, MN, "instant", DAY, DAY + DAY_S)
     harness.database.session_info.clear()
     with harness.database.read() as session, pytest.raises(Unreachable):
-        samples_of_hours(session, [WindowKey(MN, "hour", DAY)], "instant")
+        samples_of_hours(session, [WindowKey(MN, "hour", DAY)], "instant", {NOX})
 
 
 def test_a_late_hour_is_decided_with_its_archived_minutes(harness: ArchiveHarness) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -39,10 +38,11 @@ def _limit_micro(text: str) -> int:
     return micro(Decimal(text))
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictRow:
-    """One verdict. `decided` and `measured` in 1e-6 of the limit's unit; `limit` as the permit writes it. `doubted`: the
-    reported number that `doubt` is about, in 1e-6 of the limit's unit, of oxygen in 1e-6 %."""
+class VerdictRow(NamedTuple):
+    """One verdict. A tuple, because it is what SQL writes and every window makes some.
+
+    `decided` and `measured` in 1e-6 of the limit's unit; `limit` as the permit writes it. `doubted`: the reported number that
+    `doubt` is about, in 1e-6 of the limit's unit, of oxygen in 1e-6 %."""
 
     mn: str
     averaging: str

@@ -7,7 +7,7 @@ what is still missing. A first decision has no age limit; a re-decision reaches 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from sqlmodel import Session
@@ -88,7 +88,11 @@ class Decider:
         verdicts = _concluded(facts, ended, WindowCase.verdicts)
         for case in ended:
             self._window(case, verdicts[case.window], loaded.before.get(case.window, {}), changes)
-        write_verdicts(session, [*changes.unfinished, *(change.after for change in changes.rows)])
+        write_verdicts(
+            session,
+            [change.after for change in changes.rows if change.before is None],
+            [*changes.unfinished, *(change.after for change in changes.rows if change.before is not None)],
+        )
         mark_due(session, changes.waiting)
         return changes
 
@@ -146,7 +150,7 @@ class Decider:
             self._change(case, factor, bound, verdict, old, changes)
         for factor, old in before.items():
             if factor not in bounds and old.status is not Status.NONE:
-                _note(old, replace(old, status=Status.NONE, reason=NoVerdict.NO_LIMIT), case, changes)
+                _note(old, old._replace(status=Status.NONE, reason=NoVerdict.NO_LIMIT), case, changes)
         if averaging == "hour":
             if _shows_discharge(case, verdicts):
                 case.discharges(changes)
@@ -160,7 +164,7 @@ class Decider:
         self, case: WindowCase, factor: str, bound: Bound, verdict: Verdict, old: VerdictRow | None, changes: Changes
     ) -> None:
         row = case.row(factor, bound, verdict, old)
-        if old is not None and replace(old, decided_at_s=row.decided_at_s) == row:
+        if old is not None and old._replace(decided_at_s=row.decided_at_s) == row:
             return
         if verdict.status is Status.UNFINISHED and not (old is not None and old.status.decides):
             changes.unfinished.append(row)

@@ -27,18 +27,22 @@ from services.monitoring.store.archive import (
 from services.monitoring.store.packets import LAST_S, READ_AT_ONCE, SamplesOfHours, packets_between
 
 
-def samples_of_hours(session: Session, hours: Collection[WindowKey], period: str) -> SamplesOfHours:
-    """Minute or instantaneous values (`period`) of these hours of points, by hour and factor; an hour without any is not
-    in it. Raises Unreachable: the hours are archived, and the archive is away."""
-    found = packets.samples_of_hours(session, hours, period)
+def samples_of_hours(
+    session: Session, hours: Collection[WindowKey], period: str, factors: Collection[str]
+) -> SamplesOfHours:
+    """Minute or instantaneous values (`period`) of these factors in these hours of points, by hour and factor; an hour without
+    any is not in it. Raises Unreachable: the hours are archived, and the archive is away."""
+    found = packets.samples_of_hours(session, hours, period, factors)
     archived = {file.day for file in files_of_days(session, {day_start_s(hour.start_s) for hour in hours})}
     of_archived_days = {hour for hour in hours if day_start_s(hour.start_s) in archived}
     if of_archived_days:
-        found |= _samples_of_archived(session, of_archived_days, period)
+        found |= _samples_of_archived(session, of_archived_days, period, frozenset(factors))
     return found
 
 
-def _samples_of_archived(session: Session, hours: Collection[WindowKey], period: str) -> SamplesOfHours:
+def _samples_of_archived(
+    session: Session, hours: Collection[WindowKey], period: str, factors: frozenset[str]
+) -> SamplesOfHours:
     rows = [row for key in hours for row in packets_between(session, key.mn, period, key.start_s, key.start_s + HOUR_S)]
     days = {day_start_s(key.start_s) for key in hours}
     readings = archived_of_points(session, {key.mn for key in hours}, period, days)
@@ -46,9 +50,10 @@ def _samples_of_archived(session: Session, hours: Collection[WindowKey], period:
     found: SamplesOfHours = {}
     for row in all_merged([*rows, *rows_of(of_hours)]).values():
         hour = WindowKey(row.mn, "hour", hour_start_s(row.start_s))
-        of_hour = found.setdefault(hour, {})
         for one in unpacked(row.body):
-            of_hour.setdefault(one.factor, []).append(Sample(row.start_s - hour.start_s, one.micro, one.mark in NORMAL))
+            if one.factor in factors:
+                samples = found.setdefault(hour, {}).setdefault(one.factor, [])
+                samples.append(Sample(row.start_s - hour.start_s, one.micro, one.mark in NORMAL))
     return found
 
 

@@ -20,7 +20,7 @@ from services.monitoring.domain.verdict import Value
 from services.monitoring.domain.windows import WindowKey
 from services.monitoring.store.readings import first_packet, latest_of_packets, series_of_packets, starts_of_packets
 from services.monitoring.store.tables import LAST_SEEN, VALUE
-from shared.sql import Lookup, write_many
+from shared.sql import Lookup, copy_or_write_many, write_many
 
 _COLUMNS = "mn, period, start_s, factor, micro, zs_micro, mark, source, rank, received_at_s, extras"
 _WINS = """ON CONFLICT (mn, period, start_s, factor) DO UPDATE SET micro = excluded.micro,
@@ -60,8 +60,9 @@ def _newest_hours(size: int) -> Lookup:
 
 
 def write_values(session: Session, rows: Collection[PeriodValue]) -> None:
-    """Upsert; a row of lesser rank changes nothing. One statement: the greatest throughput either database gives."""
-    write_many(session, _SQLITE, _POSTGRES, [_columns_of(row) for row in rows])
+    """Upsert; a row of lesser rank changes nothing."""
+    columns = [_columns_of(row) for row in rows]
+    copy_or_write_many(session, "value", _COLUMNS, columns, sqlite=_SQLITE, postgres=_POSTGRES)
 
 
 def write_last_seen(session: Session, seen: Mapping[str, int]) -> None:

@@ -14,7 +14,7 @@ from services.monitoring.domain.verdict import Doubt, NoVerdict, Status, ValueKi
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
 from services.monitoring.domain.windows import SpanOfWindows, WindowBounds, WindowKey
 from services.monitoring.store.tables import DECISION
-from shared.sql import Lookup, SqlRow, write_many
+from shared.sql import Lookup, SqlRow, copy_or_write_many, write_many
 
 AVERAGINGS = ("hour", "day")
 FIELDS = tuple(column.name for column in DECISION.columns)
@@ -103,9 +103,11 @@ def read_row(row: SqlRow) -> VerdictRow:
     )
 
 
-def write_verdicts(session: Session, rows: Sequence[VerdictRow]) -> None:
-    """Upsert; no window and factor may be there twice."""
-    write_many(session, _SQLITE, _POSTGRES, [_columns_of(row) for row in rows])
+def write_verdicts(session: Session, new: Sequence[VerdictRow], changed: Sequence[VerdictRow]) -> None:
+    """Upsert; no window and factor may be there twice. `new`: those that there is no row of, as far as is known."""
+    fresh = [_columns_of(row) for row in new]
+    copy_or_write_many(session, "decision", _NAMES, fresh, sqlite=_SQLITE, postgres=_POSTGRES)
+    write_many(session, _SQLITE, _POSTGRES, [_columns_of(row) for row in changed])
 
 
 def verdicts_of(session: Session, windows: Collection[WindowKey]) -> dict[WindowKey, dict[str, VerdictRow]]:

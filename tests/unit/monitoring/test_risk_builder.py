@@ -128,8 +128,7 @@ def test_a_stored_risk_comes_back_with_its_facts_and_span() -> None:
 
 
 def test_the_values_of_a_risk_are_text_with_the_decimals_of_the_limit() -> None:
-    row = replace(
-        a_verdict(status=Status.OVER, decided=48_213_700),
+    row = a_verdict(status=Status.OVER, decided=48_213_700)._replace(
         measured=42_100_000,
         value_kind=ValueKind.CONVERTED,
         reference_o2_pct="6",
