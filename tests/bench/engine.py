@@ -105,7 +105,13 @@ def _readings_row(figure: str, found: Consumed, path: str) -> Row:
 
 def _detail(found: Consumed) -> dict[str, float]:
     """`load`: of the machine in the minute before; a figure of a busy machine is worth little."""
-    return {"packets": found.packets, "seconds": found.seconds, "load": found.load}
+    return {
+        "packets": found.packets,
+        "seconds": found.seconds,
+        "database_cpu_s": found.database_cpu_s,
+        "broker_cpu_s": found.broker_cpu_s,
+        "load": found.load,
+    }
 
 
 Bench = Callable[[Path, Servers, Sizes], list[Row]]

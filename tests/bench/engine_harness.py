@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from base64 import urlsafe_b64decode
@@ -26,11 +24,12 @@ from shared.database import Database, open_database
 from shared.domain.events import PACKETS
 from shared.eventlog.kafka import KafkaLog
 from shared.eventlog.progress import Progress
+from shared.runtime.host import topics
 from shared.runtime.secrets import Sealer
 from tests.bench.bulk_register import BulkPoint, register_points
 from tests.bench.packet_topic import DevicePacketCase, PacketKind, fill, stream
-from tests.bench.rows import cpu_s
-from tests.support.distributed import ROOT, Distributed
+from tests.bench.rows import cpu_of_children_s, cpu_s
+from tests.support.distributed import Distributed
 from tests.support.product import Process, eventually
 from tests.support.servers import KafkaServer, PostgresServer, kafka_broker, postgres_server
 
@@ -49,11 +48,14 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class Consumed:
-    """What processes did with a backlog: `cpu_s` of each of them. `load`: of the machine before they went on."""
+    """What processes did with a backlog: `cpu_s` of each of them; of the database's backends and of the broker meanwhile.
+    `load`: of the machine before they went on."""
 
     packets: int
     seconds: float
     cpu_s: tuple[float, ...]
+    database_cpu_s: float
+    broker_cpu_s: float
     load: float
 
 
@@ -67,6 +69,7 @@ def both_servers(folder: Path) -> Iterator[Servers]:
 class EngineHarness:
     """Monitoring on topics and a database of its own. `register_offset`: the end of its register."""
 
+    servers: Servers
     shape: Distributed
     log: KafkaLog
     database: Database
@@ -131,16 +134,19 @@ class EngineHarness:
 
     def consume(self) -> Consumed:
         """Let suspended processes go on until everything is committed."""
-        load, first = os.getloadavg()[0], self.committed()
-        before = [cpu_s(pid_of(process)) for process in self.processes]
+        load, first, before = os.getloadavg()[0], self.committed(), self._cpu()
         begun = time.monotonic()
         for process in self.processes:
             os.kill(pid_of(process), signal.SIGCONT)
         self.await_committed()
         took = time.monotonic() - begun
-        after = [cpu_s(pid_of(process)) for process in self.processes]
-        used = tuple(late - early for early, late in zip(before, after, strict=True))
-        return Consumed(self.committed() - first, took, used, load)
+        *own, database, broker = (late - early for early, late in zip(before, self._cpu(), strict=True))
+        return Consumed(self.committed() - first, took, tuple(own), database, broker, load)
+
+    def _cpu(self) -> list[float]:
+        """Of each process, of the database's backends, of the broker."""
+        own = [cpu_s(pid_of(process)) for process in self.processes]
+        return [*own, cpu_of_children_s(self.servers.postgres.pid), cpu_s(self.servers.kafka.pid)]
 
     def await_committed(self) -> None:
         """Until the progress rows stand at the ends of the topic."""
@@ -186,19 +192,16 @@ class EngineHarness:
 def engine_harness(folder: Path, servers: Servers, **env: str) -> Iterator[EngineHarness]:
     """Topics and tables as `yujing migrate` makes them; `env`: further settings of the processes."""
     folder.mkdir(parents=True, exist_ok=True)
-    shape = Distributed.on(
-        folder, servers.kafka.bootstrap, servers.postgres.new_database(), prefix=f"b{uuid.uuid4().hex[:8]}-"
-    )
+    url, prefix = servers.postgres.new_database_at_head(), f"b{uuid.uuid4().hex[:8]}-"
+    shape = Distributed.on(folder, servers.kafka.bootstrap, url, prefix=prefix)
     shape.settings |= {"YUJING_KAFKA_SESSION_TIMEOUT_MS": SESSION_MS, **env}
-    subprocess.run([sys.executable, "-m", "services", "migrate"], env=shape.env(), cwd=ROOT, check=True, timeout=60,
-                   stdout=subprocess.DEVNULL)  # fmt: skip
-    log = KafkaLog(servers.kafka.bootstrap, prefix=shape.settings["YUJING_KAFKA_TOPIC_PREFIX"],
-                   wall_now=lambda: datetime.now(UTC))  # fmt: skip
+    log = KafkaLog(servers.kafka.bootstrap, prefix=prefix, wall_now=lambda: datetime.now(UTC))
+    log.create(topics(distributed=True))
     database = open_database(shape.settings["YUJING_DATABASE_URL"], folder, "monitoring")
     with ExitStack() as stack:
         stack.callback(log.close)
         stack.callback(database.close)
-        yield EngineHarness(shape, log, database, stack)
+        yield EngineHarness(servers, shape, log, database, stack)
 
 
 def pid_of(process: Process) -> int:

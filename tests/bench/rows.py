@@ -25,6 +25,12 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def cpu_of_children_s(pid: int) -> float:
+    """CPU seconds that the processes whose parent it is have used (Linux)."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(cpu_s(int(child)) for child in listed)
+
+
 def cpu_s(pid: int) -> float:
     """CPU seconds that a process has used (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
