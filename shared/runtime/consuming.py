@@ -51,11 +51,13 @@ def every_record(_record: Record) -> bool:
 @dataclass(frozen=True, slots=True)
 class Consumption:
     """What a group reads, and who handles it: topic → handler. `concerns` is False for a record that its handler passes
-    over: a batch of such records alone needs no transaction of its own."""
+    over: a batch of such records alone needs no transaction of its own. `batches`: how many times the usual number of records
+    a handler may be given at once, where a record costs little."""
 
     group: str
     handlers: Mapping[str, Handler]
     concerns: Callable[[Record], bool] = every_record
+    batches: int = 1
 
 
 class Consumer:

@@ -108,7 +108,7 @@ class Host:
                     database=service.database,
                     progress=service.progress,
                     poison=partial(self._poison, service),
-                    max_records=self.context.settings.max_batch,
+                    max_records=self.context.settings.max_batch * consumption.batches,
                     on_batch=partial(self._on_batch, consumption.group),
                 )
                 self.watch.add(consumption, consumer, service.database, service.progress)

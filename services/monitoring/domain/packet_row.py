@@ -42,7 +42,7 @@ class PacketRow(NamedTuple):
 
     @property
     def key(self) -> PacketKey:
-        return PacketKey(self.mn, self.period, self.start_s)
+        return tuple.__new__(PacketKey, self[:3])  # half the time of its constructor
 
 
 class PackedValue(msgspec.Struct, array_like=True, frozen=True):

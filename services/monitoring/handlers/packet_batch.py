@@ -51,9 +51,10 @@ class PacketBatch:
     notes: list[NoteRow] = field(default_factory=list)
 
     def add_packet(self, row: PacketRow) -> None:
-        other = self.packets.setdefault(row.key, row)
+        key = row.key
+        other = self.packets.setdefault(key, row)
         if other is not row:
-            self.packets[row.key] = merged(other, row)
+            self.packets[key] = merged(other, row)
 
     def add_value(self, one: PeriodValue) -> None:
         key = PeriodValueKey(one.mn, one.period, one.start_s, one.factor)

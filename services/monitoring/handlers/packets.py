@@ -74,8 +74,12 @@ class PacketHandler:
         self._metrics.stage_last.labels("decided").set(now.wall.timestamp())
 
     def _sorted(self, session: Session, records: Sequence[Record], now: Instant) -> PacketBatch:
+        known = self._register.known(session)
+        new = {record.key for record in records} - known.keys()
+        if new:  # of our own writers the key is the MN: so that the first packet of a point is an ordinary one too
+            self._register.sites(session, new)
         sorter = BatchSorter(now, self._marks)
-        odd = sorter.take_plain(records, self._register.known(session))
+        odd = sorter.take_plain(records, known)
         if odd:
             mns = {one.packet.mn for one in odd if isinstance(one.packet, Packet)}
             sorter.take_odd(odd, self._register.sites(session, mns))

@@ -122,15 +122,18 @@ def _enterprises(session: Session, codes: Collection[str]) -> dict[str, Enterpri
 
 
 def _permits(session: Session, points: Iterable[Point]) -> dict[str, Permit]:
+    """The permits of the points' enterprises, and those that points name."""
     listed = list(points)
+    found = _permits_by(session, PERMIT.c.credit_code, {point.credit_code for point in listed})
+    named = {point.permit for point in listed if point.permit}
+    return found | _permits_by(session, PERMIT.c.number, named - found.keys())
+
+
+def _permits_by(session: Session, column: ColumnElement[str], keys: Collection[str]) -> dict[str, Permit]:
     found: dict[str, Permit] = {}
-    for column, keys in (
-        (PERMIT.c.credit_code, {point.credit_code for point in listed}),
-        (PERMIT.c.number, {point.permit for point in listed if point.permit}),
-    ):
-        for part in chunks(keys):
-            rows = session.connection().execute(select(PERMIT.c.data).where(column.in_(part)))
-            found.update((read.number, read) for read in map(read_permit, rows.scalars()))
+    for part in chunks(keys):
+        rows = session.connection().execute(select(PERMIT.c.data).where(column.in_(part)))
+        found.update((read.number, read) for read in map(read_permit, rows.scalars()))
     return found
 
 
