@@ -17,7 +17,7 @@ from services.monitoring.handlers.archiving import Archiving
 from services.monitoring.handlers.availability import AliveNotes, Backlog
 from services.monitoring.handlers.due_work import Jobs
 from services.monitoring.handlers.packet_days import PacketDays
-from services.monitoring.handlers.packets import REGISTER_GROUP, PacketHandler
+from services.monitoring.handlers.packets import PACKETS_GROUP, REGISTER_GROUP, PacketHandler
 from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
 from services.monitoring.handlers.silence import SilenceSweep
@@ -37,7 +37,6 @@ from shared.runtime.metrics import Metrics, begin
 from shared.runtime.service import Context, Job, Service
 
 NAME = "monitoring"
-PACKETS_GROUP = "monitoring"
 PACKET_BATCHES = (
     4  # 2,000 packets, some 2 MB: a third of the CPU of 500 goes into statements, of 5,000 no less than here
 )

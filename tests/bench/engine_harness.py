@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kafka import KafkaAdminClient
 
-from services.monitoring.service import PACKETS_GROUP
+from services.monitoring.handlers.packets import PACKETS_GROUP
 from services.monitoring.store.tables import PROGRESS
 from shared.database import Database, open_database
 from shared.domain.events import PACKETS

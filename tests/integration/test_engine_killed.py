@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, func, select
 
-from services.monitoring.service import PACKETS_GROUP
+from services.monitoring.handlers.packets import PACKETS_GROUP
 from services.monitoring.store.tables import (
     DECISION,
     DISCHARGE,

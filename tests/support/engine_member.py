@@ -15,8 +15,7 @@ from pathlib import Path
 
 from sqlmodel import Session
 
-from services.monitoring.handlers.packets import PacketHandler
-from services.monitoring.service import PACKETS_GROUP
+from services.monitoring.handlers.packets import PACKETS_GROUP, PacketHandler
 from services.monitoring.store.register import Register
 from services.monitoring.store.tables import OUTBOX, PROGRESS
 from shared.database import open_database

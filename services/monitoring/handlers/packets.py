@@ -35,7 +35,7 @@ from shared.ports import Record
 from shared.runtime.consuming import NotYet
 from shared.runtime.metrics import Metrics
 
-REGISTER_GROUP = "monitoring-register"
+PACKETS_GROUP, REGISTER_GROUP = "monitoring", "monitoring-register"
 WAITS_FOR_REGISTER = timedelta(seconds=30)  # by wall clock, since the log took the packet
 MOST_DIGITS = 18  # an offset is an int64
 
