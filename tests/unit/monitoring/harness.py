@@ -125,7 +125,11 @@ class MonitoringHarness:
         }
         document = {"mn": mn, "command": command, "data_time": rfc3339(begun), "qn": None, "rf": False, "factors": fields,
                     "received_at": rfc3339(received or self.now), "source": "http", **more}  # fmt: skip
-        return self._record("packets", mn, encode(document))
+        return self.of_document(document)
+
+    def of_document(self, document: Mapping[str, Any]) -> Record:
+        """The record of a packet that is at hand as a document."""
+        return self._record("packets", str(document["mn"]), encode(document))
 
     def _record(self, topic: str, key: str, value: bytes) -> Record:
         self._offset += 1
