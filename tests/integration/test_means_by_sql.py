@@ -161,11 +161,6 @@ def placed(sent: Document, begin: datetime, after_s: float, rng: random.Random) 
             code: {"Flag": of["Flag"], **{name: value + 1 for name, value in of.items() if name != "Flag"}}
             for code, of in sent["factors"].items()
         }
-            code: {"Flag": of["Flag"], name: of[name] + 1}
-            for code, of in sent["factors"].items()
-            for name in of
-            if name != "Flag"
-        }
         yield from [(at, sent), (at + rng.uniform(-9_000, 9_000), {**sent, "rf": True, "factors": higher})]
     else:
         yield at, sent
