@@ -17,6 +17,10 @@ from shared.runtime.logs import set_up_logs
 from shared.runtime.settings import Settings, load_settings
 from shared.runtime.terminal import AsJson, plain_errors, print_result
 
+# A thread that computes gives way to one with work at hand after this long. By default (5 ms) each read and write of the
+# gateway waits so long while records are handled.
+GIVE_WAY_S = 0.001
+
 app = typer.Typer()
 
 Services = Annotated[list[str] | None, typer.Argument(help="permits, monitoring, alerts; none = all")]
@@ -29,6 +33,7 @@ def run(services: Services = None) -> None:
         settings = load_settings()
         set_up_logs(settings.log_format, settings.log_level)
         failpoints.arm(settings.crash_at)
+        sys.setswitchinterval(GIVE_WAY_S)
         with gc_paused_at_start():
             made = make(settings, chosen(services or []))
             host = Host(made.context, made.services)
