@@ -22,6 +22,7 @@ FILE_OF = {
     "import": "register",
     "expiring": "register",
     "keys": "register",
+    "archive": "readings",
     "alerts": "inbox",
     "deliveries": "inbox",
     "endpoints": "inbox",

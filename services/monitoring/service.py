@@ -114,10 +114,15 @@ def build(context: Context) -> Service:
 
 def archiving_of(context: Context, database: Database) -> Archiving:
     """What moves old days into the archive, as the settings have it."""
-    folder = context.settings.archive_folder
-    if folder is not None:
-        use_archive(database, folder)
-    return Archiving(database, clock=context.clock, folder=folder, days=context.settings.readings_days)
+    use_archive_of(context, database)
+    settings = context.settings
+    return Archiving(database, clock=context.clock, folder=settings.archive_folder, days=settings.readings_days)
+
+
+def use_archive_of(context: Context, database: Database) -> None:
+    """Sessions of this database find archived readings where the settings say."""
+    if context.settings.archive_folder is not None:
+        use_archive(database, context.settings.archive_folder)
 
 
 def _begin_metrics(metrics: Metrics) -> None:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.runtime.logs import set_up_logs
+from tests.bench.archive import archive_bench
 from tests.bench.embedded import idle_cpu, readings, time_to_ready
 from tests.bench.engine import ENGINE_BENCHES, PEERS, engine_benches
 from tests.bench.frames import frame_to_webhook, gateway_packets
@@ -36,6 +37,7 @@ BENCHES: dict[str, Callable[[Path], list[Row]]] = {
     "import": list_import,
     "sweep": sweep,
     "sweep-all": sweep_all,
+    "archive": archive_bench,
 }
 GROUP = "engine"  # all that need Apache Kafka and PostgreSQL, on the same servers
 

@@ -24,14 +24,15 @@ class Sizes:
     def of_environment(cls) -> Sizes:
         """From YUJING_BENCH_PACKETS, _HOURS, _PEER_PACKETS, _POINTS, _CONNECTIONS, _SECONDS."""
         return cls(
-            real_time=_number("PACKETS", 40_000),
-            hours=_number("HOURS", 6_000),
-            peers=_number("PEER_PACKETS", 200_000),
-            points=_number("POINTS", 10_000),
-            connections=_number("CONNECTIONS", 2_000),
-            seconds=_number("SECONDS", 20),
+            real_time=of_environment("PACKETS", 40_000),
+            hours=of_environment("HOURS", 6_000),
+            peers=of_environment("PEER_PACKETS", 200_000),
+            points=of_environment("POINTS", 10_000),
+            connections=of_environment("CONNECTIONS", 2_000),
+            seconds=of_environment("SECONDS", 20),
         )
 
 
-def _number(name: str, default: int) -> int:
+def of_environment(name: str, default: int) -> int:
+    """YUJING_BENCH_<name>."""
     return int(os.environ.get(f"YUJING_BENCH_{name}", default))

@@ -116,9 +116,11 @@ class Archiving:
     def write(self, day: int, before: Sequence[ArchiveFile], now_s: int) -> list[ArchiveFile]:
         """Write what the database has of the day, with what those files have that it belongs to. All files of the day."""
         if not before:
-            return list(write_parts(self.folder, day, packets_in(self._rows(day)), now_s, most=self._part))
+            return list(
+                write_parts(self.folder, day, packets_in(rows_of_day(self._database, day)), now_s, most=self._part)
+            )
         found: dict[str, ArchiveFile] = {file.name: file for file in before}
-        for number, rows in groupby(self._rows(day), key=lambda row: part_of(row.key, before)):
+        for number, rows in groupby(rows_of_day(self._database, day), key=lambda row: part_of(row.key, before)):
             of_file = archive.packets_of_file(self.folder, before[number])
             written = list(write_parts(self.folder, day, merged_packets(of_file, rows), now_s, most=2 * self._part))
             del found[before[number].name]
@@ -141,7 +143,7 @@ class Archiving:
         """Remove from the database what the files hold: the day as a whole when nothing has changed since it was read."""
         if known is not None and self._dropped(day, known):
             return
-        for page in self._pages(day):
+        for page in _pages(self._database, day):
             archived = archive.packets_of_files(self.folder, files, page[0].key, page[-1].key)
             with self._database.transaction() as session:
                 delete_packets(session, [row for row in page if covered(row, archived)])
@@ -156,22 +158,6 @@ class Archiving:
                 log.info("a day cannot be dropped now", day=shanghai_date(day).isoformat(), why=busy.detail)
         return False
 
-    def _rows(self, day: int) -> Iterator[PacketRow]:
-        for page in self._pages(day):
-            yield from page
-
-    def _pages(self, day: int) -> Iterator[list[PacketRow]]:
-        """The day's rows in the order of their keys, a part at a time."""
-        last = None
-        while True:
-            with self._database.read() as session:
-                page = packets_of_day(session, day, last, AT_ONCE)
-            if page:
-                yield page
-            if len(page) < AT_ONCE:
-                return
-            last = page[-1].key
-
     def _tidy(self, folder: Path, now_s: int) -> None:
         """Remove files that were replaced long ago, and what a process left that died while it wrote."""
         with self._database.read() as session:
@@ -182,3 +168,21 @@ class Archiving:
             with self._database.transaction() as session:
                 archive.forget_files(session, names)
         archive.remove_unfinished(folder, self._clock.wall_now().timestamp() - UNFINISHED_STAYS_S)
+
+
+def rows_of_day(database: Database, day: int) -> Iterator[PacketRow]:
+    """The day's rows in the order of their keys, read a part at a time."""
+    for page in _pages(database, day):
+        yield from page
+
+
+def _pages(database: Database, day: int) -> Iterator[list[PacketRow]]:
+    last = None
+    while True:
+        with database.read() as session:
+            page = packets_of_day(session, day, last, AT_ONCE)
+        if page:
+            yield page
+        if len(page) < AT_ONCE:
+            return
+        last = page[-1].key

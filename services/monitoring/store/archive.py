@@ -292,14 +292,16 @@ def newest_packets_archived(session: Session, mn: str, period: str, low_s: int, 
 
 
 def archived_of_points(
-    session: Session, mns: Collection[str], period: str, days: Collection[int]
+    session: Session, mns: Collection[str], period: str, low_s: int, high_s: int
 ) -> Iterator[ArchivedReading]:
-    """The readings of these points on these days. Raises Unreachable."""
-    files = files_of_days(session, days)
+    """The readings of these points in [low, high). Raises Unreachable."""
+    files = current_files(session, low_s, high_s)
     for file in files:
         some = [mn for mn in mns if file.first.mn <= mn <= file.last.mn]
         if some:
-            yield from parquet.readings([folder_of(session) / file.name], Wanted(some, period))
+            yield from parquet.readings(
+                [folder_of(session) / file.name], Wanted(some, period, low_s=low_s, high_s=high_s)
+            )
 
 
 def _files(session: Session, mn: str, low_s: int, high_s: int) -> list[ArchiveFile]:

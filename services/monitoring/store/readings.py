@@ -44,8 +44,8 @@ def _samples_of_archived(
     session: Session, hours: Collection[WindowKey], period: str, factors: frozenset[str]
 ) -> SamplesOfHours:
     rows = [row for key in hours for row in packets_between(session, key.mn, period, key.start_s, key.start_s + HOUR_S)]
-    days = {day_start_s(key.start_s) for key in hours}
-    readings = archived_of_points(session, {key.mn for key in hours}, period, days)
+    starts = [key.start_s for key in hours]
+    readings = archived_of_points(session, {key.mn for key in hours}, period, min(starts), max(starts) + HOUR_S)
     of_hours = (one for one in readings if WindowKey(one.mn, "hour", hour_start_s(one.start_s)) in hours)
     found: SamplesOfHours = {}
     for row in all_merged([*rows, *rows_of(of_hours)]).values():
