@@ -125,32 +125,25 @@ def _parsed(data: bytes, pos: int, batch: _Batch, partition: int) -> list[RawRec
     )  # the broker's own time is one for the batch
     found = []
     for _ in range(batch.records_count):
-        if (size := data[pos]) < 0x80:
+        size, pos = _varint(data, pos)
+        end = pos + size
+        delta, pos = _varint(data, pos + 1)  # past the attributes
+        at = appended if appended is not None else _time(first + delta)
+        delta, pos = _varint(data, pos)
+        key = value = None
+        if (size := data[pos]) < 0x80 and not size & 1:
             pos, size = pos + 1, size >> 1
         else:
-            size, pos = decode_varint(data, pos)
-        end = pos + size
-        delta, pos = decode_varint(data, pos + 1)  # past the attributes
-        at = appended if appended is not None else _time(first + delta)
-        if (size := data[pos]) < 0x80:
-            pos, offset = pos + 1, base + (size >> 1)
-        else:
-            size, pos = decode_varint(data, pos)
-            offset = base + size
-        size, pos = decode_varint(data, pos)
-        key = data[pos : pos + size] if size >= 0 else None
-        pos += max(size, 0)
-        size, pos = decode_varint(data, pos)
-        value = data[pos : pos + size] if size >= 0 else None
-        pos += max(size, 0)
-        headers = NO_HEADERS
-        if data[pos]:
-            headers, pos = _headers(data, pos)
-        else:
-            pos += 1
+            size, pos = _varint(data, pos)
+        if size >= 0:
+            key, pos = data[pos : pos + size], pos + size
+        size, pos = _varint(data, pos)
+        if size >= 0:
+            value, pos = data[pos : pos + size], pos + size
+        headers, pos = _headers(data, pos) if data[pos] else (NO_HEADERS, pos + 1)
         if pos != end:
             raise ValueError(f"a record ends {pos - end} bytes beside its end")
-        found.append(RawRecord(partition, offset, key, value, headers, at))
+        found.append(RawRecord(partition, base + delta, key, value, headers, at))
     if pos != len(data):
         raise ValueError(f"{len(data) - pos} bytes after the last record")
     return found
@@ -159,19 +152,38 @@ def _parsed(data: bytes, pos: int, batch: _Batch, partition: int) -> list[RawRec
 def _headers(data: bytes, pos: int) -> tuple[dict[str, bytes], int]:
     """The headers that begin at `pos`, without those that have no value, and where they end."""
     found: dict[str, bytes] = {}
-    count, pos = decode_varint(data, pos)
+    count, pos = _varint(data, pos)
     if count < 0:
         raise ValueError(f"{count} headers")
     for _ in range(count):
-        size, pos = decode_varint(data, pos)
+        if (size := data[pos]) < 0x80 and not size & 1:
+            pos, size = pos + 1, size >> 1
+        else:
+            size, pos = _varint(data, pos)
         if size < 0:
             raise ValueError(f"a header name of {size} bytes")
-        name = data[pos : pos + size]
-        size, pos = decode_varint(data, pos + size)
+        name, pos = data[pos : pos + size], pos + size
+        if (size := data[pos]) < 0x80 and not size & 1:
+            pos, size = pos + 1, size >> 1
+        else:
+            size, pos = _varint(data, pos)
         if size >= 0:
             found[_names.get(name) or _name(name)] = data[pos : pos + size]
             pos += size
     return found, pos
+
+
+def _varint(data: bytes, pos: int) -> tuple[int, int]:
+    """The number at `pos` and where it ends; of one or two bytes, as nearly all are, at once."""
+    low = data[pos]
+    if low < 0x80:
+        return (low >> 1) ^ -(low & 1), pos + 1
+    high = data[pos + 1]
+    if high < 0x80:
+        low = (low & 0x7F) | (high << 7)
+        return (low >> 1) ^ -(low & 1), pos + 2
+    number, pos = decode_varint(data, pos)
+    return number, pos
 
 
 def _name(name: bytes) -> str:

@@ -17,7 +17,7 @@ from services.monitoring.domain.packet_row import PACKET_PERIODS, PacketKey, Pac
 from services.monitoring.domain.period_stamp import window_start_s
 from services.monitoring.domain.quarantine import NewItem, QuarantineReason
 from services.monitoring.domain.reading import PeriodValue, PeriodValueKey, rank
-from services.monitoring.domain.windows import WindowKey, hour_start_s, seconds
+from services.monitoring.domain.windows import HOUR_S, WindowKey, seconds
 from services.monitoring.handlers.due_marks import DueMarks, marks_of
 from services.monitoring.packet_record import (
     Accepted,
@@ -88,6 +88,7 @@ class BatchSorter:
         self._now = now.field
         self._now_s = now.s
         self._marks = marks
+        self._marked: dict[str, int] = {}  # the hour of a point that was looked after last
 
     def take_plain(self, records: Iterable[Record], known: Mapping[str, Site | None]) -> list[OddPacket]:
         """Take the ordinary packets of points that are known already; the others are given back, in their order."""
@@ -144,7 +145,10 @@ class BatchSorter:
 
     def _packet(self, row: PacketRow, site: Site) -> None:
         self.batch.add_packet(row)
-        hour = hour_start_s(row.start_s)
+        hour = row.start_s - row.start_s % HOUR_S
+        if self._marked.get(row.mn) == hour:
+            return
+        self._marked[row.mn] = hour
         if self._marks.stand(row.mn, hour, self._now_s):
             return
         if _is_limited(site, row.start_s):
