@@ -150,7 +150,7 @@ def test_what_was_rolled_back_is_marked_again(harness: MonitoringHarness) -> Non
     harness.take(a_packet(harness, "09:00"))
     assert on_the_list(harness).keys() == {HOUR, RUNNING}
     with harness.database.read() as session:
-        assert last_seen(session) == {MN: seconds(harness.now)}
+        assert last_seen(session, [MN]) == {MN: seconds(harness.now)}
 
 
 def test_last_seen_is_exact_to_a_minute(harness: MonitoringHarness) -> None:
@@ -159,7 +159,7 @@ def test_last_seen_is_exact_to_a_minute(harness: MonitoringHarness) -> None:
         harness.now = begun + timedelta(seconds=second)
         harness.take(a_packet(harness, "09:00"))
         with harness.database.read() as session:
-            stored = last_seen(session)[MN]
+            stored = last_seen(session, [MN])[MN]
         assert 0 <= seconds(harness.now) - stored < 60
 
 
