@@ -23,6 +23,7 @@ FILE_OF = {
     "expiring": "register",
     "keys": "register",
     "archive": "readings",
+    "capacity": "readings",
     "alerts": "inbox",
     "deliveries": "inbox",
     "endpoints": "inbox",

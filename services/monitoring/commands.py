@@ -1,15 +1,17 @@
-"""archive status, archive verify; what `replay` does with a span of days: thin verbs over what the service's parts do."""
+"""archive status, archive verify, capacity; `replay` of a span of days: thin verbs over what the service's parts do."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated
 
 import typer
 
-from services.monitoring.domain.archive import ArchiveFile, may_move
+from services.monitoring.domain.archive import ArchiveFile, leaves_before_s
+from services.monitoring.domain.capacity import Figure, Load, Need, needs
 from services.monitoring.domain.changes import VerdictChange
 from services.monitoring.domain.windows import DAY_S, date_start_s, instant, seconds, shanghai_date
 from services.monitoring.handlers.replaying import Replayed, replay_days
@@ -22,12 +24,33 @@ from services.monitoring.store.register import Register
 from shared.database import Database
 from shared.domain.clock import rfc3339
 from shared.domain.errors import Invalid, NotFound
+from shared.domain.tables import rows
 from shared.runtime.service import Context, OpenService
+from shared.runtime.settings import load_settings
 from shared.runtime.terminal import AsJson, plain_errors, print_result
 
 Day = Annotated[str | None, typer.Option(help="YYYY-MM-DD，北京时间 / a Shanghai day; none = all")]
 SHOWN = 20  # lines in the plain output; all of them with --json
 STALE_S = 90 * DAY_S
+Points = Annotated[int, typer.Option(min=1, max=10_000_000, help="监测点数 / points")]
+Interval = Annotated[int, typer.Option(min=1, max=86_400, help="实时数据间隔，秒 / seconds between packets of a point")]
+Factors = Annotated[int, typer.Option(min=1, max=1_000, help="每包因子数 / factors in a packet")]
+Distributed = Annotated[bool, typer.Option("--distributed", help="Kafka 与 PostgreSQL / as with Kafka and PostgreSQL")]
+CAPACITY = {
+    "packets_per_s": "每秒数据包",
+    "readings_per_s": "每秒数据",
+    "readings_per_day": "每天数据",
+    "series": "序列数",
+    "processes": "监测进程数",
+    "partitions": "主题 packets 的分区数",
+    "cores": "处理器核数",
+    "memory": "监测进程内存",
+    "database_per_day": "数据库每天",
+    "database": "数据库合计",
+    "archive_per_day": "归档每天",
+    "archive_per_year": "归档每年",
+    "archive_hours_per_day": "每天归档用时",
+}
 CHINESE = {
     "folder": "文件夹",
     "days": "已归档天数",
@@ -78,6 +101,61 @@ def add_commands(app: typer.Typer, open_service: OpenService) -> None:
             sys.exit(1)
 
 
+def add_capacity(app: typer.Typer) -> None:
+    """Add the verb `capacity`: it needs no data."""
+
+    @app.command("capacity")
+    def show_capacity(
+        points: Points,
+        interval: Interval = 30,
+        factors: Factors = 8,
+        distributed: Distributed = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """容量估算 / What so many points need: partitions, cores, memory, disk, each with the measured figure it rests on."""
+        with plain_errors():
+            settings = load_settings()
+        load = Load(points, interval, factors, settings.readings_days)
+        found = needs(load, figures(), distributed=distributed or settings.distributed)
+        _print_needs(found, load, as_json=as_json)
+
+
+def figures() -> dict[str, Figure]:
+    """What was measured, by name."""
+    return {
+        row["name"]: Figure(
+            row["name"], float(row["value"]), row["unit"], row["measured_on"], row["command"], row["note"]
+        )
+        for row in rows("capacity_figures")
+    }
+
+
+def _print_needs(found: Sequence[Need], load: Load, *, as_json: bool) -> None:
+    known = figures()
+    used = {name: known[name] for need in found for name in need.rests_on}
+    if as_json:
+        listed = {need.name: {"value": need.value, "unit": need.unit, "rests_on": need.rests_on} for need in found}
+        print_result(
+            {"load": asdict(load), "needs": listed, "figures": [asdict(one) for one in used.values()]}, as_json=True
+        )
+        return
+    for need in found:
+        basis = f"  [{', '.join(need.rests_on)}]" if need.rests_on else ""
+        typer.echo(f"{CAPACITY[need.name]} / {need.name}: {_amount(need.value, need.unit)}{basis}")
+    typer.echo("依据 / measured:")
+    for name, one in used.items():
+        typer.echo(f"  {name} {one.value:,g} {one.unit}  {one.measured_on}  {one.command}  {one.note}")
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit != "B":
+        return f"{value:,.4g} {unit}".rstrip() if value < 1_000 else f"{value:,.0f} {unit}".rstrip()
+    for name, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if value >= size:
+            return f"{value / size:,.3g} {name}"
+    return f"{value:,.0f} B"
+
+
 def read_day(text: str | None, field: str) -> int | None:
     """The second at which the day begins; raises Invalid for what is no day."""
     if text is None:
@@ -110,7 +188,7 @@ def _status(context: Context, database: Database) -> dict[str, object]:
         "replaced": len(names) - len(files),
         "unlisted": archive.unlisted(folder, names) if folder is not None and folder.is_dir() else [],
         "days_in_database": len(days),
-        "days_due": sum(may_move(day, now_s, context.settings.readings_days) for day in days),
+        "days_due": sum(day < leaves_before_s(now_s, context.settings.readings_days) for day in days),
         "current": [_file_fields(file) for file in files],
     }
 

@@ -64,6 +64,8 @@ def test_days_with_rows_are_known_and_read_page_by_page_and_dropped_alone(harnes
     _send(harness, "2026-11-18 12:10", "2026-11-20 07:10", command="2051")
     with harness.database.read() as session:
         assert packet_days(session) == [TODAY - 2 * DAY_S, TODAY]
+        assert packet_days(session, TODAY) == [TODAY - 2 * DAY_S]
+        assert packet_days(session, TODAY + 1) == [TODAY - 2 * DAY_S, TODAY]
     for size in (1, 2, 100):
         rows = _page_by_page(harness, TODAY - 2 * DAY_S, size)
         assert [(row.mn, row.period, (row.start_s - TODAY + 2 * DAY_S) // 60) for row in rows] == [

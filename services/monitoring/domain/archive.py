@@ -87,9 +87,9 @@ def file_name(day: int, sha256: str) -> str:
     return f"{PREFIX}{shanghai_date(day).isoformat()}-{sha256[:16]}{SUFFIX}"
 
 
-def may_move(day: int, now_s: int, days: int) -> bool:
-    """Whether a day's rows leave the database: it ended at least `days` days ago."""
-    return day + DAY_S + days * DAY_S <= now_s
+def leaves_before_s(now_s: int, days: int) -> int:
+    """Rows of days that begin before this leave the database: such a day ended at least `days` days ago."""
+    return now_s - (days + 1) * DAY_S + 1
 
 
 def readings_in(row: PacketRow) -> Readings:

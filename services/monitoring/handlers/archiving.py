@@ -19,7 +19,7 @@ from services.monitoring.domain.archive import (
     REPLACED_STAYS_S,
     ArchiveFile,
     covered,
-    may_move,
+    leaves_before_s,
     merged_packets,
     packets_in,
     part_of,
@@ -75,7 +75,7 @@ class Archiving:
         if self._folder is None or now_s - self._ran_s < HOUR_S:
             return
         with self._database.read() as session:
-            due = [day for day in packet_days(session) if may_move(day, now_s, self._days)]
+            due = packet_days(session, leaves_before_s(now_s, self._days))
         for day in due:
             if not self._leased():
                 return

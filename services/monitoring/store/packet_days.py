@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from itertools import chain
 
 from sqlalchemy import bindparam, delete, func, select, text, tuple_
 from sqlmodel import Session
@@ -55,14 +56,14 @@ def partitioned_days(session: Session) -> set[int]:
     return {_day(name) for name in names if name != DEFAULT}
 
 
-def packet_days(session: Session) -> list[int]:
-    """The days that have rows, in order."""
+def packet_days(session: Session, before_s: int = LAST_S) -> list[int]:
+    """The days that have rows and begin before then, in order."""
     if embedded(session):
-        return sorted(
-            {day for mn in _points(session) for period in PACKET_PERIODS for day in _days(session, mn, period)}
-        )
-    found = {day for day in partitioned_days(session) if _has_rows(session, _name(day), day)}
-    numbers = session.connection().execute(text(f"SELECT DISTINCT (start_s + {SHANGHAI_S}) / {DAY_S} FROM {DEFAULT}"))
+        days = (_days(session, mn, period, before_s) for mn in _points(session) for period in PACKET_PERIODS)
+        return sorted(set(chain.from_iterable(days)))
+    found = {day for day in partitioned_days(session) if day < before_s and _has_rows(session, _name(day), day)}
+    query = text(f"SELECT DISTINCT (start_s + {SHANGHAI_S}) / {DAY_S} FROM {DEFAULT} WHERE start_s < :before")
+    numbers = session.connection().execute(query, {"before": day_start_s(before_s - 1) + DAY_S})
     return sorted(found | {number * DAY_S - SHANGHAI_S for number in numbers.scalars()})
 
 
@@ -173,13 +174,13 @@ def _points(session: Session, since: str = "") -> Iterable[str]:
         found = session.connection().execute(select(func.min(p.mn)).where(p.mn > found)).scalar_one()
 
 
-def _days(session: Session, mn: str, period: str) -> Iterable[int]:
-    """SQLite: the days that have rows of a point and period."""
+def _days(session: Session, mn: str, period: str, before_s: int) -> Iterable[int]:
+    """SQLite: the days that have rows of a point and period and begin before then."""
     p, low = PACKET.c, 0
     wanted = select(func.min(p.start_s)).where(p.mn == mn, p.period == period)
     while low < LAST_S:
         start = session.connection().execute(wanted.where(p.start_s >= low)).scalar_one()
-        if start is None:
+        if start is None or day_start_s(start) >= before_s:
             return
         yield day_start_s(start)
         low = day_start_s(start) + DAY_S

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.monitoring.domain.archive import (
     covered,
     file_name,
-    may_move,
+    leaves_before_s,
     merged_packets,
     packets_in,
     readings_in,
@@ -152,8 +152,8 @@ def test_a_changed_cut_or_missing_file_is_found_and_named(folder: Path) -> None:
 
 def test_names_and_ages_of_days() -> None:
     assert file_name(DAY, "0123456789abcdef" * 4) == "packets-2026-11-19-0123456789abcdef.parquet"
-    assert not may_move(DAY, DAY + 4 * DAY_S - 1, 3)
-    assert may_move(DAY, DAY + 4 * DAY_S, 3)
+    assert not leaves_before_s(DAY + 4 * DAY_S - 1, 3) > DAY
+    assert leaves_before_s(DAY + 4 * DAY_S, 3) > DAY
     assert PacketKey("A", "instant", 1) < PacketKey("A", "minute", 0)
 
 
