@@ -119,7 +119,7 @@ def _look(database: Database, hours: list[WindowKey]) -> float:
     begun = time.perf_counter()
     for hour in hours:
         with database.read() as session:
-            assert samples_of_hours(session, [hour], "instant")
+            assert samples_of_hours(session, [hour], "instant", FACTORS)
     return (time.perf_counter() - begun) / len(hours)
 
 
