@@ -105,7 +105,7 @@ def build(context: Context) -> Service:
             Job("prune", days.prune),
             Job("archive", archiving.run),
         ],
-        workers=[gateway_worker(context, note_alive=AliveNotes(clock, database).note)],
+        workers=[gateway_worker(context, note_alive=AliveNotes(clock, database).note), archiving],
         ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",
         tags=TAGS,
         packet_paths=frozenset({PACKETS_PATH}),

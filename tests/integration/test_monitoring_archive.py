@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.monitoring.domain.archive import packets_in
 from services.monitoring.domain.packet_row import PacketKey, PacketRow, all_merged
 from services.monitoring.domain.windows import DAY_S, WindowKey, day_start_s, seconds
 from services.monitoring.handlers import archiving
@@ -233,6 +234,25 @@ def test_of_two_replicas_one_archives(harness: ArchiveHarness) -> None:
     harness.now += timedelta(minutes=16)  # the first has died
     other.run(harness.now + timedelta(hours=2))
     assert harness.rows() == []
+
+
+def test_a_process_that_ends_leaves_what_is_not_moved(harness: ArchiveHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = harness.rows()
+
+    def stopped_at_the_third(rows: Any) -> Iterator[Any]:
+        for number, packet in enumerate(packets_in(rows)):
+            if number == 2:
+                harness.archiving.stop()
+            yield packet
+
+    monkeypatch.setattr(archiving, "packets_in", stopped_at_the_third)
+    harness.run()
+    assert harness.rows() == before
+    assert list(harness.folder.iterdir()) == []
+    monkeypatch.undo()
+    harness.archiving.start()
+    harness.run()
+    assert (harness.rows(), harness.archived()) == ([], before)
 
 
 def test_a_day_stays_when_its_file_does_not_hold_what_was_written(

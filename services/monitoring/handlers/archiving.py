@@ -7,10 +7,12 @@ new file in place of the one that it belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import structlog
@@ -41,9 +43,11 @@ from shared.domain.clock import Clock
 from shared.domain.errors import Unreachable
 from shared.eventlog.failpoints import reach
 from shared.runtime.scheduling import take_lease
+from shared.runtime.worker_health import WorkerHealth
 from shared.sql import chunks
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 AT_ONCE = 2_000  # rows read, or removed in one transaction
 NEWEST_AT_ONCE = 5_000
 TRIES = 5  # to drop a day that late packets are written to, or that is read for long
@@ -51,9 +55,14 @@ LEASED = timedelta(minutes=15)  # renewed before each day; one who died is follo
 UNFINISHED_STAYS_S = DAY_S
 
 
+class _Stopped(Exception):
+    """The process ends: what is not moved yet stays."""
+
+
 class Archiving:
-    """The job `archive`. `folder` None: all rows stay in the database; `days`: how many full days stay there; `part`:
-    readings in a file."""
+    """The job `archive`, and the worker that ends it with the process: a day may take longer than a stop may.
+
+    `folder` None: all rows stay in the database; `days`: how many full days stay there; `part`: readings in a file."""
 
     def __init__(self, database: Database, *, clock: Clock, folder: Path | None, days: int, part: int = PART) -> None:
         self._database = database
@@ -61,8 +70,25 @@ class Archiving:
         self._folder = folder
         self._days = days
         self._part = part
+        self.name = "archive"
+        self.health = WorkerHealth()
         self._holder = uuid4().hex
+        self._stopping = threading.Event()
         self._ran_s = 0
+
+    def start(self) -> None:
+        self._stopping.clear()
+
+    def stop(self) -> None:
+        """End a run that is on at its next packet."""
+        self._stopping.set()
+
+    def _while_running(self, items: Iterable[T]) -> Iterator[T]:
+        """The items; raises _Stopped between two of them."""
+        for item in items:
+            if self._stopping.is_set():
+                raise _Stopped
+            yield item
 
     @property
     def folder(self) -> Path:
@@ -76,10 +102,14 @@ class Archiving:
             return
         with self._database.read() as session:
             due = packet_days(session, leaves_before_s(now_s, self._days))
-        for day in due:
-            if not self._leased():
-                return
-            self.move(day, now_s)
+        try:
+            for day in self._while_running(due):
+                if not self._leased():
+                    return
+                self.move(day, now_s)
+        except _Stopped:
+            log.info("archiving ends with the process, the rest stays in the database")
+            return
         self._tidy(self._folder, now_s)
         self._ran_s = now_s
 
@@ -116,12 +146,10 @@ class Archiving:
     def write(self, day: int, before: Sequence[ArchiveFile], now_s: int) -> list[ArchiveFile]:
         """Write what the database has of the day, with what those files have that it belongs to. All files of the day."""
         if not before:
-            return list(
-                write_parts(self.folder, day, packets_in(rows_of_day(self._database, day)), now_s, most=self._part)
-            )
+            return list(write_parts(self.folder, day, packets_in(self._rows(day)), now_s, most=self._part))
         found: dict[str, ArchiveFile] = {file.name: file for file in before}
-        for number, rows in groupby(rows_of_day(self._database, day), key=lambda row: part_of(row.key, before)):
-            of_file = archive.packets_of_file(self.folder, before[number])
+        for number, rows in groupby(self._rows(day), key=lambda row: part_of(row.key, before)):
+            of_file = self._while_running(archive.packets_of_file(self.folder, before[number]))
             written = list(write_parts(self.folder, day, merged_packets(of_file, rows), now_s, most=2 * self._part))
             del found[before[number].name]
             found |= {file.name: file for file in written}
@@ -143,11 +171,14 @@ class Archiving:
         """Remove from the database what the files hold: the day as a whole when nothing has changed since it was read."""
         if known is not None and self._dropped(day, known):
             return
-        for page in _pages(self._database, day):
+        for page in self._while_running(_pages(self._database, day)):
             archived = archive.packets_of_files(self.folder, files, page[0].key, page[-1].key)
             with self._database.transaction() as session:
                 delete_packets(session, [row for row in page if covered(row, archived)])
             reach("archive-removed")
+
+    def _rows(self, day: int) -> Iterator[PacketRow]:
+        return self._while_running(rows_of_day(self._database, day))
 
     def _dropped(self, day: int, known: str) -> bool:
         for _ in range(TRIES):

@@ -69,6 +69,7 @@ def write_file(folder: Path, packets: Iterable[Readings]) -> WrittenFile:
     make_private_folder(folder)
     name = f"{TEMPORARY}{uuid4().hex}"
     lines, path = folder / f"{name}.json", folder / f"{name}.parquet"
+    whole = False
     with _readable(path):
         try:
             make_private_file(lines)
@@ -78,7 +79,10 @@ def write_file(folder: Path, packets: Iterable[Readings]) -> WrittenFile:
                 duckdb.execute(_COPY.format(_quoted(lines), _quoted(path)))
             path.chmod(FILE)
             _to_disk(path)
+            whole = True
         finally:
+            if not whole:
+                path.unlink(missing_ok=True)
             lines.unlink(missing_ok=True)
     return WrittenFile(path, content, path.stat().st_size, sha256_of(path))
 
