@@ -53,7 +53,6 @@ class KafkaLog:
         session_timeout_ms: int = SESSION_TIMEOUT_MS,
         replication_factor: int = -1,
     ) -> None:
-        unpack_quickly()
         self._wall_now = wall_now
         self._prefix = prefix
         self._session_timeout_ms = session_timeout_ms
@@ -163,7 +162,7 @@ class KafkaLog:
         return {"num_partitions": shape.partitions, "replication_factor": self._replication_factor, "configs": configs}
 
     def _consumer(self, **settings: object) -> KafkaConsumer:
-        return self._built(
+        consumer = self._built(
             KafkaConsumer,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -173,6 +172,8 @@ class KafkaLog:
             max_partition_fetch_bytes=LARGEST_BYTES,
             **settings,
         )
+        unpack_quickly(consumer)
+        return consumer
 
     def _new_producer(self) -> KafkaProducer:
         return self._built(KafkaProducer, bootstrap_timeout_ms=OPEN_TIMEOUT_MS, **PRODUCER)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
+from kafka import KafkaConsumer
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record.util import decode_varint
@@ -82,9 +83,9 @@ class _PartitionRecords(Protocol):
     def drain(self) -> None: ...
 
 
-def unpack_quickly() -> None:
-    """Have all consumers of this process unpack their records so."""
-    Fetcher.PartitionRecords._unpack_records = unpacked_records
+def unpack_quickly(consumer: KafkaConsumer) -> None:
+    """Have this consumer unpack its records so; those that others make in this process are the library's."""
+    consumer._fetcher.PartitionRecords = _PartitionRecordsOfOurs
 
 
 def unpacked_records(
@@ -203,3 +204,7 @@ def _time(timestamp_ms: int) -> datetime:
         return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(0, UTC)
+
+
+class _PartitionRecordsOfOurs(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python ships no types
+    _unpack_records = unpacked_records

@@ -132,13 +132,14 @@ def kill_through(host: Process, receiver: Receiver, rng: random.Random) -> tuple
         sender.join()
         host.start()
     host.stop()
-    for name in NAMES:
+    for name in STREAM:
         kills += die_at(host, name)
         interrupted += name in OPEN
     host.start()
     return kills, interrupted, points
 
 
+STREAM = tuple(name for name in NAMES if not name.startswith("archive-"))  # days that leave have tests of their own
 OPEN = ("after-handler", "before-append", "after-append", "before-commit")  # a transaction or an unsent row is open
 
 

@@ -69,4 +69,6 @@ def test_the_access_log_can_be_off_or_of_errors_alone(tmp_path: Path, setting: s
     with running(tmp_path, YUJING_ACCESS_LOG=setting) as process, process.client() as admin:
         assert admin.get("/permits/v1/keys").status_code == 200
         assert admin.get("/permits/v1/permits/91150102MA0000001X001P").status_code == 404
+        # a line may come a little later than its answer
+        eventually(lambda: statuses <= {one["status"] for one in lines(process, "request")}, what="the lines")
         assert {one["status"] for one in lines(process, "request")} == statuses
