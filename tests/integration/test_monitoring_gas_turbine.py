@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.monitoring.harness import NOX, MonitoringHarness, a_limit, at
 
-HOURS = Path(__file__).resolve().parents[4] / "shared" / "data" / "gas_turbine" / "gt_2012.csv"
+HOURS = Path(__file__).resolve().parents[3] / "shared" / "data" / "gas_turbine" / "gt_2012.csv"
 
 
 def nox() -> list[float]:
