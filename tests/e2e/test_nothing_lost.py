@@ -24,7 +24,7 @@ from tests.support.ledger import Receiver
 from tests.support.product import Logger, Process, eventually, last_hour, pages
 from tests.support.sample_enterprise import OutletSource, SampleEnterprise
 
-PLANTS, OUTLETS = 12, 25  # 300 points, one excess each
+PLANTS, OUTLETS = 18, 25  # 450 points, one excess each
 RANDOM_KILLS = 22
 BATCH = 10
 

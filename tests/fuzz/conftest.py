@@ -14,7 +14,7 @@ import pytest
 from tests.fuzz.run import Fuzzed, Tally
 from tests.fuzz.site import Site, distributed_site, embedded_site
 
-DEFAULT_SECONDS, DEFAULT_SEED = 12.0, 1  # with starting and known inputs some 25 s a shape; `make fuzz` takes longer
+DEFAULT_SECONDS, DEFAULT_SEED = 24.0, 1  # with starting and known inputs some 40 s a shape
 TALLIES = pytest.StashKey[list[Tally]]()
 
 

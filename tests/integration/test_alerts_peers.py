@@ -283,9 +283,9 @@ def happened(template: Path, folder: Path, sources: list[str]) -> AlertsHarness:
     return harness
 
 
-def test_a_recipient_cannot_tell_which_of_the_crowd_were_the_sources(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "size"), [(1, 13), (2, 16)])
+def test_a_recipient_cannot_tell_which_of_the_crowd_were_the_sources(tmp_path: Path, seed: int, size: int) -> None:
     """Whoever sees the same bytes whoever the sources were can only guess, and is right as often as the crowd allows."""
-    seed, size = 1, 13
     (tmp_path / "seeded").mkdir()
     template, some = seeded(tmp_path / "seeded", size), codes(size)
     order = random.Random(seed).sample(some, size)

@@ -25,7 +25,7 @@ from shared.runtime.web import MEDIA, cursor
 from tests.support.product import Source, eventually
 from tests.support.whole import Route, Whole, whole_with_exceedance
 
-EXAMPLES = 4  # a route; deeper runs: raise this
+EXAMPLES = 8  # a route; deeper runs: raise this
 JSON = "application/json"
 IMPORTS = "/permits/v1/imports"  # takes any bytes, and reports what is wrong with them
 STREAM = "/alerts/v1/stream"  # never ends; its refusals are asked below
