@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
-import msgspec
-
-from services.monitoring.domain.packet_row import PacketKey, PacketRow, merged, row_of, unpacked
+from services.monitoring.domain.packet_row import PacketKey, PacketRow, merged, row_of, values_in
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.windows import DAY_S, shanghai_date
 
@@ -29,24 +27,8 @@ class FileState(StrEnum):
     REPLACED = "replaced"
 
 
-class ArchivedReading(msgspec.Struct, frozen=True, order=True):
-    """One reading as a file has it, its fields in the order of the columns."""
-
-    mn: str
-    period: str
-    start_s: int
-    factor: str
-    micro: int | None
-    zs_micro: int | None
-    mark: str
-    source: str
-    rank: str
-    received_at_s: int
-    extras: str | None
-
-
-Readings = list[ArchivedReading]  # of one packet, in order of their factors
-COLUMNS = ArchivedReading.__struct_fields__
+Readings = list[PeriodValue]  # of one packet, in order of their factors
+COLUMNS = PeriodValue.__struct_fields__
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,50 +74,22 @@ def leaves_before_s(now_s: int, days: int) -> int:
     return now_s - (days + 1) * DAY_S + 1
 
 
-def readings_in(row: PacketRow) -> Readings:
-    """The readings of a row, in order of their factors, each with the packet that brought it."""
-    return [
-        ArchivedReading(
-            row.mn,
-            row.period,
-            row.start_s,
-            one.factor,
-            one.micro,
-            one.zs_micro,
-            one.mark,
-            row.source if one.source is None else one.source,
-            row.rank if one.rank is None else one.rank,
-            row.received_at_s if one.received_at_s is None else one.received_at_s,
-            one.extras,
-        )
-        for one in unpacked(row.body)
-    ]
-
-
-def value_of(one: ArchivedReading) -> PeriodValue:
-    return PeriodValue(*(getattr(one, name) for name in COLUMNS))
-
-
-def reading_of(one: PeriodValue) -> ArchivedReading:
-    return ArchivedReading(*(getattr(one, name) for name in COLUMNS))
-
-
 def part_of(key: PacketKey, files: Sequence[ArchiveFile]) -> int:
     """Which of a day's files, in order of their keys, a row belongs to: the last that does not begin after it, or the first."""
     return max((n for n, file in enumerate(files) if file.first <= key), default=0)
 
 
-def rows_of(readings: Iterable[ArchivedReading]) -> Iterator[PacketRow]:
+def rows_of(readings: Iterable[PeriodValue]) -> Iterator[PacketRow]:
     """The packet rows of readings that come in the order of their keys."""
-    return (row_of(list(map(value_of, group))) for _, group in groupby(readings, key=_key))
+    return (row_of(list(group)) for _, group in groupby(readings, key=_key))
 
 
 def packets_in(rows: Iterable[PacketRow]) -> Iterator[Readings]:
     """The readings of each row."""
-    return map(readings_in, rows)
+    return map(values_in, rows)
 
 
-def merged_packets(archived: Iterable[ArchivedReading], rows: Iterable[PacketRow]) -> Iterator[Readings]:
+def merged_packets(archived: Iterable[PeriodValue], rows: Iterable[PacketRow]) -> Iterator[Readings]:
     """The packets of a file and of the database, both in the order of their keys, as one: of each factor the value of
     greater rank."""
     of_file = (list(group) for _, group in groupby(archived, key=_key))
@@ -146,15 +100,15 @@ def merged_packets(archived: Iterable[ArchivedReading], rows: Iterable[PacketRow
 
 def covered(row: PacketRow, archived: Mapping[PacketKey, Readings]) -> bool:
     """Whether the files hold all that the row says: merged with what they have, nothing changes."""
-    known, own = archived.get(row.key), readings_in(row)
+    known, own = archived.get(row.key), values_in(row)
     return known is not None and (own == known or _merged(known, own) == known)
 
 
 def _merged(one: Readings, other: Readings) -> Readings:
-    return readings_in(merged(row_of([*map(value_of, one)]), row_of([*map(value_of, other)])))
+    return values_in(merged(row_of([*one]), row_of([*other])))
 
 
-def _key(one: ArchivedReading) -> PacketKey:
+def _key(one: PeriodValue) -> PacketKey:
     return PacketKey(one.mn, one.period, one.start_s)
 
 

@@ -7,10 +7,11 @@ without a Flag counts as normal (2005 loggers send none). A number that is not f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 from zlib import crc32
+
+import msgspec
 
 PERIODS = {"2011": "instant", "2051": "minute", "2061": "hour", "2031": "day"}
 NORMAL = ("N", "")
@@ -42,9 +43,8 @@ class PeriodValueKey(NamedTuple):
     factor: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodValue:
-    """A reported value as it is stored; `extras`: Min, Max, Cou as JSON."""
+class PeriodValue(msgspec.Struct, frozen=True, order=True):
+    """A reported value as it is stored, in rows and in files; `extras`: Min, Max, Cou as JSON."""
 
     mn: str
     period: str

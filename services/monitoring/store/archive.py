@@ -18,7 +18,6 @@ from services.monitoring.domain.archive import (
     COLUMNS,
     PREFIX,
     SUFFIX,
-    ArchivedReading,
     ArchiveFile,
     FileState,
     Readings,
@@ -26,6 +25,7 @@ from services.monitoring.domain.archive import (
     rows_of,
 )
 from services.monitoring.domain.packet_row import PacketKey, PacketRow
+from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.windows import DAY_S
 from services.monitoring.store import parquet
 from services.monitoring.store.packets import LAST_S
@@ -125,7 +125,7 @@ def forget_files(session: Session, names: Collection[str]) -> None:
     session.connection().execute(delete(ARCHIVE_FILE).where(c.name.in_(list(names)), c.state == FileState.REPLACED))
 
 
-def write_newest(session: Session, readings: Sequence[ArchivedReading]) -> None:
+def write_newest(session: Session, readings: Sequence[PeriodValue]) -> None:
     """Note these as the newest of their series where no newer one stands."""
     if not readings:
         return
@@ -138,10 +138,10 @@ def write_newest(session: Session, readings: Sequence[ArchivedReading]) -> None:
     )
 
 
-def newest_archived(session: Session, mn: str) -> list[ArchivedReading]:
+def newest_archived(session: Session, mn: str) -> list[PeriodValue]:
     """The newest archived reading of each period and factor of a point."""
     found = session.connection().execute(select(ARCHIVED_NEWEST).where(ARCHIVED_NEWEST.c.mn == mn))
-    return [ArchivedReading(**row._mapping) for row in found]
+    return [PeriodValue(**row._mapping) for row in found]
 
 
 def has_archived(session: Session, mn: str) -> bool:
@@ -192,7 +192,7 @@ def _put(folder: Path, day: int, written: WrittenFile, now_s: int) -> ArchiveFil
     )
 
 
-def packets_of_file(folder: Path, file: ArchiveFile) -> Iterator[ArchivedReading]:
+def packets_of_file(folder: Path, file: ArchiveFile) -> Iterator[PeriodValue]:
     """All readings of the file, in order. Raises Unreachable."""
     return parquet.read_file(folder / file.name)
 
@@ -208,7 +208,7 @@ def packets_of_files(
     return found
 
 
-def newest_in_file(folder: Path, file: ArchiveFile) -> list[ArchivedReading]:
+def newest_in_file(folder: Path, file: ArchiveFile) -> list[PeriodValue]:
     """The newest reading of each series of the file. Raises Unreachable."""
     return parquet.newest_of_series(folder / file.name)
 
@@ -251,9 +251,9 @@ def remove_unfinished(folder: Path, before_s: float) -> None:
 # what is asked of the files; an answer lacks what stands in the database
 def archived_readings(
     session: Session, mn: str, period: str, *, factor: str, low_s: int, high_s: int, limit: int
-) -> list[ArchivedReading]:
+) -> list[PeriodValue]:
     """The first readings of a series in [low, high). Raises Unreachable."""
-    found: list[ArchivedReading] = []
+    found: list[PeriodValue] = []
     for paths in _growing(_paths(session, mn, low_s, high_s)):
         wanted = Wanted([mn], period, factor, low_s, high_s, limit - len(found))
         found += parquet.readings(paths, wanted)
@@ -293,7 +293,7 @@ def newest_packets_archived(session: Session, mn: str, period: str, low_s: int, 
 
 def archived_of_points(
     session: Session, mns: Collection[str], period: str, low_s: int, high_s: int
-) -> Iterator[ArchivedReading]:
+) -> Iterator[PeriodValue]:
     """The readings of these points in [low, high). Raises Unreachable."""
     files = current_files(session, low_s, high_s)
     for file in files:

@@ -18,8 +18,9 @@ from uuid import uuid4
 
 import msgspec
 
-from services.monitoring.domain.archive import COLUMNS, ArchivedReading, Content, Readings
+from services.monitoring.domain.archive import COLUMNS, Content, Readings
 from services.monitoring.domain.packet_row import PacketKey
+from services.monitoring.domain.reading import PeriodValue
 from shared.domain.errors import Unreachable
 from shared.private_files import FILE, make_private_file, make_private_folder
 
@@ -118,16 +119,16 @@ def content_of(path: Path) -> Content | None:
     return count.content() if count.rows else None
 
 
-def read_file(path: Path) -> Iterator[ArchivedReading]:
+def read_file(path: Path) -> Iterator[PeriodValue]:
     """All readings in the order of the file, a part at a time. Raises Unreachable."""
     with _readable(path), _cursor() as duckdb:
         result = duckdb.execute(f"SELECT {_LIST} FROM read_parquet($files)", {"files": [str(path)]})
         while rows := result.fetchmany(AT_ONCE):
             for row in rows:
-                yield ArchivedReading(*row)
+                yield PeriodValue(*row)
 
 
-def readings(paths: Sequence[Path], wanted: Wanted) -> list[ArchivedReading]:
+def readings(paths: Sequence[Path], wanted: Wanted) -> list[PeriodValue]:
     """The readings of the files that are wanted, in order. Raises Unreachable."""
     conditions, values = _conditions(wanted)
     limit = "" if wanted.limit is None else f"LIMIT {wanted.limit:d}"
@@ -159,7 +160,7 @@ def packets_from_to(path: Path, first: PacketKey, last: PacketKey) -> dict[Packe
     return found
 
 
-def newest_of_series(path: Path) -> list[ArchivedReading]:
+def newest_of_series(path: Path) -> list[PeriodValue]:
     """The newest reading of each point, period and factor of a file. Raises Unreachable."""
     return _fetch([path], _NEWEST, {})
 
@@ -200,11 +201,11 @@ def _conditions(wanted: Wanted) -> tuple[str, dict[str, object]]:
     return " AND ".join(used) or "true", dict(used.values())
 
 
-def _fetch(paths: Sequence[Path], query: str, values: dict[str, object]) -> list[ArchivedReading]:
+def _fetch(paths: Sequence[Path], query: str, values: dict[str, object]) -> list[PeriodValue]:
     if not paths:
         return []
     with _readable(*paths), _cursor() as duckdb:
-        return [ArchivedReading(*row) for row in duckdb.execute(query, _with_files(paths, values)).fetchall()]
+        return [PeriodValue(*row) for row in duckdb.execute(query, _with_files(paths, values)).fetchall()]
 
 
 def _with_files(paths: Sequence[Path], values: dict[str, object]) -> dict[str, object]:

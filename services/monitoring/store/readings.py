@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from sqlmodel import Session
 
-from services.monitoring.domain.archive import rows_of, value_of
+from services.monitoring.domain.archive import rows_of
 from services.monitoring.domain.packet_row import PACKET_PERIODS, PacketRow, all_merged, greater, unpacked, values_in
 from services.monitoring.domain.reading import NORMAL, PeriodValue
 from services.monitoring.domain.validity import Sample
@@ -63,7 +63,7 @@ def series_of_packets(
     """Values of one factor in order of time, from `low_s` on, before `high_s`."""
     rows = packets.series_of_packets(session, mn, factor, period, low_s=low_s, high_s=high_s, limit=limit)
     archived = archived_readings(session, mn, period, factor=factor, low_s=low_s, high_s=high_s, limit=limit)
-    return _in_order([*rows, *map(value_of, archived)])[:limit]
+    return _in_order([*rows, *archived])[:limit]
 
 
 def _in_order(values: Iterable[PeriodValue]) -> list[PeriodValue]:

@@ -18,10 +18,9 @@ from services.monitoring.domain.archive import (
     leaves_before_s,
     merged_packets,
     packets_in,
-    readings_in,
     rows_of,
 )
-from services.monitoring.domain.packet_row import PacketKey, PacketRow, all_merged, merged, row_of
+from services.monitoring.domain.packet_row import PacketKey, PacketRow, all_merged, merged, row_of, values_in
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.windows import DAY_S
 from services.monitoring.store import archive, parquet
@@ -69,7 +68,7 @@ def test_what_is_written_to_a_file_comes_back_as_the_same_rows(tmp_path: Path, r
     assert parquet.content_of(written.path) == written.content
     assert (written.content.first, written.content.last) == (rows[0].key, rows[-1].key)
     everything = parquet.packets_from_to(written.path, rows[0].key, rows[-1].key)
-    assert everything == {row.key: readings_in(row) for row in rows}
+    assert everything == {row.key: values_in(row) for row in rows}
 
 
 @given(st.lists(packets(), min_size=1, max_size=12), st.lists(packets(), max_size=12))
@@ -78,12 +77,12 @@ def test_late_rows_are_merged_into_a_file_as_the_database_merges_them(
     archived: list[PacketRow], late: list[PacketRow]
 ) -> None:
     archived, late = _sorted(archived), _sorted(late)
-    of_file = (one for row in archived for one in readings_in(row))
+    of_file = (one for row in archived for one in values_in(row))
     together = [row for packet in merged_packets(of_file, late) for row in rows_of(packet)]
     assert together == _sorted([*archived, *late])
-    files = {row.key: readings_in(row) for row in together}
+    files = {row.key: values_in(row) for row in together}
     assert all(covered(row, files) for row in [*archived, *late])
-    before = {row.key: readings_in(row) for row in archived}
+    before = {row.key: values_in(row) for row in archived}
     own = {row.key: row for row in archived}
     for row in late:
         known = own.get(row.key)
