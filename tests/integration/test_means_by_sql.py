@@ -117,22 +117,22 @@ def documents(rng: random.Random) -> list[Document]:
     for number in range(POINTS):
         for hour in range(HOURS):
             begin = BEGIN + timedelta(hours=hour)
-            level, minutes = rng.uniform(5, 60), 60 if rng.random() < 0.8 else rng.choice([20, 44, 45, 46, 59])
+            level, minutes = rng.uniform(5, 60), 60 if rng.random() < 0.6 else rng.choice([20, 44, 45, 46, 59])
             for step in range(2 * minutes):
                 sent = a_packet(number, "2011", "Rtd", begin + timedelta(seconds=30 * step), level, rng)
                 if rng.random() < 0.97:
                     found += placed(sent, begin, 30.0 * step, rng)
-            if rng.random() < 0.8:
+            if rng.random() < 0.7:
                 found += placed(a_packet(number, "2061", "Avg", begin, level, rng), begin, 3700.0, rng)
     found.sort(key=lambda one: one[0])
     return [document for _place, document in found]
 
 
 def a_packet(number: int, command: str, name: str, start: datetime, level: float, rng: random.Random) -> Document:
-    oxygen = 19.0 + rng.random() if rng.random() < 0.02 else rng.uniform(4, 12)
+    oxygen = 19.0 + rng.random() if rng.random() < 0.08 else rng.uniform(4, 12)
     values = {SO2: level * rng.uniform(0.8, 1.2), NOX: level * rng.uniform(1, 3), O2: oxygen}
     values |= {code: level * rng.random() for code in OTHERS}
-    left_out = rng.choice([O2, SO2]) if rng.random() < 0.05 else None
+    left_out = rng.choice([O2, SO2]) if rng.random() < 0.15 else None
     mark = "N" if rng.random() < 0.95 else "D"
     return {
         "mn": the_point(number),
