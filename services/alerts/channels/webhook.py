@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpcore
 import structlog
@@ -73,6 +74,12 @@ def retry_after(text: str | None, now: datetime) -> timedelta | None:
     return max(timedelta(0), (at if at.tzinfo else at.replace(tzinfo=UTC)) - now)
 
 
+@cache
+def _system_tls() -> ssl.SSLContext:
+    """The authorities that this machine trusts; read once a process."""
+    return ssl.create_default_context()
+
+
 class WebhookChannel:
     """The channel. Environment proxies are not asked: httpcore knows none."""
 
@@ -85,7 +92,7 @@ class WebhookChannel:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._total_s = total_s
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or _system_tls()
         self._guard = guard
         self._resolve = resolve or system_resolver()
         self._pools: OrderedDict[Target, httpcore.AsyncConnectionPool] = OrderedDict()
