@@ -1,5 +1,8 @@
 """The consumer loop: records in, handler, effect and progress in one transaction, on one thread.
 
+What one poll brings of a topic is one transaction, however many partitions it is of: a nation's packets come from all of them
+at every moment, and a transaction costs as much as a hundred packets.
+
 Exactly-once effect stands on the progress row (`eventlog/progress.py`): on taking a partition the loop seeks to it, and
 a member that lost its partition is fenced. What is away is waited for; what cannot be handled is set aside and the
 stream goes on. Which handler does what is the services' affair.
@@ -12,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from time import monotonic
 from traceback import format_exception_only
 
@@ -31,6 +35,7 @@ Poison = Callable[[Session, Record, Exception], None]
 OnBatch = Callable[[str, int, datetime], None]
 
 MAX_RECORDS = 500  # one batch ≈ 0.2 MB, handled in well under the session time-out
+_partition_of = attrgetter("topic", "partition")
 POLL_S = 0.5  # also how soon `stop` is seen
 NOT_YET_S = 0.05  # what a handler stands on usually comes within this
 FIRST_WAIT_S, LAST_WAIT_S = 0.2, 1.0  # between trials while log or database are away
@@ -58,6 +63,19 @@ class Consumption:
     handlers: Mapping[str, Handler]
     concerns: Callable[[Record], bool] = every_record
     batches: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Records of one partition that follow one another."""
+
+    partition: Partition
+    records: list[Record]
+
+    @property
+    def end(self) -> int:
+        """The offset after them."""
+        return self.records[-1].offset + 1
 
 
 class Consumer:
@@ -176,37 +194,65 @@ class Consumer:
 
     def _handle_all(self, sharing: Sharing, records: Sequence[Record]) -> None:
         away = False
-        for partition, slice_ in groupby(records, key=lambda r: Partition(r.topic, r.partition)):
-            part = list(slice_)
-            if partition not in self._epochs:
-                continue
+        for slices in self._by_topic(records):
             if away:
-                self._put_back(sharing, part[0], self._wait_s)
-                continue
-            away = not self._handle(sharing, partition, part)
+                self._put_all_back(sharing, slices, self._wait_s)
+            else:
+                away = not self._handle_topic(sharing, slices)
         if records and not away:
             self._wait_s = FIRST_WAIT_S
 
-    def _handle(self, sharing: Sharing, partition: Partition, records: list[Record]) -> bool:
+    def _by_topic(self, records: Sequence[Record]) -> list[list[_Slice]]:
+        """The records of partitions that are ours, topic by topic."""
+        found: dict[str, dict[Partition, _Slice]] = {}
+        for place, records_ in groupby(records, key=_partition_of):
+            partition = Partition(*place)
+            if partition in self._epochs:
+                of_topic = found.setdefault(partition.topic, {})
+                of_topic.setdefault(partition, _Slice(partition, [])).records.extend(records_)
+        return [list(of_topic.values()) for of_topic in found.values()]
+
+    def _handle_topic(self, sharing: Sharing, slices: Sequence[_Slice]) -> bool:
+        """Slices of one topic in one transaction; where that fails, each by itself. False when something we stand on is away."""
+        concerned = []
+        for one in slices:
+            if any(map(self._concerns, one.records)):
+                concerned.append(one)
+            else:
+                self._done(one)
+                self._passed[one.partition] = one.end
+        if len(concerned) > 1:
+            try:
+                if self._error_of(concerned) is None:
+                    return True
+            except Unreachable as away:
+                self._wait_out(sharing, concerned, away)
+                return False
+            except (NotYet, Fenced):
+                pass  # the slice that it is about says so again
+        while concerned and self._handle(sharing, concerned[0]):
+            concerned = concerned[1:]
+        self._put_all_back(sharing, concerned[1:], self._wait_s)
+        return not concerned
+
+    def _handle(self, sharing: Sharing, part: _Slice) -> bool:
         """One slice; when a record of it fails, the same records each in its own transaction, and one that still fails is
         set aside. False when something we stand on is away."""
-        if not any(map(self._concerns, records)):
-            self._done(partition, records)
-            self._passed[partition] = records[-1].offset + 1
-            return True
+        partition, records = part.partition, part.records
         try:
-            wrong = self._error_of(partition, records)
+            wrong = self._error_of([part])
             if wrong is None:
                 return True
             what = described(wrong)
             log.warning("batch failed, one by one now", group=self._group, topic=partition.topic, error=what)
             while records:
-                wrong = self._error_of(partition, records[:1])
+                single = _Slice(partition, records[:1])
+                wrong = self._error_of([single])
                 if wrong is not None:
-                    self._set_aside(partition, records[0], wrong)
+                    self._set_aside(single, wrong)
                 records = records[1:]
         except Unreachable as away:
-            self._wait_out(sharing, records[0], away)
+            self._wait_out(sharing, [_Slice(partition, records)], away)
             return False
         except NotYet:
             self._put_back(sharing, records[0], NOT_YET_S)
@@ -214,10 +260,10 @@ class Consumer:
             self._drop(sharing, partition)
         return True
 
-    def _error_of(self, partition: Partition, records: list[Record]) -> Exception | None:
+    def _error_of(self, slices: Sequence[_Slice]) -> Exception | None:
         """The effect of the records, or what their handler failed on; raises Unreachable, NotYet and Fenced."""
         try:
-            self._effect(partition, records)
+            self._effect(slices)
         except (Unreachable, NotYet, Fenced):
             raise
         except (
@@ -226,24 +272,29 @@ class Consumer:
             return wrong
         return None
 
-    def _effect(self, partition: Partition, records: list[Record]) -> None:
+    def _effect(self, slices: Sequence[_Slice]) -> None:
+        """What the records of some partitions of a topic do, and where these stand after it, in one transaction."""
+        handler = self._handlers[slices[0].partition.topic]
         with self._database.transaction() as session:
-            self._handlers[partition.topic](session, records)
-            self._advance(session, partition, records[-1])
+            handler(session, [record for one in slices for record in one.records])
+            for one in slices:
+                self._advance(session, one)
             failpoints.reach("after-handler")
         failpoints.reach("after-commit")
-        self._done(partition, records)
+        for one in slices:
+            self._done(one)
 
-    def _set_aside(self, partition: Partition, record: Record, wrong: Exception) -> None:
+    def _set_aside(self, single: _Slice, wrong: Exception) -> None:
+        (record,) = single.records
         log.error("record set aside", group=self._group, record=_place(record), exc_info=wrong)
         with self._database.transaction() as session:
             self._poison(session, record, wrong)
-            self._advance(session, partition, record)
+            self._advance(session, single)
         self._poisoned += 1
-        self._done(partition, [record])
+        self._done(single)
 
-    def _advance(self, session: Session, partition: Partition, last: Record) -> None:
-        self._progress.advance(session, self._group, partition, self._epochs[partition], last.offset + 1)
+    def _advance(self, session: Session, part: _Slice) -> None:
+        self._progress.advance(session, self._group, part.partition, self._epochs[part.partition], part.end)
 
     def _save_passed(self, sharing: Sharing) -> None:
         """Positions behind records without effect: after a crash they are read once more, and pass again."""
@@ -255,14 +306,18 @@ class Consumer:
             except Fenced:
                 self._drop(sharing, partition)
 
-    def _done(self, partition: Partition, records: list[Record]) -> None:
-        self._passed.pop(partition, None)
-        self._unreported[partition] = records[-1].offset + 1
-        self._on_batch(partition.topic, len(records), records[-1].appended_at)
+    def _done(self, part: _Slice) -> None:
+        self._passed.pop(part.partition, None)
+        self._unreported[part.partition] = part.end
+        self._on_batch(part.partition.topic, len(part.records), part.records[-1].appended_at)
 
-    def _wait_out(self, sharing: Sharing, first: Record, away: Unreachable) -> None:
-        log.warning("handler waits", group=self._group, topic=first.topic, reason=away.detail)
-        self._put_back(sharing, first, self._longer())
+    def _wait_out(self, sharing: Sharing, slices: Sequence[_Slice], away: Unreachable) -> None:
+        log.warning("handler waits", group=self._group, topic=slices[0].partition.topic, reason=away.detail)
+        self._put_all_back(sharing, slices, self._longer())
+
+    def _put_all_back(self, sharing: Sharing, slices: Sequence[_Slice], wait_s: float) -> None:
+        for one in slices:
+            self._put_back(sharing, one.records[0], wait_s)
 
     def _put_back(self, sharing: Sharing, first: Record, wait_s: float) -> None:
         """The same records come again after `wait_s`; until then the partition is paused and membership lives on."""

@@ -125,6 +125,25 @@ def test_a_record_whose_ground_has_not_arrived_waits_and_holds_up_no_other_parti
     assert effects(lab.database) == EACH_ONCE | {"waits": 1}
 
 
+def test_records_of_several_partitions_have_their_effect_in_one_transaction(lab: Lab) -> None:
+    note, calls = Noting(), list[set[int]]()
+
+    def handler(session: Session, records: Sequence[Record]) -> None:
+        calls.append({record.partition for record in records})
+        note(session, records)
+
+    def several_came_at_once() -> bool:
+        lab.append(*["more"] * 9)
+        eventually(lab.finished)
+        return any(len(partitions) > 1 for partitions in calls)
+
+    with running(lab.consumer(handler).run):
+        eventually(lab.finished)
+        eventually(several_came_at_once)
+    found = effects(lab.database)
+    assert sum(found.values()) == sum(lab.next_offsets().values()) == len(note.seen)
+
+
 def test_what_the_handler_stands_on_may_be_away_for_a_while(lab: Lab) -> None:
     away = [True] * 4
     note = Noting()
