@@ -7,7 +7,7 @@ what is loaded to be changed is loaded with `.with_for_update()`. A database tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,15 @@ POSTGRES_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "15s",
 }
+MEANWHILE = "meanwhile"  # key in Session.info: what else there is to do, once, while the database works
 OUTBOX_SIGNAL = "outbox-signal"  # key in Session.info: the signal of the database that the session writes to
+
+
+def do_meanwhile(session: Session) -> None:
+    """The database has been given much to do, and nothing is left but to wait for it: what else there is to do is done now."""
+    work: Callable[[], None] | None = session.info.pop(MEANWHILE, None)
+    if work is not None:
+        work()
 
 
 def outbox_written(session: Session) -> None:
@@ -99,9 +107,10 @@ class Database:
         return self._turn is not None
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """The only way to write: commits at the end, rolls back on any error."""
-        info = {**self.session_info, OUTBOX_SIGNAL: self.committed}
+    def transaction(self, meanwhile: Callable[[], None] | None = None) -> Iterator[Session]:
+        """The only way to write: commits at the end, rolls back on any error. `meanwhile`: see `do_meanwhile`; it may not be
+        done at all, must not raise, and has nothing to do with this transaction."""
+        info = {**self.session_info, OUTBOX_SIGNAL: self.committed, MEANWHILE: meanwhile}
         with (
             self._turn or nullcontext(),
             self._translated(),

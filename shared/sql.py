@@ -17,6 +17,8 @@ from sqlalchemy import Connection, Dialect, LargeBinary, Row, Table, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
+from shared.database import do_meanwhile
+
 if TYPE_CHECKING:
     from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
     from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
@@ -189,6 +191,7 @@ def copy_rows(session: Session, table: str, columns: str, rows: Iterable[tuple[o
         cursor.copy(statement) as copy,
     ):
         copy.write(text)
+        do_meanwhile(session)
 
 
 def _copied(rows: Collection[tuple[object, ...]]) -> str:

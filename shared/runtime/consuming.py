@@ -11,8 +11,9 @@ stream goes on. Which handler does what is the services' affair.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -26,7 +27,7 @@ from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.eventlog import failpoints
 from shared.eventlog.progress import Fenced, Progress
-from shared.ports import EventLog, Partition, Record, Sharing
+from shared.ports import EventLog, Partition, Polled, Record, Sharing
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +103,8 @@ class Consumer:
         self._max_records = max_records
         self._on_batch = on_batch
         self._sharing: Sharing | None = None
+        self._ahead: Polled | None = None  # polled, and not yet handled
+        self._is_behind = False  # the log has more for us than one poll brings
         self._epochs: dict[Partition, int] = {}
         self._take_at: dict[Partition, float] = {}  # taken, or fenced, and not yet positioned: when to try
         self._resume_at: dict[Partition, float] = {}
@@ -148,13 +151,30 @@ class Consumer:
             self._sharing = self._log.share(self._group, sorted(self._handlers))
         sharing = self._sharing
         self._wake(sharing)
-        polled = sharing.poll(self._max_records, self._patience())
+        polled, self._ahead = self._ahead or sharing.poll(self._max_records, self._patience()), None
         self._lose(polled.lost)
         for partition in polled.taken:
             self._take_at[partition] = 0.0
         self._take(sharing)
+        self._is_behind = len(polled.records) >= self._max_records
         self._handle_all(sharing, polled.records)
         self._tell(sharing)
+
+    def _poll_ahead(self) -> None:
+        """The records that come next, while the database works; they wait until those before them are done."""
+        if self._ahead is None and self._sharing is not None:
+            try:
+                self._ahead = self._sharing.poll(self._max_records, 0.0)
+            except Unreachable:
+                return  # the next poll says so again
+
+    def _forget_ahead(self, partition: Partition) -> None:
+        """Other records of this partition come next than those that were polled ahead."""
+        if self._ahead is not None:
+            left = tuple(
+                r for r in self._ahead.records if (r.topic, r.partition) != (partition.topic, partition.number)
+            )
+            self._ahead = replace(self._ahead, records=left)
 
     def _patience(self) -> float:
         """How long to poll: until the next partition is to be tried again."""
@@ -275,7 +295,7 @@ class Consumer:
     def _effect(self, slices: Sequence[_Slice]) -> None:
         """What the records of some partitions of a topic do, and where these stand after it, in one transaction."""
         handler = self._handlers[slices[0].partition.topic]
-        with self._database.transaction() as session:
+        with self._database.transaction(self._poll_ahead if self._is_behind else None) as session:
             handler(session, [record for one in slices for record in one.records])
             for one in slices:
                 self._advance(session, one)
@@ -322,6 +342,7 @@ class Consumer:
     def _put_back(self, sharing: Sharing, first: Record, wait_s: float) -> None:
         """The same records come again after `wait_s`; until then the partition is paused and membership lives on."""
         partition = Partition(first.topic, first.partition)
+        self._forget_ahead(partition)
         sharing.seek(partition, first.offset)
         sharing.pause([partition])
         self._resume_at[partition] = monotonic() + wait_s
@@ -330,6 +351,7 @@ class Consumer:
         """Another has taken the partition. If the log goes on to call it ours (the other has died), we take it anew."""
         log.warning("partition taken by another", group=self._group, topic=partition.topic, number=partition.number)
         self._lose([partition])
+        self._forget_ahead(partition)
         sharing.pause([partition])
         self._take_at[partition] = self._resume_at[partition] = monotonic() + RETAKE_S
 
@@ -347,7 +369,9 @@ class Consumer:
             self._unreported.clear()
             self._reported_at = now
         if now - self._lag_at >= REPORT_S:
-            self._lag, self._lag_at = dict(sharing.lag()), now
+            waiting = Counter(map(_partition_of, self._ahead.records)) if self._ahead else {}
+            self._lag = {p: n + waiting.get((p.topic, p.number), 0) for p, n in sharing.lag().items()}
+            self._lag_at = now
 
     def _leave(self) -> None:
         if self._sharing is None:
@@ -359,7 +383,7 @@ class Consumer:
             self._sharing.close()
         except Unreachable as away:
             log.warning("left the group without a word", group=self._group, reason=away.detail)
-        self._sharing = None
+        self._sharing = self._ahead = None
         for known in (self._epochs, self._take_at, self._resume_at, self._unreported, self._passed):
             known.clear()
 

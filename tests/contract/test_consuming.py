@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import pytest
 from sqlmodel import Session, select
 
-from shared.database import Database
+from shared.database import Database, do_meanwhile
 from shared.domain.errors import Unreachable
 from shared.eventlog.progress import Progress
 from shared.ports import NewRecord, Partition, Record, TopicShape
-from shared.runtime.consuming import Consumer, Consumption, Handler, NotYet, every_record
+from shared.runtime.consuming import MAX_RECORDS, Consumer, Consumption, Handler, NotYet, every_record
 from tests.contract.conftest import Log
 from tests.support.lab import Effect, LabProgress, Noting, effects, running, table_of
 from tests.support.product import eventually
@@ -28,13 +28,16 @@ class Lab:
     log: Log
     database: Database
 
-    def consumer(self, handler: Handler, concerns: Callable[[Record], bool] = every_record) -> Consumer:
+    def consumer(
+        self, handler: Handler, concerns: Callable[[Record], bool] = every_record, max_records: int = MAX_RECORDS
+    ) -> Consumer:
         return Consumer(
             Consumption("lab", {"packets": handler}, concerns),
             log=self.log,
             database=self.database,
             progress=Progress(table_of(LabProgress)),
             poison=set_aside,
+            max_records=max_records,
         )
 
     def next_offsets(self) -> dict[int, int]:
@@ -142,6 +145,24 @@ def test_records_of_several_partitions_have_their_effect_in_one_transaction(lab:
         eventually(several_came_at_once)
     found = effects(lab.database)
     assert sum(found.values()) == sum(lab.next_offsets().values()) == len(note.seen)
+
+
+def test_what_was_polled_ahead_waits_for_what_was_put_back_before_it(lab: Lab) -> None:
+    note, held = Noting(), [True] * 3
+
+    def handler(session: Session, records: Sequence[Record]) -> None:
+        do_meanwhile(session)  # the next records are polled now
+        if held:
+            held.pop()
+            raise NotYet
+        note(session, records)
+
+    with running(lab.consumer(handler, max_records=5).run):
+        eventually(lab.finished)
+    assert effects(lab.database) == EACH_ONCE
+    for key in range(9):
+        seen = [int(event) for event in note.seen if int(event) % 9 == key]
+        assert seen == sorted(seen)
 
 
 def test_what_the_handler_stands_on_may_be_away_for_a_while(lab: Lab) -> None:
