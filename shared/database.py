@@ -33,6 +33,7 @@ from sqlmodel import Session
 
 from shared.commit_signal import CommitSignal, notify_committed
 from shared.domain.errors import Invalid, Unreachable
+from shared.meanwhile import MEANWHILE
 from shared.private_files import make_private_file, make_private_folder
 
 SQLITE_AWAY = ("locked", "busy", "disk", "full", "unable to open", "readonly", "i/o")
@@ -43,15 +44,7 @@ POSTGRES_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "15s",
 }
-MEANWHILE = "meanwhile"  # key in Session.info: what else there is to do, once, while the database works
 OUTBOX_SIGNAL = "outbox-signal"  # key in Session.info: the signal of the database that the session writes to
-
-
-def do_meanwhile(session: Session) -> None:
-    """The database has been given much to do, and nothing is left but to wait for it: what else there is to do is done now."""
-    work: Callable[[], None] | None = session.info.pop(MEANWHILE, None)
-    if work is not None:
-        work()
 
 
 def outbox_written(session: Session) -> None:
@@ -108,8 +101,8 @@ class Database:
 
     @contextmanager
     def transaction(self, meanwhile: Callable[[], None] | None = None) -> Iterator[Session]:
-        """The only way to write: commits at the end, rolls back on any error. `meanwhile`: see `do_meanwhile`; it may not be
-        done at all, must not raise, and has nothing to do with this transaction."""
+        """The only way to write: commits at the end, rolls back on any error. `meanwhile`: see `shared.meanwhile`; it may
+        not be done at all."""
         info = {**self.session_info, OUTBOX_SIGNAL: self.committed, MEANWHILE: meanwhile}
         with (
             self._turn or nullcontext(),

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Dialect, LargeBinary, Row, Table, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
-from shared.database import do_meanwhile
+from shared.meanwhile import do_meanwhile
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects.postgresql import Insert as PostgresInsert

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pytest
 from sqlmodel import Session, select
 
-from shared.database import Database, do_meanwhile
+from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.eventlog.progress import Progress
+from shared.meanwhile import do_meanwhile
 from shared.ports import NewRecord, Partition, Record, TopicShape
 from shared.runtime.consuming import MAX_RECORDS, Consumer, Consumption, Handler, NotYet, every_record
 from tests.contract.conftest import Log
