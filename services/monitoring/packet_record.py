@@ -276,9 +276,11 @@ def _read(packet: Packet, alignment: Alignment) -> Accepted | Rejection:
     return Accepted(period, alignment.start_s, found.usable, limited(notes) if notes else ())
 
 
-def plain_row(packet: Packet, content: bytes, point: Point, received: datetime, field_now_s: int) -> PacketRow | None:
+def plain_row(
+    packet: Packet, content: bytes, period_stamp: str, received: datetime, field_now_s: int
+) -> PacketRow | None:
     """The row of an ordinary real-time or minute packet of a registered point. None: it is to be examined, for which see
-    `examine`. `content`: the bytes of its record."""
+    `examine`. `content`: the bytes of its record; `period_stamp`: of its point."""
     period = PACKET_PERIOD_OF.get(packet.command)
     at_s = _whole_second(packet.data_time)
     if period is None or at_s is None or at_s > field_now_s + AHEAD_S or packet.item_notes is not None:
@@ -288,7 +290,7 @@ def plain_row(packet: Packet, content: bytes, point: Point, received: datetime, 
     body = plain_body(packet.factors, period)
     if body is None:
         return None
-    start = window_start_s(at_s, period, point.period_stamp)
+    start = window_start_s(at_s, period, period_stamp)
     ranked = rank(resent=packet.rf, sent=sent_of(packet, received), content=content)
     return PacketRow(packet.mn, period, start, ranked, packet.source[:40], seconds(received), body)
 

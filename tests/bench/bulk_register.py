@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import Table
 
 from services.monitoring.handlers.packets import REGISTER_GROUP
-from services.monitoring.store.register import register_changed
+from services.monitoring.store.register_changes import register_changed
 from services.monitoring.store.tables import ENTERPRISE, PERMIT, POINT, PROGRESS
 from shared.database import Database
 from shared.domain.clock import rfc3339
@@ -123,7 +123,7 @@ def _save(database: Database, rows: _Rows) -> None:
     with database.transaction() as session:
         for table, listed in _tables(rows):
             bulk_insert(session, table, listed)
-        register_changed(session)
+        register_changed(session, {str(row["credit_code"]) for row in rows.enterprises})
 
 
 def _tables(rows: _Rows) -> Iterator[tuple[Table, list[dict[str, object]]]]:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from services.monitoring.detectors.risk_builder import Place, RiskDraft
 from services.monitoring.domain import wording
-from services.monitoring.domain.applicable_limits import NO_REGION, Site
+from services.monitoring.domain.applicable_limits import Site
+from services.monitoring.domain.point_summary import PointSummary
 from services.monitoring.domain.risk_row import RiskRow, RiskSpan
 from services.monitoring.domain.silence import (
     SHORT_S,
@@ -51,8 +52,8 @@ class SilenceDetector:
         rows = history.open_risks(KIND)
         late = history.last_seen_until(now.s - SHORT_S)
         last_seen = {**history.last_seen([mn for mn in rows if mn not in late]), **late}
-        sites = history.sites(last_seen.keys())
-        points = [_last_seen(site, last_seen[mn]) for mn, site in sorted(sites.items())]
+        known = history.summaries(last_seen.keys())
+        points = [_last_seen(mn, at_s, known[mn]) for mn, at_s in sorted(last_seen.items()) if mn in known]
         down = history.downtimes_since(now.s - LOOK_BACK_S)
         steps = {p.mn: step for p in points if (step := silence(p, now.s, down)) is not None}
         out = _areas_out(history, [p for p in points if p.mn in steps])
@@ -61,7 +62,7 @@ class SilenceDetector:
             for p in points
             if p.mn in steps
         }
-        return [*_areas(history, out, now), *_points(history, points, sites, silent, now)]
+        return [*_areas(history, out, now), *_points(history, points, silent, now)]
 
 
 def _areas_out(history: PointHistory, silent: Sequence[LastSeen]) -> Mapping[str, Outage]:
@@ -75,13 +76,13 @@ def _areas_out(history: PointHistory, silent: Sequence[LastSeen]) -> Mapping[str
 def _points(
     history: PointHistory,
     points: Sequence[LastSeen],
-    sites: Mapping[str, Site],
     silent: Mapping[str, _Silent],
     now: Instant,
 ) -> Iterator[RiskDraft]:
     rows = dict(history.open_risks(KIND))
     changed = [one for mn, one in silent.items() if not _is_known(rows.get(mn), one)]
-    issued = history.issued_counts(KIND, [one.seen.mn for one in changed])
+    mns = [one.seen.mn for one in changed]
+    issued, sites = history.issued_counts(KIND, mns), history.sites(mns)
     for point in points:
         row, late = rows.pop(point.mn, None), silent.get(point.mn)
         if late is None and row is not None:
@@ -145,6 +146,5 @@ def _ended(before: RiskRow, reason: Cleared, at: datetime, now: Instant) -> Risk
     return replace(draft, risk=risk, span=RiskSpan(before.first_window_s, before.start_s, last))
 
 
-def _last_seen(site: Site, at_s: int) -> LastSeen:
-    region = site.enterprise.region if site.enterprise else NO_REGION
-    return LastSeen(site.point.mn, at_s, site.point.interval_s, region)
+def _last_seen(mn: str, at_s: int, point: PointSummary) -> LastSeen:
+    return LastSeen(mn, at_s, point.interval_s, point.region)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from services.monitoring.domain.plausible import PlausibleRange, plausible_range
+from services.monitoring.domain.point_summary import PointSummary, shared_summary
 from services.monitoring.domain.verdict import Bound
-from services.monitoring.domain.windows import DAY_S, day_start_s, shanghai_date
+from services.monitoring.domain.windows import DAY_S, date_start_s, day_start_s, shanghai_date
 from shared.domain.pollutant import pollutant
 from shared.domain.quantity import scale
 from shared.register import Enterprise, Limit, Outlet, Permit, PermitVersion, Point
@@ -62,6 +64,13 @@ def strictest_limits(limits: Iterable[Limit]) -> dict[LimitKey, Limit]:
     return found
 
 
+class _Governing(NamedTuple):
+    """The permit and its outlet that bind a point on a day."""
+
+    permit: Permit
+    outlet: Outlet
+
+
 @dataclass(slots=True)
 class Site:
     """A registered point with its enterprise and the permits that may govern it."""
@@ -80,16 +89,41 @@ class Site:
             self._days[day] = self._govern(shanghai_date(at_s))
         return self._days[day]
 
+    @property
+    def region(self) -> str:
+        """The division of its enterprise."""
+        return self.enterprise.region if self.enterprise else NO_REGION
+
+    def summary(self) -> PointSummary:
+        """What every packet of the point needs to know of it."""
+        days = {version.effective_from for permit in self.permits for version in permit.versions}
+        changes: list[int] = []
+        for day in sorted(days):
+            governing = self._governing(day)
+            is_limited = governing is not None and bool(governing.outlet.limits)
+            if is_limited != bool(len(changes) % 2):
+                changes.append(date_start_s(day))
+        return shared_summary(self.point.period_stamp, self.point.interval_s, self.region, tuple(changes))
+
+    def names_permit_of_another(self) -> bool:
+        """Whether the point names a permit that is not its enterprise's, or not known."""
+        named, code = self.point.permit, self.point.credit_code
+        return named is not None and not any(p.number == named and p.credit_code == code for p in self.permits)
+
     def _govern(self, day: date) -> ApplicableLimits | None:
-        found: ApplicableLimits | None = None
+        governing = self._governing(day)
+        return self._binding(governing.permit, governing.outlet) if governing is not None else None
+
+    def _governing(self, day: date) -> _Governing | None:
+        found: _Governing | None = None
         for permit in self.permits:
             version = permit.in_force(day)
             outlet = self._outlet(version) if version else None
             if outlet is None:
                 continue
             if self.point.mn in outlet.points:
-                return self._binding(permit, outlet)
-            found = found or self._binding(permit, outlet)
+                return _Governing(permit, outlet)
+            found = found or _Governing(permit, outlet)
         return found
 
     def _outlet(self, version: PermitVersion) -> Outlet | None:

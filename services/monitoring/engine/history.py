@@ -7,6 +7,7 @@ from typing import Protocol
 
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.period_stamp import HourReport
+from services.monitoring.domain.point_summary import PointSummary
 from services.monitoring.domain.risk_row import RiskExtent, RiskRow
 from services.monitoring.domain.silence import Downtime
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
@@ -63,6 +64,9 @@ class PointHistory(RiskHistory, Protocol):
 
     def sites(self, mns: Collection[str]) -> Mapping[str, Site]:
         """The registered points among `mns`."""
+
+    def summaries(self, mns: Collection[str]) -> Mapping[str, PointSummary]:
+        """The registered points among `mns`, and perhaps others."""
 
     def last_seen(self, mns: Collection[str]) -> Mapping[str, int]:
         """When these points were last seen; one that never was is not in it."""

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.period_stamp import HourReport
+from services.monitoring.domain.point_summary import PointSummary
 from services.monitoring.domain.risk_row import RiskExtent, RiskRow
 from services.monitoring.domain.silence import Downtime
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
@@ -26,6 +27,9 @@ class RowHistory:
 
     def sites(self, mns: Collection[str]) -> Mapping[str, Site]:
         return self._register.sites(self._session, mns)
+
+    def summaries(self, mns: Collection[str]) -> Mapping[str, PointSummary]:
+        return self._register.summaries(self._session, mns)
 
     def last_seen(self, mns: Collection[str]) -> Mapping[str, int]:
         return values.last_seen(self._session, mns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import event
@@ -32,6 +33,9 @@ class _Mark(NamedTuple):
 
     hour_s: int
     until_s: int
+
+
+_shared_mark = lru_cache(1_024)(_Mark)  # of one hour the marks of most points are alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class DueMarks:
                 until_s = key.start_s + GRACE_END_S - LATE_S
                 if mean in due:
                     until_s = min(until_s, running.get(mean, due[mean]) - SKEW_S)
-                lasting[key.mn] = _Mark(key.start_s, until_s)
+                lasting[key.mn] = _shared_mark(key.start_s, until_s)
         return NewMarks(due, frozenset(contended), lasting)
 
     def write(self, session: Session, marks: NewMarks, seen: Mapping[str, int]) -> None:

@@ -15,6 +15,7 @@ from services.monitoring.domain.due_work import DueKey
 from services.monitoring.domain.item_note_row import NoteRow
 from services.monitoring.domain.packet_row import PACKET_PERIODS, PacketKey, PacketRow, merged, packed_readings
 from services.monitoring.domain.period_stamp import window_start_s
+from services.monitoring.domain.point_summary import PointSummary
 from services.monitoring.domain.quarantine import NewItem, QuarantineReason
 from services.monitoring.domain.reading import PeriodValue, PeriodValueKey, rank
 from services.monitoring.domain.windows import HOUR_S, WindowKey, seconds
@@ -90,23 +91,23 @@ class BatchSorter:
         self._marks = marks
         self._marked: dict[str, int] = {}  # the hour of a point that was looked after last
 
-    def take_plain(self, records: Iterable[Record], known: Mapping[str, Site | None]) -> list[OddPacket]:
+    def take_plain(self, records: Iterable[Record], known: Mapping[str, PointSummary]) -> list[OddPacket]:
         """Take the ordinary packets of points that are known already; the others are given back, in their order."""
         odd: list[OddPacket] = []
         for record in records:
             content = record.value or b""
             packet = read_packet(content)
-            site = known.get(packet.mn) if isinstance(packet, Packet) else None
-            if site is None or not isinstance(packet, Packet):
+            point = known.get(packet.mn) if isinstance(packet, Packet) else None
+            if point is None or not isinstance(packet, Packet):
                 odd.append(OddPacket(record, packet))
                 continue
             received = _received(packet, record, self._now)
-            row = plain_row(packet, content, site.point, received, self._now_s)
+            row = plain_row(packet, content, point.period_stamp, received, self._now_s)
             if row is None:
                 odd.append(OddPacket(record, packet))
                 continue
             self._seen(row.mn, row.received_at_s)
-            self._packet(row, site)
+            self._packet(row, point)
         return odd
 
     def take_odd(self, odd: Iterable[OddPacket], sites: Mapping[str, Site]) -> None:
@@ -133,7 +134,7 @@ class BatchSorter:
         ranked = rank(resent=packet.rf, sent=sent_of(packet, received), content=record.value or b"")
         if found.period in PACKET_PERIODS:
             body = packed_readings(found.readings)
-            self._packet(PacketRow(mn, found.period, start, ranked, source, received_s, body), site)
+            self._packet(PacketRow(mn, found.period, start, ranked, source, received_s, body), site.summary())
             return
         for factor, (micro, zs, mark, extras) in found.readings.items():
             more = encode(extras).decode() if extras else None
@@ -143,7 +144,7 @@ class BatchSorter:
         if _is_limited(site, start):
             self.batch.windows.add(WindowKey(mn, found.period, start))
 
-    def _packet(self, row: PacketRow, site: Site) -> None:
+    def _packet(self, row: PacketRow, point: PointSummary) -> None:
         self.batch.add_packet(row)
         hour = row.start_s - row.start_s % HOUR_S
         if self._marked.get(row.mn) == hour:
@@ -151,7 +152,7 @@ class BatchSorter:
         self._marked[row.mn] = hour
         if self._marks.stand(row.mn, hour, self._now_s):
             return
-        if _is_limited(site, row.start_s):
+        if point.is_limited(row.start_s):
             self.batch.due.update(marks_of(row.mn, hour, self._now_s))
         else:
             self.batch.deciding.add(row.mn)

@@ -74,10 +74,8 @@ class PacketHandler:
         self._metrics.stage_last.labels("decided").set(now.wall.timestamp())
 
     def _sorted(self, session: Session, records: Sequence[Record], now: Instant) -> PacketBatch:
-        known = self._register.known(session)
-        new = {record.key for record in records} - known.keys()
-        if new:  # of our own writers the key is the MN: so that the first packet of a point is an ordinary one too
-            self._register.sites(session, new)
+        # of our own writers the key is the MN: so that the first packet of a point is an ordinary one too
+        known = self._register.summaries(session, {record.key for record in records})
         sorter = BatchSorter(now, self._marks)
         odd = sorter.take_plain(records, known)
         if odd:

@@ -20,11 +20,11 @@ from services.monitoring.store.register import (
     find_permit,
     find_point,
     points_of_permit,
-    register_changed,
     save_enterprise,
     save_permit,
     save_point,
 )
+from services.monitoring.store.register_changes import register_changed
 from services.monitoring.store.values import first_window
 from shared.domain.clock import Clock
 from shared.domain.events import HEARTBEAT, Event
@@ -42,6 +42,7 @@ _MOVES = (
     "credit_code",
     "active",
 )  # of a point: what its verdicts are made by
+NOTHING: frozenset[str] = frozenset()
 
 
 class RegisterHandler:
@@ -52,7 +53,7 @@ class RegisterHandler:
         self._put_back = put_back
 
     def take(self, session: Session, records: Sequence[Record]) -> None:
-        changed = False
+        changed: set[str] = set()  # credit codes
         for record in records:
             if record.value is None:
                 continue
@@ -61,9 +62,10 @@ class RegisterHandler:
                 continue
             changed |= self._save(session, event)
         if changed:
-            register_changed(session)
+            register_changed(session, changed)
 
-    def _save(self, session: Session, event: Event) -> bool:
+    def _save(self, session: Session, event: Event) -> frozenset[str]:
+        """The enterprises that the record changes something of."""
         kind, data = event.data["kind"], event.data
         now = self._clock.field_now()
         if kind == "enterprise":
@@ -73,31 +75,31 @@ class RegisterHandler:
         if kind == "point":
             return self._point(session, event, now)
         log.debug("not for monitoring", kind=kind, id=data.get("id"))
-        return False
+        return NOTHING
 
-    def _enterprise(self, session: Session, event: Event) -> bool:
+    def _enterprise(self, session: Session, event: Event) -> frozenset[str]:
         enterprise = read_enterprise(event.data)
         if _is_known(find_enterprise(session, enterprise.credit_code), event):
-            return False
+            return NOTHING
         save_enterprise(session, enterprise, StoredRecord(enterprise.credit_code, event.revision, event.data))
-        return True
+        return frozenset([enterprise.credit_code])
 
-    def _permit(self, session: Session, event: Event, now: datetime) -> bool:
+    def _permit(self, session: Session, event: Event, now: datetime) -> frozenset[str]:
         permit = read_permit(event.data)
         before = find_permit(session, permit.number)
         if _is_known(before, event):
-            return False
+            return NOTHING
         save_permit(session, permit, StoredRecord(permit.credit_code, event.revision, event.data))
         since = changed_since(before.data if before is not None else None, event.data)
         if since is not None:
             self._redo(session, points_of_permit(session, permit.credit_code), date_start_s(since), now)
-        return True
+        return _holders(before, permit.credit_code)
 
-    def _point(self, session: Session, event: Event, now: datetime) -> bool:
+    def _point(self, session: Session, event: Event, now: datetime) -> frozenset[str]:
         point = read_point(event.data)
         before = find_point(session, point.mn)
         if _is_known(before, event):
-            return False
+            return NOTHING
         record = StoredRecord(point.credit_code, event.revision, event.data)
         save_point(session, point, record)
         old = before.document if before is not None else {}
@@ -106,7 +108,7 @@ class RegisterHandler:
         if point.active:
             for item in quarantine.waiting_for(session, point.mn, now):
                 self._put_back.if_it_fits(session, item, point)
-        return True
+        return _holders(before, point.credit_code)
 
     def _redo(self, session: Session, mns: Sequence[str], since_s: int, now: datetime) -> None:
         """Have the windows since then decided anew, at most 35 days back."""
@@ -124,6 +126,11 @@ class RegisterHandler:
 
 def _is_known(before: StoredRecord | None, event: Event) -> bool:
     return before is not None and before.revision >= event.revision
+
+
+def _holders(before: StoredRecord | None, credit_code: str) -> frozenset[str]:
+    """The enterprise that has it, and the one that had it."""
+    return frozenset([credit_code] if before is None else [credit_code, before.credit_code])
 
 
 def changed_since(before: JsonObject | None, after: JsonObject) -> date | None:

@@ -1,10 +1,11 @@
 """The register as monitoring stores it: enterprises, permits, points.
 
-A process keeps what it decoded until the register's revision (one row, counted up by every change) moves on.
+A process keeps what it decoded until it changes (`register_changes.py`).
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,9 @@ from sqlalchemy import ColumnElement, Table, func, select
 from sqlmodel import Session
 
 from services.monitoring.domain.applicable_limits import NO_REGION, Site
-from services.monitoring.store.tables import ENTERPRISE, LAST_SEEN, PERMIT, POINT, STATE
+from services.monitoring.domain.point_summary import PointSummary
+from services.monitoring.store.register_changes import points_changed, register_revision
+from services.monitoring.store.tables import ENTERPRISE, LAST_SEEN, PERMIT, POINT
 from shared.domain.identity import MN
 from shared.domain.json import JsonObject, read_object
 from shared.register import (
@@ -23,10 +26,10 @@ from shared.register import (
     read_permit,
     read_point,
 )
-from shared.sql import chunks, embedded, insert_new, upsert
+from shared.sql import chunks, embedded, upsert
 
-STATE_NAME = "register"
-KEPT_AT_MOST = 50_000  # points decoded and kept; beyond it we begin anew
+SITES_KEPT = 5_000  # decoded permits and limits of points; some 8 kB each, more where a permit is long
+UNKNOWN_KEPT = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,46 +46,64 @@ class StoredRecord:
 
 
 class Register:
-    """The decoded register of this process; used by the thread of one consumer or job at a time."""
+    """The decoded register of this process; used by the thread of one consumer or job at a time. Keeps the summary of every
+    point that was asked for, and the sites that were used last."""
 
     def __init__(self) -> None:
         self._revision = -1
-        self._sites: dict[str, Site | None] = {}
+        self._summaries: dict[str, PointSummary] = {}
+        self._sites: OrderedDict[str, Site] = OrderedDict()
+        self._unknown: set[str] = set()  # asked for, and no active registered point
+        self._dependent: set[str] = set()  # name a permit that is not their enterprise's: any change may concern them
 
     def sites(self, session: Session, mns: Collection[str]) -> Mapping[str, Site]:
         """The active registered points among `mns`."""
-        sites = self._current(session)
-        missing = {mn for mn in mns if mn not in sites}
-        if missing:
-            loaded = _load(
-                session, {mn for mn in missing if MN.fullmatch(mn)}
-            )  # before anything is remembered: it may fail
-            sites.update({mn: loaded.get(mn) for mn in missing})
-        return {mn: site for mn in mns if (site := sites[mn]) is not None}
+        self._follow(session)
+        found = {mn: site for mn in mns if (site := self._sites.get(mn)) is not None}
+        for mn in found:
+            self._sites.move_to_end(mn)
+        return found | self._read(session, {mn for mn in mns if mn not in found})
 
-    def known(self, session: Session) -> Mapping[str, Site | None]:
-        """The points that were asked for before and are as the register has them now; None: no active registered one."""
-        return self._current(session)
+    def summaries(self, session: Session, mns: Collection[str]) -> Mapping[str, PointSummary]:
+        """Of every active registered point that was ever asked for, those among `mns` with them. It grows with what is asked
+        for later in the transaction."""
+        self._follow(session)
+        self._read(session, {mn for mn in mns if mn not in self._summaries})
+        return self._summaries
 
-    def _current(self, session: Session) -> dict[str, Site | None]:
-        revision = session.info.get(STATE_NAME)  # one view of the register for the whole transaction
-        if revision is None:
-            revision = session.info[STATE_NAME] = register_revision(session)
-        if revision != self._revision or len(self._sites) > KEPT_AT_MOST:
-            self._sites, self._revision = {}, revision
-        return self._sites
+    def _read(self, session: Session, mns: Collection[str]) -> dict[str, Site]:
+        missing = {mn for mn in mns if mn not in self._unknown and MN.fullmatch(mn)}
+        if not missing:
+            return {}
+        found = _load(session, missing)  # before anything is remembered: it may fail
+        self._summaries.update((mn, site.summary()) for mn, site in found.items())
+        self._dependent.update(mn for mn, site in found.items() if site.names_permit_of_another())
+        self._sites.update(found)
+        while len(self._sites) > SITES_KEPT:
+            self._sites.popitem(last=False)
+        if len(self._unknown) > UNKNOWN_KEPT:
+            self._unknown.clear()
+        self._unknown |= missing - found.keys()
+        return found
 
+    def _follow(self, session: Session) -> None:
+        """Forget what changed since the revision that is remembered."""
+        revision = register_revision(session)
+        if revision == self._revision:
+            return
+        changed = points_changed(session, self._revision, revision) if self._summaries else None
+        if changed is None:
+            self._summaries, self._sites, self._unknown, self._dependent = {}, OrderedDict(), set(), set()
+        else:
+            self._forget({*changed, *self._dependent})
+        self._revision = revision
 
-def register_revision(session: Session) -> int:
-    found = session.connection().execute(select(STATE.c.revision).where(STATE.c.name == STATE_NAME))
-    return int(found.scalar_one_or_none() or 0)
-
-
-def register_changed(session: Session) -> None:
-    """Count the revision up: every process decodes anew."""
-    insert_new(session, STATE, [{"name": STATE_NAME, "revision": 0}])
-    session.info.pop(STATE_NAME, None)
-    session.connection().execute(STATE.update().where(STATE.c.name == STATE_NAME).values(revision=STATE.c.revision + 1))
+    def _forget(self, mns: Iterable[str]) -> None:
+        for mn in mns:
+            self._summaries.pop(mn, None)
+            self._sites.pop(mn, None)
+            self._unknown.discard(mn)
+            self._dependent.discard(mn)
 
 
 def lock_points(session: Session, mns: Iterable[str]) -> None:

@@ -276,6 +276,15 @@ class RegisterState(MonitoringTable, table=True):
     revision: int
 
 
+class RegisterChangeRow(MonitoringTable, table=True):
+    """Which enterprise, with its permits and points, changed in a revision of the register; of the last revisions."""
+
+    __tablename__ = "register_change"
+    __table_args__ = (NO_ROWID,)
+    revision: int = Field(primary_key=True, sa_type=BigInteger)
+    credit_code: str = Field(primary_key=True)
+
+
 class MonitoringOutbox(OutboxColumns, MonitoringTable, table=True):
     __tablename__ = "outbox"
 
@@ -304,6 +313,7 @@ ARCHIVE_FILE, ARCHIVED_NEWEST = table(ArchiveFileRow), table(ArchivedNewestRow)
 VALUE, DECISION, RISK, DUE = table(ValueRow), table(DecisionRow), table(RiskRow), table(DueRow)
 LAST_SEEN, DOWNTIME, ALIVE, DISCHARGE = table(LastSeenRow), table(DowntimeRow), table(AliveRow), table(DischargeRow)
 KEPT, ENTERPRISE, PERMIT, POINT = table(QuarantineRow), table(EnterpriseRow), table(PermitRow), table(PointRow)
+REGISTER_CHANGE = table(RegisterChangeRow)
 STATE, OUTBOX, PROGRESS, LEASE = (
     table(RegisterState),
     table(MonitoringOutbox),

@@ -90,7 +90,7 @@ def test_what_the_short_way_takes_is_what_the_long_way_makes(document: dict[str,
     packet = read_packet(content)
     if isinstance(packet, Packet):
         point = Point("A1", "31", "91150102MA0N0AAA1B", period_stamp=period_stamp)
-        row = plain_row(packet, content, point, RECEIVED, seconds(NOW))
+        row = plain_row(packet, content, point.period_stamp, RECEIVED, seconds(NOW))
         assert row is None or row == the_long_way(packet, content, point)
 
 
@@ -106,6 +106,6 @@ def test_an_ordinary_packet_takes_the_short_way() -> None:
         document = {"mn": "A1", "command": command, "data_time": "2026-11-20T08:59:00+08:00", "factors": factors}
         packet = read_packet(encode(document))
         assert isinstance(packet, Packet)
-        row = plain_row(packet, encode(document), point, RECEIVED, seconds(NOW))
+        row = plain_row(packet, encode(document), point.period_stamp, RECEIVED, seconds(NOW))
         assert row is not None
         assert row == the_long_way(packet, encode(document), point)
