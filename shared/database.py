@@ -43,6 +43,8 @@ POSTGRES_SETTINGS = {
     # A member stopped in the middle of a transaction keeps its row locks; whoever takes over must not wait for ever.
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "15s",
+    # Look-ups of many keys are estimated to cost so much that PostgreSQL would compile them: 100 ms for what takes 2.
+    "jit": "off",
 }
 OUTBOX_SIGNAL = "outbox-signal"  # key in Session.info: the signal of the database that the session writes to
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 from sqlmodel import select
 
@@ -167,3 +168,10 @@ def test_an_event_that_no_log_would_take_is_refused_when_it_is_made(database: Da
         outbox.put(session, "registry", "k", "large:1", b"x" * (LARGEST_VALUE + 1), wall_now=now())
     with database.read() as session:
         assert [row.event_id for row in session.exec(select(LabOutbox)).all()] == ["fits:1"]
+
+
+def test_no_statement_is_compiled_however_dear_the_planner_thinks_it(database: Database) -> None:
+    if database.embedded:
+        return  # SQLite compiles nothing
+    with database.read() as session:
+        assert session.connection().execute(text("SHOW jit")).scalar_one() == "off"
