@@ -6,7 +6,10 @@ longer its own changes 0 rows and rolls back (`Fenced`). Kafka's committed offse
 
 from __future__ import annotations
 
-from sqlalchemy import Table, select, update
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Table, bindparam, select, update
 from sqlmodel import Field, Session, SQLModel
 
 from shared.database import WideInteger
@@ -16,6 +19,18 @@ from shared.sql import embedded, insert_into
 
 class Fenced(Exception):
     """Another member has taken the partition: whatever was done here is rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A partition goes on to `next_offset`, if it is still ours by `epoch`."""
+
+    partition: Partition
+    epoch: int
+    next_offset: int
+
+    def __str__(self) -> str:
+        return f"{self.partition.topic}/{self.partition.number} epoch {self.epoch}"
 
 
 class ProgressColumns(SQLModel):
@@ -33,6 +48,9 @@ class Progress:
 
     def __init__(self, table: Table) -> None:
         self.table = table
+        t = table.c
+        mine = (t.group == bindparam("of"), t.topic == bindparam("in"), t.partition == bindparam("at"))
+        self._advance = update(table).where(*mine, t.epoch == bindparam("by")).values(next_offset=bindparam("to"))
 
     def take(self, session: Session, group: str, partition: Partition) -> tuple[int, int]:
         """Raise the epoch of `partition` and return (next offset, new epoch)."""
@@ -48,18 +66,15 @@ class Progress:
         row = connection.execute(statement).one()
         return int(row.next_offset), int(row.epoch)
 
-    def advance(self, session: Session, group: str, partition: Partition, epoch: int, next_offset: int) -> None:
-        """Move on to `next_offset`; raises Fenced when the epoch is no longer ours."""
-        t = self.table
-        changed = session.connection().execute(
-            update(t)
-            .where(
-                t.c.group == group, t.c.topic == partition.topic, t.c.partition == partition.number, t.c.epoch == epoch
-            )
-            .values(next_offset=next_offset)
-        )
-        if changed.rowcount != 1:
-            raise Fenced(f"{group} {partition.topic}/{partition.number} epoch {epoch}")
+    def advance(self, session: Session, group: str, moves: Sequence[Move]) -> None:
+        """Move on by one statement, in the order in which partitions are taken; raises Fenced when an epoch is no longer ours,
+        and then nothing of this may be committed."""
+        rows = [
+            {"of": group, "in": one.partition.topic, "at": one.partition.number, "by": one.epoch, "to": one.next_offset}
+            for one in sorted(moves, key=lambda one: (one.partition.topic, one.partition.number))
+        ]
+        if rows and session.connection().execute(self._advance, rows).rowcount != len(rows):
+            raise Fenced(f"{group}: {', '.join(map(str, moves))}")
 
     def positions(self, session: Session, group: str) -> dict[Partition, int]:
         """The next offset of every partition that the group ever took."""

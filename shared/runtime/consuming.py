@@ -26,7 +26,7 @@ from sqlmodel import Session
 from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.eventlog import failpoints
-from shared.eventlog.progress import Fenced, Progress
+from shared.eventlog.progress import Fenced, Move, Progress
 from shared.ports import EventLog, Partition, Polled, Record, Sharing
 
 log = structlog.get_logger(__name__)
@@ -297,8 +297,7 @@ class Consumer:
         handler = self._handlers[slices[0].partition.topic]
         with self._database.transaction(self._poll_ahead if self._is_behind else None) as session:
             handler(session, [record for one in slices for record in one.records])
-            for one in slices:
-                self._advance(session, one)
+            self._advance(session, slices)
             failpoints.reach("after-handler")
         failpoints.reach("after-commit")
         for one in slices:
@@ -309,19 +308,20 @@ class Consumer:
         log.error("record set aside", group=self._group, record=_place(record), exc_info=wrong)
         with self._database.transaction() as session:
             self._poison(session, record, wrong)
-            self._advance(session, single)
+            self._advance(session, [single])
         self._poisoned += 1
         self._done(single)
 
-    def _advance(self, session: Session, part: _Slice) -> None:
-        self._progress.advance(session, self._group, part.partition, self._epochs[part.partition], part.end)
+    def _advance(self, session: Session, slices: Sequence[_Slice]) -> None:
+        moves = [Move(one.partition, self._epochs[one.partition], one.end) for one in slices]
+        self._progress.advance(session, self._group, moves)
 
     def _save_passed(self, sharing: Sharing) -> None:
         """Positions behind records without effect: after a crash they are read once more, and pass again."""
         for partition, offset in list(self._passed.items()):
             try:
                 with self._database.transaction() as session:
-                    self._progress.advance(session, self._group, partition, self._epochs[partition], offset)
+                    self._progress.advance(session, self._group, [Move(partition, self._epochs[partition], offset)])
                 del self._passed[partition]
             except Fenced:
                 self._drop(sharing, partition)

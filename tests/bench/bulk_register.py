@@ -20,7 +20,7 @@ from shared.domain.clock import rfc3339
 from shared.domain.events import REGISTERED, REGISTRY, Event
 from shared.domain.json import JsonObject
 from shared.eventlog.codec import encode_event
-from shared.eventlog.progress import Progress
+from shared.eventlog.progress import Move, Progress
 from shared.ports import EventLog, NewRecord, Partition
 from shared.runtime.directory import PASSWORD
 from shared.runtime.secrets import Sealer
@@ -136,4 +136,4 @@ def _note_progress(database: Database, end: int) -> None:
     progress, place = Progress(PROGRESS), Partition(REGISTRY, 0)
     with database.transaction() as session:
         _, epoch = progress.take(session, REGISTER_GROUP, place)
-        progress.advance(session, REGISTER_GROUP, place, epoch, end)
+        progress.advance(session, REGISTER_GROUP, [Move(place, epoch, end)])

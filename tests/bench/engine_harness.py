@@ -49,10 +49,12 @@ class Servers:
 @dataclass(frozen=True, slots=True)
 class Consumed:
     """What processes did with a backlog: `cpu_s` of each of them; of the database's backends and of the broker meanwhile.
-    `load`: of the machine before they went on."""
+    `load`: of the machine before they went on. `running_*`: without what was committed first, and the time until then."""
 
     packets: int
     seconds: float
+    running_packets: int
+    running_s: float
     cpu_s: tuple[float, ...]
     database_cpu_s: float
     broker_cpu_s: float
@@ -116,10 +118,15 @@ class EngineHarness:
         """From the start of a process until something more is committed."""
         before, begun = self.committed(), time.monotonic()
         self._launch()
-        while self.committed() == before:
+        self._await_more_than(before, begun)
+        return time.monotonic() - begun
+
+    def _await_more_than(self, before: int, begun: float) -> int:
+        """How many packets are committed once it is more than that."""
+        while (found := self.committed()) == before:
             assert time.monotonic() < begun + MOST_S, f"nothing was committed: {self.tail()}"
             time.sleep(LOOK_EVERY_S)
-        return time.monotonic() - begun
+        return found
 
     def _launch(self) -> None:
         folder = self.shape.folder / f"process-{uuid.uuid4().hex[:6]}"
@@ -138,10 +145,13 @@ class EngineHarness:
         begun = time.monotonic()
         for process in self.processes:
             os.kill(pid_of(process), signal.SIGCONT)
+        start = self._await_more_than(first, begun)
+        started = time.monotonic()
         self.await_committed()
-        took = time.monotonic() - begun
+        ended = time.monotonic()
         *own, database, broker = (late - early for early, late in zip(before, self._cpu(), strict=True))
-        return Consumed(self.committed() - first, took, tuple(own), database, broker, load)
+        end = self.committed()
+        return Consumed(end - first, ended - begun, end - start, ended - started, tuple(own), database, broker, load)
 
     def _cpu(self) -> list[float]:
         """Of each process, of the database's backends, of the broker."""

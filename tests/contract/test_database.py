@@ -16,7 +16,7 @@ from sqlmodel import select
 from shared.database import Database
 from shared.domain.errors import Invalid, Unreachable
 from shared.eventlog.outbox import LARGEST_VALUE, Outbox
-from shared.eventlog.progress import Fenced, Progress
+from shared.eventlog.progress import Fenced, Move, Progress
 from shared.ports import Partition
 from tests.support.lab import Counter, Effect, LabOutbox, LabProgress, Moment, effects, now, open_lab, table_of
 from tests.support.servers import PostgresServer
@@ -99,7 +99,7 @@ def test_taking_a_partition_raises_its_epoch_and_keeps_its_place(database: Datab
     progress = Progress(table_of(LabProgress))
     with database.transaction() as session:
         assert progress.take(session, "alerts", RISKS_0) == (0, 1)
-        progress.advance(session, "alerts", RISKS_0, 1, 7)
+        progress.advance(session, "alerts", [Move(RISKS_0, 1, 7)])
     with database.transaction() as session:
         assert progress.take(session, "alerts", RISKS_0) == (7, 2)
         assert progress.position(session, "alerts", "risks") == 7
@@ -114,10 +114,24 @@ def test_a_member_whose_partition_was_taken_changes_nothing(database: Database) 
         progress.take(session, "alerts", RISKS_0)
     with pytest.raises(Fenced), database.transaction() as session:
         session.add(Effect(event="too late"))
-        progress.advance(session, "alerts", RISKS_0, old, 99)
+        progress.advance(session, "alerts", [Move(RISKS_0, old, 99)])
     assert effects(database) == {}
     with database.read() as session:
         assert progress.position(session, "alerts", "risks") == 0
+
+
+def test_one_partition_that_was_taken_holds_back_all_that_moved_with_it(database: Database) -> None:
+    progress, others = Progress(table_of(LabProgress)), [Partition("risks", number) for number in range(1, 4)]
+    with database.transaction() as session:
+        old = {partition: progress.take(session, "alerts", partition)[1] for partition in (RISKS_0, *others)}
+    with database.transaction() as session:
+        progress.take(session, "alerts", others[1])
+    with pytest.raises(Fenced, match="risks/2 epoch 1"), database.transaction() as session:
+        progress.advance(session, "alerts", [Move(partition, epoch, 99) for partition, epoch in old.items()])
+    with database.transaction() as session:
+        assert set(progress.positions(session, "alerts").values()) == {0}
+        progress.advance(session, "alerts", [Move(RISKS_0, 1, 5), Move(others[1], 2, 6)])
+        assert progress.positions(session, "alerts") == {RISKS_0: 5, others[0]: 0, others[1]: 6, others[2]: 0}
 
 
 def test_many_threads_may_ask_at_once(database: Database) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from shared.database import Database
 from shared.domain.errors import Unreachable
-from shared.eventlog.progress import Progress
+from shared.eventlog.progress import Move, Progress
 from shared.ports import Partition
 from shared.runtime.consuming import Consumption
 from shared.runtime.metrics import Metrics
@@ -66,7 +66,7 @@ class LagHarness:
     def handle(self, partition: Partition, up_to: int) -> None:
         with self.database.transaction() as session:
             _, epoch = self.progress.take(session, "lab", partition)
-            self.progress.advance(session, "lab", partition, epoch, up_to)
+            self.progress.advance(session, "lab", [Move(partition, epoch, up_to)])
 
     def value(self, name: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"yujing_log_{name}", {"topic": "packets", "group": "lab"})
