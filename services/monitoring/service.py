@@ -16,6 +16,7 @@ from services.monitoring.gateway.counters import begin_counters
 from services.monitoring.handlers.archiving import Archiving
 from services.monitoring.handlers.availability import AliveNotes, Backlog
 from services.monitoring.handlers.due_work import Jobs
+from services.monitoring.handlers.frame_archiving import FrameArchiving
 from services.monitoring.handlers.packet_days import PacketDays
 from services.monitoring.handlers.packets import PACKETS_GROUP, REGISTER_GROUP, PacketHandler
 from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
@@ -69,6 +70,7 @@ def build(context: Context) -> Service:
     jobs = Jobs(database, clock=clock, handler=packet_handler(), put_back=put_back)
     days = PacketDays(database)
     archiving = archiving_of(context, database)
+    frames = frame_archiving_of(context, database, progress)
     sweep = SilenceSweep(
         database,
         clock=clock,
@@ -104,8 +106,9 @@ def build(context: Context) -> Service:
             Job("packet-days", days.make_ahead),
             Job("prune", days.prune),
             Job("archive", archiving.run),
+            Job("frames", frames.run),
         ],
-        workers=[gateway_worker(context, note_alive=AliveNotes(clock, database).note), archiving],
+        workers=[gateway_worker(context, note_alive=AliveNotes(clock, database).note), archiving, frames],
         ready=lambda: None if context.directory.caught_up() else "the register is not read to its end yet",
         tags=TAGS,
         packet_paths=frozenset({PACKETS_PATH}),
@@ -117,6 +120,13 @@ def archiving_of(context: Context, database: Database) -> Archiving:
     use_archive_of(context, database)
     settings = context.settings
     return Archiving(database, clock=context.clock, folder=settings.archive_folder, days=settings.readings_days)
+
+
+def frame_archiving_of(context: Context, database: Database, progress: Progress) -> FrameArchiving:
+    """What takes records of the log into the archive as they came, as the settings have it."""
+    settings = context.settings
+    folder = settings.archive_folder if settings.archive_frames else None
+    return FrameArchiving(database, log=context.log, progress=progress, clock=context.clock, folder=folder)
 
 
 def use_archive_of(context: Context, database: Database) -> None:

@@ -26,6 +26,9 @@ NAMES = (
     "archive-written",  # archive: a day's files are written, the manifest does not name them
     "archive-listed",  # archive: the manifest names them, the rows are still in the database
     "archive-removed",  # archive: a part of the rows is removed
+    "archive-frames-written",  # frames: files are written, manifest and positions do not know them
+    "archive-frames-entered",  # frames: the manifest names them, nothing is reported to the log
+    "archive-frames-merged",  # frames: merged files are written, the manifest names those that they replace
 )
 EXIT_CODE = 9
 

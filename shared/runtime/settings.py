@@ -27,6 +27,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     archive_dir: Path | None = None  # None: `archive` in the data folder (embedded), no archive (distributed)
+    archive_frames: bool = True  # records of the log as they came go into the archive's folder too
     readings_days: int = Field(35, ge=1, le=36_500)  # full days of packet rows in the database, before the archive
     host: str = "127.0.0.1"
     http_port: int = Field(8000, ge=0, le=65535)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from services.monitoring.handlers.frame_archiving import FrameArchiving
 from tests.support.ledger import Receiver
 from tests.support.product import Logger, Source, eventually, frame, last_hour
 from tests.support.whole import Route, Whole, packet, whole
@@ -48,6 +49,7 @@ MAY = {
     "POST /monitoring/v1/packets": "DP",
     "GET /monitoring/v1/points/{mn}/series": "EOD",
     "GET /monitoring/v1/points/{mn}/latest": "EOD",
+    "GET /monitoring/v1/points/{mn}/frames": "EOD",
     "GET /monitoring/v1/points/{mn}/notes": "EOD",
     "GET /monitoring/v1/exceedances": "EO",
     "GET /monitoring/v1/quarantine": "OP",
@@ -131,6 +133,7 @@ def sides(product: Whole, receiver: Receiver) -> tuple[Side, Side]:
         settle(product, side, receiver)
     for side in (a, b):
         happen(product, side)
+    assert product.worker(FrameArchiving).take()
     return a, b
 
 

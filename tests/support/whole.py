@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
@@ -21,6 +21,7 @@ from shared.runtime.settings import Settings
 from tests.support.clients import client_of
 from tests.support.product import Source, eventually, last_hour
 
+T = TypeVar("T")
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 VERBS = ("get", "put", "post", "patch", "delete")
 
@@ -82,10 +83,12 @@ class Whole:
     @property
     def gateway_port(self) -> int:
         """Where loggers connect."""
-        ports = [
-            worker.port for one in self.host.services for worker in one.workers if isinstance(worker, GatewayWorker)
-        ]
-        return ports[0]
+        return self.worker(GatewayWorker).port
+
+    def worker(self, kind: type[T]) -> T:
+        """The only worker of this kind."""
+        (found,) = (worker for one in self.host.services for worker in one.workers if isinstance(worker, kind))
+        return found
 
     def knows_point(self, mn: str) -> None:
         """Wait until monitoring's ingress has learned of the point."""

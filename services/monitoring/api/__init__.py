@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from services.monitoring.api.exceedances import add_exceedances
+from services.monitoring.api.frames import add_frames
 from services.monitoring.api.notes import add_notes
 from services.monitoring.api.packets import add_packets
 from services.monitoring.api.quarantine import add_quarantine
@@ -30,6 +31,7 @@ def monitoring_router(context: Context, database: Database, put_back: PutBack) -
     router = api_router(PREFIX)
     add_packets(router, context)
     add_series(router, database)
+    add_frames(router, database)
     add_notes(router, database)
     add_exceedances(router, database)
     add_quarantine(router, database, put_back)

@@ -32,6 +32,11 @@ def enterprises_seen(caller: Caller, credit_code: ColumnElement[str]) -> ColumnE
     return credit_code.in_(select(ENTERPRISE.c.credit_code).where(visible(caller, own)))
 
 
+def sees_quarantined(caller: Caller) -> bool:
+    """Whether the caller sees what was quarantined under the MN of a point that it sees: nothing has proven whose it is."""
+    return caller.role in (Role.ADMIN, Role.OFFICER)
+
+
 def quarantine_seen(caller: Caller, mn: ColumnElement[str]) -> ColumnElement[bool]:
     """The same for quarantined packets by MN; one of an unknown device is seen by `ops` and `admin` only."""
     if caller.role in (Role.ADMIN, Role.OPS):

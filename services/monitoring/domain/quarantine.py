@@ -33,6 +33,14 @@ class QuarantineReason(StrEnum):
     HANDLER_ERROR = "handler-error"  # a handler failed on it; the record itself stands on its topic
 
 
+_KNOWN = frozenset(reason.value for reason in QuarantineReason)
+
+
+def known_reason(text: str | None) -> QuarantineReason:
+    """The reason that a record names; one that there is not, of another producer, counts as malformed."""
+    return QuarantineReason(text) if text in _KNOWN else QuarantineReason.MALFORMED
+
+
 class QuarantineState(StrEnum):
     """`kept` until somebody, or its time, moves it on."""
 

@@ -30,6 +30,7 @@ from services.monitoring.domain.packet_row import PacketRow
 from services.monitoring.domain.windows import DAY_S, HOUR_S, seconds, shanghai_date
 from services.monitoring.store import archive
 from services.monitoring.store.archive import PART, files_of_days, list_files, write_newest, write_parts
+from services.monitoring.store.duckdb_files import remove_unfinished
 from services.monitoring.store.packet_days import (
     delete_packets,
     drop_unchanged,
@@ -198,7 +199,7 @@ class Archiving:
         if names:
             with self._database.transaction() as session:
                 archive.forget_files(session, names)
-        archive.remove_unfinished(folder, self._clock.wall_now().timestamp() - UNFINISHED_STAYS_S)
+        remove_unfinished(folder, self._clock.wall_now().timestamp() - UNFINISHED_STAYS_S)
 
 
 def rows_of_day(database: Database, day: int) -> Iterator[PacketRow]:

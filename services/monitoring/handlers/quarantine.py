@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 from sqlmodel import Session
 
-from services.monitoring.domain.quarantine import NewItem, QuarantineItem, QuarantineReason, QuarantineState
+from services.monitoring.domain.quarantine import NewItem, QuarantineItem, QuarantineState, known_reason
 from services.monitoring.packet_record import (
     Packet,
     aliases_of_segment,
@@ -36,7 +36,6 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.secrets import Sealer
 
 log = structlog.get_logger(__name__)
-REASONS = frozenset(reason.value for reason in QuarantineReason)
 
 
 class PutBack:
@@ -126,11 +125,10 @@ class QuarantineHandler:
 
 def _item(record: Record) -> NewItem:
     document = decode_object(record.value or b"{}")
-    reason = str(document.get("reason"))
     return NewItem(
         origin=quarantine.origin(record),
         mn=read_optional_text(document, "mn"),
-        reason=QuarantineReason(reason) if reason in REASONS else QuarantineReason.MALFORMED,
+        reason=known_reason(str(document.get("reason"))),
         detail=str(document.get("detail") or ""),
         form="packet" if document.get("form") == "packet" else "frame",
         source=str(document.get("source") or "unknown"),

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Row, delete, func, select, text, update
 from sqlmodel import Session
@@ -28,13 +29,15 @@ from services.monitoring.domain.packet_row import PacketKey, PacketRow
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.windows import DAY_S
 from services.monitoring.store import parquet
+from services.monitoring.store.duckdb_files import sha256_of
 from services.monitoring.store.packets import LAST_S
-from services.monitoring.store.parquet import TEMPORARY, Wanted, WrittenFile
+from services.monitoring.store.parquet import Wanted, WrittenFile
 from services.monitoring.store.tables import ARCHIVE_FILE, ARCHIVED_NEWEST
 from shared.database import Database
 from shared.domain.errors import Unreachable
 from shared.sql import chunks, embedded, insert_into, upsert
 
+T = TypeVar("T")
 FOLDER = "archive"  # key in Session.info: where the files are
 PART = 1_000_000  # readings in one file; a day of more has several, each of a range of keys
 LOCK = "monitoring.archive"
@@ -176,7 +179,7 @@ def _put(folder: Path, day: int, written: WrittenFile, now_s: int) -> ArchiveFil
     name = file_name(day, written.sha256)
     parquet.put_in_place(written, folder / name)
     found, content = parquet.content_of(folder / name), written.content
-    if found != content or parquet.sha256_of(folder / name) != written.sha256:
+    if found != content or sha256_of(folder / name) != written.sha256:
         raise Unreachable(f"archive file {name} does not hold what was written to it", code="archive-away")
     return ArchiveFile(
         name,
@@ -219,7 +222,7 @@ def check_file(folder: Path, file: ArchiveFile) -> Check:
     try:
         if not path.is_file():
             return Check(file, "文件缺失 / the file is missing")
-        if parquet.sha256_of(path) != file.sha256:
+        if sha256_of(path) != file.sha256:
             return Check(file, "内容已改变 / its bytes are not those that were written (sha256 differs)")
         found = parquet.content_of(path)
     except Unreachable as wrong:
@@ -241,20 +244,13 @@ def remove_file(folder: Path, name: str) -> None:
     (folder / name).unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path, before_s: float) -> None:
-    """Files that were being written when a process died."""
-    for path in folder.glob(f"{TEMPORARY}*"):
-        if path.stat().st_mtime < before_s:
-            path.unlink(missing_ok=True)
-
-
 # what is asked of the files; an answer lacks what stands in the database
 def archived_readings(
     session: Session, mn: str, period: str, *, factor: str, low_s: int, high_s: int, limit: int
 ) -> list[PeriodValue]:
     """The first readings of a series in [low, high). Raises Unreachable."""
     found: list[PeriodValue] = []
-    for paths in _growing(_paths(session, mn, low_s, high_s)):
+    for paths in growing(_paths(session, mn, low_s, high_s)):
         wanted = Wanted([mn], period, factor, low_s, high_s, limit - len(found))
         found += parquet.readings(paths, wanted)
         if len(found) >= limit:
@@ -314,9 +310,9 @@ def _paths(session: Session, mn: str, low_s: int, high_s: int) -> list[Path]:
     return [folder_of(session) / file.name for file in _files(session, mn, low_s, high_s)]
 
 
-def _growing(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """The paths in parts, a small one first: mostly the first has what is asked for."""
-    rest, size = iter(paths), 1
+def growing(files: Sequence[T]) -> Iterator[list[T]]:
+    """The files in parts, a small one first: mostly the first has what is asked for."""
+    rest, size = iter(files), 1
     while part := list(islice(rest, size)):
         yield part
         size = min(2 * size, MOST_FILES_AT_ONCE)

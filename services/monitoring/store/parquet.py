@@ -5,15 +5,10 @@ A file is sorted by point, period, time and factor; whoever has DuckDB, or anoth
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import msgspec
@@ -21,14 +16,11 @@ import msgspec
 from services.monitoring.domain.archive import COLUMNS, Content, Readings
 from services.monitoring.domain.packet_row import PacketKey
 from services.monitoring.domain.reading import PeriodValue
-from shared.domain.errors import Unreachable
+from services.monitoring.store import duckdb_files
+from services.monitoring.store.duckdb_files import TEMPORARY, cursor, quoted, readable, sha256_of, to_disk
 from shared.private_files import FILE, make_private_file, make_private_folder
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
 TYPES = dict.fromkeys(COLUMNS, "VARCHAR") | dict.fromkeys(("start_s", "micro", "zs_micro", "received_at_s"), "BIGINT")
-MEMORY = "256MB"  # of DuckDB, for all that a process reads and writes
 ROW_GROUP = 20_480  # readings: what is read to find one hour of a point
 AT_ONCE = 20_000  # readings in memory while a file is read
 WRITTEN_AT_ONCE = 2_000  # packets in memory while a file is written
@@ -39,7 +31,6 @@ _COPY = f"""COPY (SELECT {_LIST} FROM read_json('{{}}', format='newline_delimite
 _ORDER = "ORDER BY mn, period, start_s, factor"
 _NEWEST = f"""SELECT {_LIST} FROM (SELECT mn, period, factor, max(start_s) AS start_s FROM read_parquet($files)
  GROUP BY mn, period, factor) JOIN read_parquet($files) USING (mn, period, factor, start_s)"""
-TEMPORARY = ".writing-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +62,15 @@ def write_file(folder: Path, packets: Iterable[Readings]) -> WrittenFile:
     name = f"{TEMPORARY}{uuid4().hex}"
     lines, path = folder / f"{name}.json", folder / f"{name}.parquet"
     whole = False
-    with _readable(path):
+    with readable(path):
         try:
             make_private_file(lines)
             make_private_file(path)
             content = _write_lines(lines, packets)
-            with _cursor() as duckdb:
-                duckdb.execute(_COPY.format(_quoted(lines), _quoted(path)))
+            with cursor() as duckdb:
+                duckdb.execute(_COPY.format(quoted(lines), quoted(path)))
             path.chmod(FILE)
-            _to_disk(path)
+            to_disk(path)
             whole = True
         finally:
             if not whole:
@@ -100,15 +91,7 @@ def _write_lines(path: Path, packets: Iterable[Readings]) -> Content:
 
 def put_in_place(file: WrittenFile, path: Path) -> None:
     """Give the file its name; after this a loss of power cannot take it back."""
-    with _readable(path):
-        file.path.replace(path)
-        _to_disk(path.parent)
-
-
-def sha256_of(path: Path) -> str:
-    """Of the file's bytes. Raises Unreachable."""
-    with _readable(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    duckdb_files.put_in_place(file.path, path)
 
 
 def content_of(path: Path) -> Content | None:
@@ -121,7 +104,7 @@ def content_of(path: Path) -> Content | None:
 
 def read_file(path: Path) -> Iterator[PeriodValue]:
     """All readings in the order of the file, a part at a time. Raises Unreachable."""
-    with _readable(path), _cursor() as duckdb:
+    with readable(path), cursor() as duckdb:
         result = duckdb.execute(f"SELECT {_LIST} FROM read_parquet($files)", {"files": [str(path)]})
         while rows := result.fetchmany(AT_ONCE):
             for row in rows:
@@ -143,7 +126,7 @@ def starts(paths: Sequence[Path], wanted: Wanted) -> list[int]:
     query = f"SELECT DISTINCT start_s FROM read_parquet($files) WHERE {conditions} ORDER BY start_s {limit}"
     if not paths:
         return []
-    with _readable(*paths), _cursor() as duckdb:
+    with readable(*paths), cursor() as duckdb:
         return [start for (start,) in duckdb.execute(query, _with_files(paths, values)).fetchall()]
 
 
@@ -204,65 +187,9 @@ def _conditions(wanted: Wanted) -> tuple[str, dict[str, object]]:
 def _fetch(paths: Sequence[Path], query: str, values: dict[str, object]) -> list[PeriodValue]:
     if not paths:
         return []
-    with _readable(*paths), _cursor() as duckdb:
+    with readable(*paths), cursor() as duckdb:
         return [PeriodValue(*row) for row in duckdb.execute(query, _with_files(paths, values)).fetchall()]
 
 
 def _with_files(paths: Sequence[Path], values: dict[str, object]) -> dict[str, object]:
     return {"files": [str(path) for path in paths], **values}
-
-
-@contextmanager
-def _cursor() -> Iterator[DuckDBPyConnection]:
-    """A connection of this thread's own to the process's DuckDB."""
-    cursor = _database().cursor()
-    try:
-        yield cursor
-    finally:
-        cursor.close()
-
-
-@cache
-def _database() -> DuckDBPyConnection:
-    """In memory, one thread, nothing fetched from anywhere."""
-    import duckdb  # 0.2 s, and 60 MB: only a process that touches the archive pays
-
-    return duckdb.connect(
-        config={
-            "threads": 1,
-            "memory_limit": MEMORY,
-            "temp_directory": "",
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-    )
-
-
-@contextmanager
-def _readable(*paths: Path) -> Iterator[None]:
-    """A folder that is away, a file that is missing or broken: the caller waits, as for a database that is away."""
-    import duckdb
-
-    try:
-        yield
-    except (OSError, duckdb.Error) as wrong:
-        file, reason = paths[0].name, _reason(wrong)
-        raise Unreachable(f"the archive cannot be read or written at {file}: {reason}", code="archive-away") from wrong
-
-
-def _reason(wrong: Exception) -> str:
-    if isinstance(wrong, OSError) and wrong.strerror:
-        return wrong.strerror
-    return (str(wrong).splitlines() or [type(wrong).__name__])[0][:200]
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -93,6 +93,36 @@ class ArchivedNewestRow(MonitoringTable, table=True):
     extras: str | None = None
 
 
+class FrameFileRow(MonitoringTable, table=True):
+    """A file of records as they came, of a day of the log. `name` is within the archive's folder, wherever that is."""
+
+    __tablename__ = "frame_file"
+    __table_args__ = (Index("frame_file_day", "day", "state"), NO_ROWID)
+    name: str = Field(primary_key=True)
+    day: int = Field(sa_type=BigInteger)
+    first_mn: str
+    last_mn: str
+    low_ms: int = Field(sa_type=BigInteger)
+    high_ms: int = Field(sa_type=BigInteger)
+    rows: int = Field(sa_type=BigInteger)
+    size: int = Field(sa_type=BigInteger)
+    bytes: int = Field(sa_type=BigInteger)
+    sha256: str
+    written_at_s: int = Field(sa_type=BigInteger)
+    verified_at_s: int = Field(sa_type=BigInteger)
+    state: str
+    replaced_at_s: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class FrameRunRow(MonitoringTable, table=True):
+    """One row: when frames were last taken from the log, and up to when all of them stand in files."""
+
+    __tablename__ = "frame_run"
+    name: str = Field(primary_key=True)
+    ended_s: int = Field(sa_type=BigInteger)
+    complete_to_s: int | None = Field(default=None, sa_type=BigInteger)
+
+
 class ItemNoteRow(MonitoringTable, table=True):
     """What was wrong with one item of a packet. `at_s`: start of its window, or when it came."""
 
@@ -310,6 +340,7 @@ def table(model: type[SQLModel]) -> Table:
 
 ITEM_NOTE, PACKET = table(ItemNoteRow), table(StoredPacket)
 ARCHIVE_FILE, ARCHIVED_NEWEST = table(ArchiveFileRow), table(ArchivedNewestRow)
+FRAME_FILE, FRAME_RUN = table(FrameFileRow), table(FrameRunRow)
 VALUE, DECISION, RISK, DUE = table(ValueRow), table(DecisionRow), table(RiskRow), table(DueRow)
 LAST_SEEN, DOWNTIME, ALIVE, DISCHARGE = table(LastSeenRow), table(DowntimeRow), table(AliveRow), table(DischargeRow)
 KEPT, ENTERPRISE, PERMIT, POINT = table(QuarantineRow), table(EnterpriseRow), table(PermitRow), table(PointRow)
