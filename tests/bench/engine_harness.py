@@ -18,8 +18,10 @@ from pathlib import Path
 
 from kafka import KafkaAdminClient
 
+from services.monitoring.domain.due_work import RUNNING
+from services.monitoring.domain.windows import seconds
 from services.monitoring.handlers.packets import PACKETS_GROUP
-from services.monitoring.store.tables import PROGRESS
+from services.monitoring.store.tables import DUE, PROGRESS
 from shared.database import Database, open_database
 from shared.domain.events import PACKETS
 from shared.eventlog.kafka import KafkaLog
@@ -104,6 +106,11 @@ class EngineHarness:
 
     def fill_with(self, cases: Iterable[DevicePacketCase]) -> int:
         return fill(self.log, cases, self.register_offset)
+
+    def make_due(self, now: datetime) -> None:
+        """As after an outage: everything on the due list but hours in their grace is due."""
+        with self.database.transaction() as session:
+            session.connection().execute(DUE.update().where(DUE.c.kind == RUNNING).values(due_at_s=seconds(now)))
 
     def start(self, count: int = 1) -> list[Process]:
         """That many processes of monitoring, ready, each with its share of the partitions."""

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.database import open_database
 from tests.bench.engine_gateway import NATION_PACKETS
 from tests.bench.engine_harness import EngineHarness, Servers, engine_harness
 from tests.bench.loggers import Answered, Load, await_open, loggers_result, start_loggers
+from tests.bench.nation_stages import KIND, stages
 from tests.bench.rows import Row, quantile
 from tests.bench.sizes import MANY, Sizes
 from tests.support.ledger import Receiver
@@ -37,8 +39,16 @@ class Arrivals:
     def watch(self) -> None:
         while not self.stop.wait(0.002):
             now = time.monotonic()
-            for event in self.receiver.ledger.events("emission.exceeded"):
+            for event in self.receiver.ledger.events(KIND):
                 self.at.setdefault(event["data"]["point"], now)
+
+    def push_of(self) -> dict[str, str]:
+        """The first push of each point."""
+        found: dict[str, str] = {}
+        for push, bodies in self.receiver.ledger.verified.items():
+            if bodies[0]["data"].get("kind") == KIND:
+                found.setdefault(bodies[0]["data"]["point"], push)
+        return found
 
 
 def nation(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
@@ -56,10 +66,27 @@ def nation(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
                 sent = _probe(port, sources, sizes.seconds / PROBES)
                 answered = loggers_result(loggers, load)
                 _await_last(arrivals, len(sent))
+            by_stage = _stages(harness, arrivals, sent)
     finally:
         receiver.close()
     waits = [arrivals.at[mn] - at for mn, at in sent.items() if mn in arrivals.at]
-    return _rows(waits, len(sent) - len(waits), answered, sizes)
+    return _rows(waits, len(sent) - len(waits), answered, by_stage, sizes)
+
+
+def _stages(harness: EngineHarness, arrivals: Arrivals, sent: dict[str, float]) -> dict[str, float]:
+    ahead = time.time() - time.monotonic()
+    alerts = open_database(harness.shape.settings["YUJING_DATABASE_URL"], harness.shape.folder, "alerts")
+    try:
+        return stages(
+            harness.log,
+            harness.database,
+            alerts,
+            {mn: at + ahead for mn, at in sent.items()},
+            {mn: at + ahead for mn, at in arrivals.at.items()},
+            arrivals.push_of(),
+        )
+    finally:
+        alerts.close()
 
 
 def _start_all(harness: EngineHarness, receiver: Receiver) -> list[OutletSource]:
@@ -113,7 +140,9 @@ def _arrivals(receiver: Receiver) -> Iterator[Arrivals]:
         thread.join()
 
 
-def _rows(waits: Sequence[float], missing: int, answered: Answered, sizes: Sizes) -> list[Row]:
+def _rows(
+    waits: Sequence[float], missing: int, answered: Answered, by_stage: dict[str, float], sizes: Sizes
+) -> list[Row]:
     path = (
         f"frame → Kafka → verdict, risk → alert → webhook verified, {NATION_PACKETS:,} real-time packets/s beside for "
         f"{sizes.seconds} s, three processes, Kafka and PostgreSQL on the same machine"
@@ -127,6 +156,6 @@ def _rows(waits: Sequence[float], missing: int, answered: Answered, sizes: Sizes
     }
     shown = [*waits, *[LATE_S] * missing]
     return [
-        Row("nation: frame to verified webhook p50", quantile(shown, 0.5) * 1e3, "ms", path, detail),
+        Row("nation: frame to verified webhook p50", quantile(shown, 0.5) * 1e3, "ms", path, detail | by_stage),
         Row("nation: frame to verified webhook p99", quantile(shown, 0.99) * 1e3, "ms", path, detail),
     ]
