@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from services.monitoring.detectors.risk_builder import RiskDraft
+from services.monitoring.detectors.silence import KIND, SilenceDetector
 from services.monitoring.domain.silence import Downtime, LastSeen, Silence, areas_out, silence
+from services.monitoring.engine.history import PointHistory
+from services.monitoring.handlers.silence import SilenceSweep
 from services.monitoring.store.due import note_alive
+from services.monitoring.store.register import Register
+from services.monitoring.store.risks import RiskRepository
+from shared.domain.clock import Instant
 from shared.domain.risk import Cleared, RiskState
 from tests.unit.monitoring.harness import MN, MonitoringHarness
 
@@ -107,3 +114,36 @@ def test_a_gap_of_our_own_is_noted_and_forgiven(harness: MonitoringHarness) -> N
     assert harness.risks("data.offline") == []
     later(harness, 30)
     assert [risk.condition for risk in harness.risks("data.offline")] == ["short"]
+
+
+def test_many_silent_points_are_written_in_transactions_of_a_bounded_size(harness: MonitoringHarness) -> None:
+    """As when a network fails: the sweep goes on until all are written, and until all are ended."""
+    mns = [f"A110000_1{n:03d}" for n in range(7)]
+    for mn in mns:
+        harness.a_point(mn, permit=None)
+        sign_of_life(harness, mn)
+    sizes: list[int] = []
+
+    class Counted(SilenceDetector):
+        def detect(self, history: PointHistory, now: Instant) -> Sequence[RiskDraft]:
+            drafts = super().detect(history, now)
+            sizes.append(sum(draft.risk.kind == KIND for draft in drafts))
+            return drafts
+
+    sweep = SilenceSweep(
+        harness.database,
+        clock=harness.clock,
+        register=Register(),
+        risks=RiskRepository(harness.outbox, harness.metrics),
+        behind=lambda: False,
+        detector=Counted(most=3),
+    )
+    harness.now += timedelta(minutes=31)
+    sweep.sweep(harness.now)
+    assert {risk.mn for risk in harness.risks(KIND)} == set(mns)
+    assert sizes == [3, 3, 1]
+    for mn in mns:
+        sign_of_life(harness, mn)
+    sweep.sweep(harness.now)
+    assert {risk.cleared for risk in harness.risks(KIND)} == {Cleared.RESUMED}
+    assert sizes[3:] == [3, 3, 1]

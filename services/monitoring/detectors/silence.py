@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from services.monitoring.detectors.risk_builder import Place, RiskDraft
 from services.monitoring.domain import wording
@@ -29,6 +30,7 @@ from shared.domain.risk import Cleared, RiskState
 
 KIND, OUTAGE = "data.offline", "data.outage"
 OUTAGE_MUTES = "area_outage"
+AT_ONCE = 5_000  # risks of points in one transaction: two seconds of CPU, 50 MB
 LOOK_BACK_S = 60 * DAY_S  # down-time older than this no longer matters: the silence is a day's anyway
 
 
@@ -46,9 +48,11 @@ class _Silent:
 class SilenceDetector:
     """Raises, moves on and clears: from when each point was last seen, less the service's own down-time."""
 
+    most: int = AT_ONCE
+
     def detect(self, history: PointHistory, now: Instant) -> Sequence[RiskDraft]:
-        """The risks of all silent points and of the counties that are out. Of the points only those are looked at that may be
-        late, or have an open risk."""
+        """The risks of silent points, at most so many that change, and of the counties that are out. Of the points only those
+        are looked at that may be late, or have an open risk."""
         rows = history.open_risks(KIND)
         late = history.last_seen_until(now.s - SHORT_S)
         last_seen = {**history.last_seen([mn for mn in rows if mn not in late]), **late}
@@ -62,7 +66,8 @@ class SilenceDetector:
             for p in points
             if p.mn in steps
         }
-        return [*_areas(history, out, now), *_points(history, points, silent, now)]
+        found = _points(history, points, rows, silent, self.most, now)
+        return [*_areas(history, out, now), *islice(found, self.most)]
 
 
 def _areas_out(history: PointHistory, silent: Sequence[LastSeen]) -> Mapping[str, Outage]:
@@ -76,21 +81,23 @@ def _areas_out(history: PointHistory, silent: Sequence[LastSeen]) -> Mapping[str
 def _points(
     history: PointHistory,
     points: Sequence[LastSeen],
+    rows: Mapping[str, RiskRow],
     silent: Mapping[str, _Silent],
+    most: int,
     now: Instant,
 ) -> Iterator[RiskDraft]:
-    rows = dict(history.open_risks(KIND))
-    changed = [one for mn, one in silent.items() if not _is_known(rows.get(mn), one)]
+    changed = [one for mn, one in silent.items() if not _is_known(rows.get(mn), one)][:most]
     mns = [one.seen.mn for one in changed]
     issued, sites = history.issued_counts(KIND, mns), history.sites(mns)
-    for point in points:
-        row, late = rows.pop(point.mn, None), silent.get(point.mn)
-        if late is None and row is not None:
-            yield _ended(row, Cleared.RESUMED, instant(point.at_s), now)
-        elif late is not None and not _is_known(row, late):
-            yield _draft(sites[point.mn], row, late, issued.get(point.mn, 0), now)
-    for row in rows.values():
-        yield _ended(row, Cleared.UNREGISTERED, now.field, now)
+    for late in changed:
+        mn = late.seen.mn
+        yield _draft(sites[mn], rows.get(mn), late, issued.get(mn, 0), now)
+    registered = {point.mn: point for point in points}
+    for mn, row in rows.items():
+        if mn not in registered:
+            yield _ended(row, Cleared.UNREGISTERED, now.field, now)
+        elif mn not in silent:
+            yield _ended(row, Cleared.RESUMED, instant(registered[mn].at_s), now)
 
 
 def _is_known(row: RiskRow | None, late: _Silent) -> bool:

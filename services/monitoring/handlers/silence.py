@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from services.monitoring.detectors.base import Sweep
 from services.monitoring.detectors.silence import SilenceDetector
 from services.monitoring.engine.rows import RowHistory
 from services.monitoring.handlers.risk_drafts import save_drafts
@@ -14,7 +13,8 @@ from services.monitoring.store.risks import RiskRepository
 from shared.database import Database
 from shared.domain.clock import Clock, Instant
 
-DETECTOR: Sweep = SilenceDetector()
+DETECTOR = SilenceDetector()
+MOST_PASSES = 1_000  # a tick ends some day
 
 
 class SilenceSweep:
@@ -28,18 +28,26 @@ class SilenceSweep:
         register: Register,
         risks: RiskRepository,
         behind: Callable[[], bool],
+        detector: SilenceDetector = DETECTOR,
     ) -> None:
         self._database = database
         self._clock = clock
         self._register = register
         self._risks = risks
         self._behind = behind
+        self._detector = detector
 
     def sweep(self, field_now: datetime) -> None:
         """Raise, move on and clear; nothing while the field clock runs fast or packets lag by more than a tick."""
         if self._clock.speed > 1 or self._behind():
             return
-        now = Instant(field_now, self._clock.wall_now())
+        passes = 0
+        while self._some(Instant(field_now, self._clock.wall_now())) >= self._detector.most and passes < MOST_PASSES:
+            passes += 1
+
+    def _some(self, now: Instant) -> int:
+        """One transaction of a bounded size; how many risks."""
         with self._database.transaction() as session:
-            drafts = DETECTOR.detect(RowHistory(session, self._register), now)
+            drafts = self._detector.detect(RowHistory(session, self._register), now)
             save_drafts(session, self._risks, drafts, now)
+        return len(drafts)
