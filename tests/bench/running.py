@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 
-from services.monitoring.domain.due_work import HOUR, RUNNING, DueKey
+from services.monitoring.domain.due_work import HOUR, RUNNING_TAKEN, DueKey
 from services.monitoring.domain.packet_row import INSTANT, PacketRow, row_of
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.windows import HOUR_S, hour_start_s, instant, seconds
@@ -95,7 +95,7 @@ def evaluated(harness: MonitoringHarness, points: Sequence[BulkPoint], kind: str
     harness.now = instant(now_s)
     with harness.database.read() as session:
         harness.register.sites(session, {point.mn for point in points})  # decoded once in a process's life
-    every_s = EVERY_S if kind == RUNNING else HOUR_S
+    every_s = EVERY_S if kind == RUNNING_TAKEN else HOUR_S
     return timed(len(points), lambda: harness.jobs.decide_due(harness.now), every_s)
 
 
@@ -116,7 +116,7 @@ def timed(points: int, work: Callable[[], None], every_s: int) -> Took:
 
 def bench(points: int, new_url: Callable[[], str | None]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for kind, minutes, later_s in ((RUNNING, 30, 30 * 60), (HOUR, 50, 2 * HOUR_S)):
+    for kind, minutes, later_s in ((RUNNING_TAKEN, 30, 30 * 60), (HOUR, 50, 2 * HOUR_S)):
         with TemporaryDirectory() as folder, running_points(Path(folder), points, new_url()) as (harness, registered):
             rows, now_s = fill_hour(harness, registered, minutes), seconds(harness.now) + later_s
             found[kind] = evaluated(harness, registered, kind, now_s).figures(rows)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from sqlalchemy import select, text
+from sqlmodel import Session
 
-from services.monitoring.domain.due_work import HOUR, RUNNING, DueKey
-from services.monitoring.domain.windows import seconds
+from services.monitoring.domain.due_work import HOUR, RUNNING, RUNNING_TAKEN, DueKey, spread
+from services.monitoring.domain.verdict_row import VerdictRow
+from services.monitoring.domain.windows import WindowKey, seconds
+from services.monitoring.handlers import due_work
 from services.monitoring.store.due import done, due_times
 from services.monitoring.store.register import lock_points
 from services.monitoring.store.tables import DUE
@@ -100,6 +103,49 @@ def test_an_ordinary_packet_waits_for_nobody_who_decides(on_postgres: Monitoring
     assert on_the_list(harness) == {HOUR: seconds(at("2026-11-20 11:00")), RUNNING: seconds(at("2026-11-20 09:05"))}
 
 
+def test_an_ordinary_packet_waits_for_nobody_who_evaluates_a_running_mean(
+    on_postgres: MonitoringHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The packet comes between the reading of samples and the commit: it marks the next evaluation, which sees it."""
+    harness = on_postgres
+    harness.take(a_packet(harness, "09:00"))
+    harness.now = at("2026-11-20 09:05")
+    evaluate = harness.packets.decider.running
+
+    def meanwhile(session: Session, windows: set[WindowKey], now_s: int) -> Sequence[VerdictRow]:
+        found = evaluate(session, windows, now_s)
+        if windows:
+            harness.take(a_packet(harness, "09:05"))
+        return found
+
+    monkeypatch.setattr(harness.packets.decider, "running", meanwhile)
+    harness.tick()
+    assert on_the_list(harness) == {HOUR: seconds(at("2026-11-20 11:00")), RUNNING: seconds(at("2026-11-20 09:10"))}
+
+
+def test_running_means_that_are_due_at_one_moment_are_evaluated_turn_by_turn(
+    harness: MonitoringHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due_work, "EVALUATED_A_TURN", 2)
+    mns = [MN, *(f"A110000_1{n:03d}" for n in range(4))]
+    harness.a_permit(a_limit(NOX, "100", o2=None), mns=mns)
+    for mn in mns[1:]:
+        harness.a_point(mn)
+    packets = [
+        harness.packet("2026-11-20 09:00", {NOX: {"Rtd": 50.0, "Flag": "N"}}, command="2011", mn=mn) for mn in mns
+    ]
+    harness.take(*packets)
+    left: list[int] = []
+    for second in (0, 15, 30):
+        harness.now = at("2026-11-20 09:05") + timedelta(seconds=second)
+        harness.tick()
+        with harness.database.read() as session:
+            kinds = list(session.connection().execute(select(DUE.c.kind)).scalars())
+        assert RUNNING not in kinds
+        left.append(kinds.count(RUNNING_TAKEN))
+    assert left == [3, 1, 0]
+
+
 def test_a_running_mean_is_evaluated_again_when_a_packet_comes_while_it_is(on_postgres: MonitoringHarness) -> None:
     harness = on_postgres
     harness.take(a_packet(harness, "09:00"))
@@ -182,3 +228,11 @@ def test_a_batch_of_an_hour_that_is_locked_for_ever_is_waited_out(on_postgres: M
         with pytest.raises(Unreachable), harness.database.transaction() as other:
             other.connection().execute(text("SET LOCAL lock_timeout = '200ms'"))
             harness.packets.take(other, [a_packet(harness, "09:44")])
+
+
+def test_work_of_one_moment_is_spread_over_turns() -> None:
+    assert spread(5, 100, at_once=2, every_s=15, within=16) == [100, 100, 115, 115, 130]
+    assert spread(0, 100, at_once=2, every_s=15, within=16) == []
+    many = spread(100_000, 0, at_once=1_000, every_s=15, within=16)  # a nation's
+    assert max(many) == 15 * 15
+    assert max(many.count(turn * 15) for turn in range(16)) == 6_250

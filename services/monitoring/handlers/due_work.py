@@ -12,12 +12,23 @@ from sqlmodel import Session
 
 from services.monitoring.domain.applicable_limits import Site
 from services.monitoring.domain.changes import Changes, Elapsed
-from services.monitoring.domain.due_work import DAY, HOUR, REDO, RUNNING, RUNNING_DAY, UNFINISHED, UNKNOWN, DueKey
+from services.monitoring.domain.due_work import (
+    DAY,
+    HOUR,
+    REDO,
+    RUNNING,
+    RUNNING_DAY,
+    RUNNING_TAKEN,
+    UNFINISHED,
+    UNKNOWN,
+    DueKey,
+    spread,
+)
 from services.monitoring.domain.windows import DAY_S, HOUR_S, WindowKey, day_start_s, end_s, hour_start_s, seconds
 from services.monitoring.handlers.packets import PacketHandler
 from services.monitoring.handlers.quarantine import PutBack
 from services.monitoring.store import quarantine
-from services.monitoring.store.due import done, due_by, put_due, still_due
+from services.monitoring.store.due import all_due, done, due_by, due_times, mark_due, put_due, still_due
 from services.monitoring.store.register import lock_points
 from services.monitoring.store.values import first_window, windows_between
 from services.monitoring.store.verdicts import windows_decided_between
@@ -25,11 +36,14 @@ from shared.database import Database
 from shared.domain.clock import Clock, Instant
 from shared.domain.errors import Conflict
 from shared.gc_pause import gc_paused
+from shared.sql import chunks
 
 AT_ONCE = 1_000  # due rows in one transaction: about 50 MB of samples
 MOST_PASSES = 5_000  # a tick ends some day even if work begets work
 BACK_AT_ONCE = 100
-RUNNING_OF = {RUNNING: HOUR, RUNNING_DAY: DAY}  # kind → averaging
+TAKEN_AT_ONCE = 2_000  # running means; a short transaction, since packets of their points wait for it
+EVALUATED_A_TURN, TURNS, TURN_S = 1_000, 16, 15  # of running means that are due at one time; within four minutes
+RUNNING_OF = {RUNNING: HOUR, RUNNING_TAKEN: HOUR, RUNNING_DAY: DAY}  # kind → averaging
 AVERAGING_OF_UNFINISHED = {kind: averaging for averaging, kind in UNFINISHED.items()}
 
 
@@ -51,9 +65,25 @@ class Jobs:
 
     def decide_due(self, now: datetime) -> None:
         """Everything on the due list up to now, in transactions of a bounded size."""
+        self._take_running(Instant(now, self._clock.wall_now()))
         passes = 0
         while self._some(Instant(now, self._clock.wall_now())) and passes < MOST_PASSES:
             passes += 1
+
+    def _take_running(self, now: Instant) -> None:
+        """Running means that are due leave the marks that packets look for: no packet waits while they are evaluated. A nation's
+        are due at one moment: they are evaluated turn by turn."""
+        with self._database.read() as session:
+            keys = all_due(session, RUNNING, now.s)
+        turn_s = TURN_S if self._clock.speed <= 1 else 0
+        times = spread(len(keys), now.s, at_once=EVALUATED_A_TURN, every_s=turn_s, within=TURNS)
+        at_s = dict(zip(keys, times, strict=True))
+        for part in chunks(keys, TAKEN_AT_ONCE):
+            with self._database.transaction() as session:
+                lock_points(session, {key.mn for key in part})
+                taken = [key for key, due_s in due_times(session, part).items() if due_s <= now.s]
+                done(session, taken)
+                mark_due(session, {DueKey(key.mn, RUNNING_TAKEN, key.start_s): at_s[key] for key in taken})
 
     def _some(self, now: Instant) -> int:
         with self._database.read() as session:

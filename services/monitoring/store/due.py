@@ -54,6 +54,13 @@ def due_by(session: Session, now_s: int, limit: int) -> Sequence[DueKey]:
     return [DueKey(mn, kind, start) for mn, kind, start in session.connection().execute(wanted)]
 
 
+def all_due(session: Session, kind: str, now_s: int) -> Sequence[DueKey]:
+    """Everything of this kind that is due."""
+    d = DUE.c
+    wanted = select(d.mn, d.kind, d.start_s).where(d.due_at_s <= now_s, d.kind == kind).order_by(d.due_at_s, d.mn)
+    return [DueKey(mn, kind, start) for mn, kind, start in session.connection().execute(wanted)]
+
+
 def still_due(session: Session, keys: Collection[DueKey]) -> set[DueKey]:
     """Those still on the list (another may have done them before the points were locked)."""
     return set(due_times(session, keys))

@@ -200,7 +200,7 @@ class RiskRow(MonitoringTable, table=True):
 
 
 class DueRow(MonitoringTable, table=True):
-    """Work list: what of a point is due when. `kind`: hour, day, running, running-day, redo, unknown-…."""
+    """Work list: what of a point is due when. `kind`: as in `domain/due_work.py`."""
 
     __tablename__ = "due_window"
     __table_args__ = (Index("due_window_at", "due_at_s"), NO_ROWID)
