@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 import msgspec
 
@@ -17,7 +17,7 @@ from services.monitoring.domain.alignment import Alignment, aligned, expected_st
 from services.monitoring.domain.items import nothing_usable, readings, repaired, surely_usable
 from services.monitoring.domain.packet_row import MINUTE, PACKET_PERIODS, PacketRow
 from services.monitoring.domain.period_stamp import window_start_s
-from services.monitoring.domain.plain_packet import plain_body
+from services.monitoring.domain.plain_packet import RealTimeFields, plain_body, real_time_body
 from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.domain.reading import PERIODS, Fields, Reading, rank
 from services.monitoring.domain.windows import MINUTE_S, instant, seconds
@@ -66,6 +66,20 @@ class Packet(msgspec.Struct):
     item_notes: object = None  # read by `notes_of`: another producer's may have any shape
 
 
+class RealTimePacket(msgspec.Struct):
+    """The document of a real-time packet that has value and mark of each factor, and nothing noted."""
+
+    mn: str
+    command: Literal["2011"]
+    factors: dict[str, RealTimeFields]
+    data_time: str
+    qn: str | None = None
+    rf: bool = False
+    received_at: str | None = None
+    source: str = "unknown"
+    item_notes: None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """Why a packet is not taken; `code` is from the closed set of quarantine reasons."""
@@ -86,7 +100,16 @@ class Accepted:
 
 HEARTBEAT = Accepted(None, 0, {})
 _decoder = msgspec.json.Decoder(Packet)
+_real_time_decoder = msgspec.json.Decoder(RealTimePacket)
 _shown = lru_cache(256)(rfc3339)  # packets of one moment, and those that are taken together
+
+
+def read_real_time(document: bytes) -> RealTimePacket | None:
+    """The packet if it is of the most frequent kind; None: `read_packet` reads it, or says what is wrong with it."""
+    try:
+        return _real_time_decoder.decode(document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError):
+        return None
 
 
 def read_packet(document: bytes | Mapping[str, object]) -> Packet | Rejection:
@@ -277,7 +300,7 @@ def _read(packet: Packet, alignment: Alignment) -> Accepted | Rejection:
 
 
 def plain_row(
-    packet: Packet, content: bytes, period_stamp: str, received: datetime, field_now_s: int
+    packet: Packet | RealTimePacket, content: bytes, period_stamp: str, received: datetime, field_now_s: int
 ) -> PacketRow | None:
     """The row of an ordinary real-time or minute packet of a registered point. None: it is to be examined, for which see
     `examine`. `content`: the bytes of its record; `period_stamp`: of its point."""
@@ -287,7 +310,7 @@ def plain_row(
         return None
     if period == MINUTE and at_s % MINUTE_S:
         return None
-    body = plain_body(packet.factors, period)
+    body = real_time_body(packet.factors) if isinstance(packet, RealTimePacket) else plain_body(packet.factors, period)
     if body is None:
         return None
     start = window_start_s(at_s, period, period_stamp)
@@ -295,7 +318,7 @@ def plain_row(
     return PacketRow(packet.mn, period, start, ranked, packet.source[:40], seconds(received), body)
 
 
-def sent_of(packet: Packet, received: datetime) -> str:
+def sent_of(packet: Packet | RealTimePacket, received: datetime) -> str:
     """When the packet was sent, as 17 digits in Shanghai time: its QN, or when it was received if it has none."""
     if packet.qn and len(packet.qn) == 17 and packet.qn.isdigit():
         return packet.qn

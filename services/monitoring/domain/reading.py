@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, get_args
 from zlib import crc32
 
 import msgspec
 
 PERIODS = {"2011": "instant", "2051": "minute", "2061": "hour", "2031": "day"}
 NORMAL = ("N", "")
-MARKS = frozenset("NFMSDCTBHP") | {""}  # HJ 212-2017 table 8, H (too few data) and 2005's P (power failure)
+# HJ 212-2017 table 8, H (too few data) and 2005's P (power failure)
+Mark: TypeAlias = Literal["", "N", "F", "M", "S", "D", "C", "T", "B", "H", "P"]
+MARKS = frozenset(get_args(Mark))
 LARGEST = 1e12  # above it 1e-6 units leave int64; no instrument reads so much
 EXACT_BELOW = 1 << 33  # floats below it stand closer than 1e-6
 _NAMES = {True: (("Rtd", "Avg"), ("ZsRtd", "ZsAvg")), False: (("Avg",), ("ZsAvg",))}

@@ -23,11 +23,13 @@ from services.monitoring.handlers.due_marks import DueMarks, marks_of
 from services.monitoring.packet_record import (
     Accepted,
     Packet,
+    RealTimePacket,
     Rejection,
     data_time,
     examine,
     plain_row,
     read_packet,
+    read_real_time,
     sent_of,
 )
 from services.monitoring.store import quarantine
@@ -95,20 +97,26 @@ class BatchSorter:
         """Take the ordinary packets of points that are known already; the others are given back, in their order."""
         odd: list[OddPacket] = []
         for record in records:
-            content = record.value or b""
-            packet = read_packet(content)
-            point = known.get(packet.mn) if isinstance(packet, Packet) else None
-            if point is None or not isinstance(packet, Packet):
-                odd.append(OddPacket(record, packet))
+            real_time = read_real_time(record.value or b"")
+            if real_time is not None and self._is_plain(record, real_time, known):
                 continue
-            received = _received(packet, record, self._now)
-            row = plain_row(packet, content, point.period_stamp, received, self._now_s)
-            if row is None:
+            packet = read_packet(record.value or b"")
+            if isinstance(packet, Rejection) or not self._is_plain(record, packet, known):
                 odd.append(OddPacket(record, packet))
-                continue
-            self._seen(row.mn, row.received_at_s)
-            self._packet(row, point)
         return odd
+
+    def _is_plain(self, record: Record, packet: Packet | RealTimePacket, known: Mapping[str, PointSummary]) -> bool:
+        """Whether it is an ordinary packet, and taken."""
+        point = known.get(packet.mn)
+        if point is None:
+            return False
+        received = _received(packet, record, self._now)
+        row = plain_row(packet, record.value or b"", point.period_stamp, received, self._now_s)
+        if row is None:
+            return False
+        self._seen(row.mn, row.received_at_s)
+        self._packet(row, point)
+        return True
 
     def take_odd(self, odd: Iterable[OddPacket], sites: Mapping[str, Site]) -> None:
         """Examine packets. `sites`: the registered points among theirs."""
@@ -167,9 +175,9 @@ def _is_limited(site: Site, start_s: int) -> bool:
     return limits is not None and bool(limits.bounds)
 
 
-def _received(packet: Packet | Rejection, record: Record, now: datetime) -> datetime:
+def _received(packet: Packet | RealTimePacket | Rejection, record: Record, now: datetime) -> datetime:
     """When it was received, never later than now; without that, when it came into the log."""
-    received = data_time(packet.received_at) if isinstance(packet, Packet) else None
+    received = data_time(packet.received_at) if not isinstance(packet, Rejection) else None
     return min(received or record.appended_at, now)
 
 

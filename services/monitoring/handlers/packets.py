@@ -108,20 +108,19 @@ class PacketHandler:
     def _wait_for_register(self, session: Session, records: Sequence[Record], wall_now: datetime) -> None:
         """A packet whose writer knew more of the register waits, but not for ever: what a foreign producer claims may never
         come, and a later change of the register has the windows decided anew or brings the packet back."""
-        if max(map(_register_known, records), default=0) <= self._register_read:
+        if _register_known(records) <= self._register_read:
             return
-        young = (record for record in records if abs(wall_now - record.appended_at) < WAITS_FOR_REGISTER)
-        known = max(map(_register_known, young), default=0)
+        known = _register_known(r for r in records if abs(wall_now - r.appended_at) < WAITS_FOR_REGISTER)
         if known > self._register_read:
             self._register_read = self._progress.position(session, REGISTER_GROUP, REGISTRY)
         if known > self._register_read:
             raise NotYet
 
 
-def _register_known(record: Record) -> int:
-    """The `registry` offset that the writer knew; 0 when the header is missing or no number."""
-    offset = record.headers.get("registry", b"")
-    return int(offset) if offset.isdigit() and len(offset) <= MOST_DIGITS else 0
+def _register_known(records: Iterable[Record]) -> int:
+    """The greatest `registry` offset that their writers knew; 0 where the headers are missing or no numbers."""
+    offsets = {record.headers.get("registry", b"") for record in records}  # few different ones
+    return max((int(one) for one in offsets if one.isdigit() and len(one) <= MOST_DIGITS), default=0)
 
 
 def _siblings(sites: Iterable[Site], now_s: int) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from services.monitoring.domain.packet_row import PACKET_PERIODS, PacketRow, pac
 from services.monitoring.domain.period_stamp import window_start_s
 from services.monitoring.domain.reading import rank
 from services.monitoring.domain.windows import seconds
-from services.monitoring.packet_record import Accepted, Packet, examine, plain_row, read_packet, sent_of
+from services.monitoring.packet_record import Accepted, Packet, examine, plain_row, read_packet, read_real_time, sent_of
 from shared.eventlog.codec import encode
 from shared.register import Point
 
@@ -87,11 +88,47 @@ def the_long_way(packet: Packet, content: bytes, point: Point) -> PacketRow | No
 @given(documents, st.sampled_from(["start", "end"]))
 def test_what_the_short_way_takes_is_what_the_long_way_makes(document: dict[str, object], period_stamp: str) -> None:
     content = encode(document)
-    packet = read_packet(content)
+    packet, real_time = read_packet(content), read_real_time(content)
+    assert real_time is None or isinstance(packet, Packet)
     if isinstance(packet, Packet):
         point = Point("A1", "31", "91150102MA0N0AAA1B", period_stamp=period_stamp)
-        row = plain_row(packet, content, point.period_stamp, RECEIVED, seconds(NOW))
-        assert row is None or row == the_long_way(packet, content, point)
+        for one in (packet, real_time) if real_time is not None else (packet,):
+            row = plain_row(one, content, point.period_stamp, RECEIVED, seconds(NOW))
+            assert row is None or row == the_long_way(packet, content, point)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(codes, st.fixed_dictionaries({"Rtd": numbers | odd_numbers, "Flag": flags}), max_size=4))
+def test_both_readings_of_a_real_time_packet_come_to_one_row(factors: dict[str, dict[str, object]]) -> None:
+    content = encode({"mn": "A1", "command": "2011", "data_time": "2026-11-20T08:59:00+08:00", "factors": factors})
+    packet, real_time = read_packet(content), read_real_time(content)
+    assert isinstance(packet, Packet)
+    row = plain_row(packet, content, "start", RECEIVED, seconds(NOW))
+    if real_time is not None:
+        assert plain_row(real_time, content, "start", RECEIVED, seconds(NOW)) == row
+    else:
+        assert row is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"command": "2051"},
+        {"item_notes": []},
+        {"rf": 1},
+        {"factors": {"a21026": {"Rtd": 1.0}}},
+        {"factors": {"a21026": {"Rtd": 1.0, "Flag": "N", "SampleTime": "20261120085900"}}},
+        {"factors": {"a21026": {"Rtd": 1.0, "Flag": "n"}}},
+        {"factors": {"a21026": {"Rtd": 8_589_934_592.0, "Flag": "N"}}},
+        {"factors": {"a21026": {"Rtd": "1.0", "Flag": "N"}}},
+    ],
+    ids=str,
+)
+def test_a_packet_of_another_kind_is_not_read_as_one_of_the_most_frequent(change: dict[str, object]) -> None:
+    ordinary = {"mn": "A1", "command": "2011", "data_time": "2026-11-20T08:59:00+08:00"}
+    ordinary |= {"factors": {"a21026": {"Rtd": 1.0, "Flag": "N"}}, "rf": False}
+    assert read_real_time(encode(ordinary)) is not None
+    assert read_real_time(encode({**ordinary, **change})) is None
 
 
 def test_an_ordinary_packet_takes_the_short_way() -> None:
