@@ -17,7 +17,7 @@ from tests.bench.engine_harness import EngineHarness, Servers, engine_harness
 from tests.bench.loggers import Answered, Load, await_open, loggers_result, start_loggers
 from tests.bench.nation_stages import KIND, stages
 from tests.bench.rows import Row, quantile
-from tests.bench.sizes import MANY, Sizes
+from tests.bench.sizes import Sizes
 from tests.support.ledger import Receiver
 from tests.support.product import Logger, eventually, last_hour
 from tests.support.sample_enterprise import OutletSource, SampleEnterprise
@@ -52,14 +52,14 @@ class Arrivals:
 
 
 def nation(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
-    """`sizes.seconds` of packets at a nation's rate from 5,000 points, an excess of a fresh point every now and then."""
+    """`sizes.seconds` of packets at a nation's rate from `sizes.nation` points, an excess of a fresh point every now and then."""
     receiver = Receiver()
     try:
         with engine_harness(folder / "nation", servers) as harness:
-            harness.register(MANY, FIRST_POINT)
+            harness.register(sizes.nation, FIRST_POINT)
             sources = _start_all(harness, receiver)
             port = harness.shape.gateway_port
-            load = Load(port, LINES, LINES, sizes.seconds, MANY, rate=NATION_PACKETS, first_point=FIRST_POINT)
+            load = Load(port, LINES, LINES, sizes.seconds, sizes.nation, rate=NATION_PACKETS, first_point=FIRST_POINT)
             loggers = start_loggers(load)
             await_open(loggers)
             with _arrivals(receiver) as arrivals:
@@ -144,8 +144,8 @@ def _rows(
     waits: Sequence[float], missing: int, answered: Answered, by_stage: dict[str, float], sizes: Sizes
 ) -> list[Row]:
     path = (
-        f"frame → Kafka → verdict, risk → alert → webhook verified, {NATION_PACKETS:,} real-time packets/s beside for "
-        f"{sizes.seconds} s, three processes, Kafka and PostgreSQL on the same machine"
+        f"frame → Kafka → verdict, risk → alert → webhook verified, {NATION_PACKETS:,} real-time packets/s of "
+        f"{sizes.nation:,} points beside for {sizes.seconds} s, three processes, Kafka and PostgreSQL on the same machine"
     )
     detail = {
         "excesses": len(waits) + missing,
