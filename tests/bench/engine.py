@@ -74,6 +74,8 @@ def restart(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
         harness.await_committed()
         rate = (harness.committed() - there) / max(time.monotonic() - begun, 0.001)
         restarted = rss_bytes(pid_of(harness.processes[0]))
+        harness.stop()
+        ready_s = harness.seconds_to_ready()
     memory = {"series": series, "rss_empty_mb": empty / 1e6, "rss_full_mb": full / 1e6}
     start = {"series": series, "first_batch": there - before, "load": load, "rss_restarted_mb": restarted / 1e6}
     path = "every point's running mean is due, one packet of each point waits, PostgreSQL"
@@ -83,6 +85,13 @@ def restart(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
             first_s,
             "s",
             f"start of the process → first committed batch of packets that waited; {path}",
+            start,
+        ),
+        Row(
+            f"engine: ready with {sizes.points:,} points",
+            ready_s,
+            "s",
+            "start of the process → its gateway knows the register and takes packets",
             start,
         ),
         Row("engine: packets after a restart", rate, "packets/s", f"from the first commit on; {path}", start),

@@ -135,6 +135,13 @@ class EngineHarness:
             time.sleep(LOOK_EVERY_S)
         return found
 
+    def seconds_to_ready(self) -> float:
+        """From the start of a process until it is ready: its gateway knows the register."""
+        begun = time.monotonic()
+        self._launch()
+        self.processes[-1].await_ready()
+        return time.monotonic() - begun
+
     def _launch(self) -> None:
         folder = self.shape.folder / f"process-{uuid.uuid4().hex[:6]}"
         process = Process(folder, ("monitoring",), self.shape.settings)
