@@ -16,6 +16,7 @@ from tests.bench.engine_gateway import NATION_PACKETS
 from tests.bench.engine_harness import EngineHarness, Servers, engine_harness
 from tests.bench.loggers import Answered, Load, await_open, loggers_result, start_loggers
 from tests.bench.nation_stages import KIND, stages
+from tests.bench.packet_topic import REAL_TIME
 from tests.bench.rows import Row, quantile
 from tests.bench.sizes import Sizes
 from tests.support.ledger import Receiver
@@ -56,8 +57,10 @@ def nation(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
     receiver = Receiver()
     try:
         with engine_harness(folder / "nation", servers) as harness:
-            harness.register(sizes.nation, FIRST_POINT)
+            points = harness.register(sizes.nation, FIRST_POINT)
             sources = _start_all(harness, receiver)
+            harness.fill(points, REAL_TIME, len(points))  # every point was seen, as on any other day
+            harness.await_committed()
             port = harness.shape.gateway_port
             load = Load(port, LINES, LINES, sizes.seconds, sizes.nation, rate=NATION_PACKETS, first_point=FIRST_POINT)
             loggers = start_loggers(load)
