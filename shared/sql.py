@@ -29,6 +29,7 @@ Rows = Sequence[Mapping[str, object]]  # all of the same columns
 CHUNK = 400  # keys in one IN list
 _IN_COPY = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}  # COPY's own escapes
 _SPECIAL_IN_COPY = re.compile(r"[\\\t\n\r]")
+_BOUND_OF_KEYS = re.compile(r"(?<!:):(least|greatest)_(\w+)")
 WORTH_COPYING = 50  # rows; below, a staging table costs more than it saves
 
 
@@ -98,6 +99,9 @@ class Lookup:
 
     `key`: name of each part of a key → its PostgreSQL type. `columns`, `table`, `where`: as of a SELECT; `k` is the key, as
     in `k.mn = value.mn`. `among`: an expression of text that must be one of the texts given beside the keys.
+
+    `:least_start_s` and `:greatest_start_s` in `where` are the bounds of a part (a number) of all keys: PostgreSQL leaves out
+    the partitions beyond them before it plans. On SQLite they are the key's own.
     """
 
     key: Mapping[str, str]
@@ -106,10 +110,14 @@ class Lookup:
     where: str
     among: str = ""
     order: str = ""
+    _bounds: tuple[tuple[Callable[[Sequence[int]], int], int], ...] = field(init=False, repr=False)
     _postgres: str = field(init=False, repr=False)
     _sqlite: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        parts, extremes = list(self.key), {"least": min, "greatest": max}
+        bounds = tuple((extremes[found[1]], parts.index(found[2])) for found in _BOUND_OF_KEYS.finditer(self.where))
+        object.__setattr__(self, "_bounds", bounds)
         object.__setattr__(self, "_postgres", self._of_postgres())
         object.__setattr__(self, "_sqlite", self._of_sqlite())
 
@@ -124,13 +132,16 @@ class Lookup:
             texts = (dumps(list(among)),) if self.among else ()
             return connection.exec_driver_sql(self._sqlite, (dumps(list(keys)), *texts)).all()
         texts = (_array(list(among)),) if self.among else ()
-        return connection.exec_driver_sql(self._postgres, (*_arrays(keys), *texts)).all()
+        columns = list(zip(*keys, strict=True))
+        bounds = [extreme(columns[part]) for extreme, part in self._bounds]
+        return connection.exec_driver_sql(self._postgres, (*map(_array, columns), *bounds, *texts)).all()
 
     def _of_postgres(self) -> str:
         """OFFSET 0: an index look-up a key, whatever the planner takes tables for that nobody analysed yet."""
         arrays = ", ".join(f"%s::{kind}[]" for kind in self.key.values())
         among = f" AND {self.among} = ANY(%s::text[])" if self.among else ""
-        found = f"SELECT {self.columns} FROM {self.table} WHERE {self.where}{among} OFFSET 0"
+        where = _BOUND_OF_KEYS.sub("%s::bigint", self.where)
+        found = f"SELECT {self.columns} FROM {self.table} WHERE {where}{among} OFFSET 0"
         keys = f"unnest({arrays}) AS k({', '.join(self.key)})"
         return f"SELECT f.* FROM {keys} CROSS JOIN LATERAL ({found}) AS f {self.order}"
 
@@ -139,7 +150,8 @@ class Lookup:
         parts = ", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(self.key))
         among = f" AND {self.among} IN (SELECT value FROM json_each(?))" if self.among else ""
         keys = f"(SELECT {parts} FROM json_each(?)) AS k"
-        return f"SELECT {self.columns} FROM {keys} CROSS JOIN {self.table} WHERE {self.where}{among} {self.order}"
+        where = _BOUND_OF_KEYS.sub(r"k.\2", self.where)
+        return f"SELECT {self.columns} FROM {keys} CROSS JOIN {self.table} WHERE {where}{among} {self.order}"
 
 
 def _arrays(rows: Collection[tuple[object, ...]]) -> tuple[str, ...]:

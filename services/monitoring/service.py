@@ -17,8 +17,9 @@ from services.monitoring.handlers.archiving import Archiving
 from services.monitoring.handlers.availability import AliveNotes, Backlog
 from services.monitoring.handlers.due_work import Jobs
 from services.monitoring.handlers.frame_archiving import FrameArchiving
-from services.monitoring.handlers.packet_days import PacketDays
+from services.monitoring.handlers.note_pruning import NotePruning
 from services.monitoring.handlers.packets import PACKETS_GROUP, REGISTER_GROUP, PacketHandler
+from services.monitoring.handlers.partitions import Partitions
 from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
 from services.monitoring.handlers.silence import SilenceSweep
@@ -68,7 +69,6 @@ def build(context: Context) -> Service:
         )
 
     jobs = Jobs(database, clock=clock, handler=packet_handler(), put_back=put_back)
-    days = PacketDays(database)
     archiving = archiving_of(context, database)
     frames = frame_archiving_of(context, database, progress)
     sweep = SilenceSweep(
@@ -103,8 +103,8 @@ def build(context: Context) -> Service:
             Job("put-back", jobs.put_back),
             Job("silence", sweep.sweep),
             Job("guessing", guessing.sweep),
-            Job("packet-days", days.make_ahead),
-            Job("prune", days.prune),
+            Job("partitions", Partitions(database).make_ahead),
+            Job("prune", NotePruning(database).prune),
             Job("archive", archiving.run),
             Job("frames", frames.run),
         ],

@@ -191,6 +191,22 @@ BY_ARRAYS = f"INSERT INTO counter (name, value) SELECT * FROM unnest(%s::text[],
 BY_NAME = Lookup({"name": "text"}, "counter.name, counter.value", "counter", "counter.name = k.name")
 AMONG = Lookup({"least": "bigint"}, "counter.name", "counter", "counter.value >= k.least", among="counter.name")
 
+BETWEEN = Lookup(
+    {"name": "text", "low": "bigint", "high": "bigint"},
+    "counter.name, counter.value",
+    "counter",
+    "counter.name = k.name AND counter.value >= k.low AND counter.value >= :least_low AND counter.value < k.high"
+    " AND counter.value <= :greatest_high",
+)
+
+
+def test_bounds_of_all_keys_change_nothing_of_what_each_finds(database: Database) -> None:
+    with database.transaction() as session:
+        bulk_upsert(session, COUNTER, [{"name": str(n), "value": n} for n in range(10)])
+        keys = [("1", 0, 2), ("2", 3, 9), ("5", 5, 6), ("7", -(1 << 40), 7), ("9", 0, 1 << 40)]
+        found = {(row.name, row.value) for row in BETWEEN.rows(session, keys)}
+    assert found == {("1", 1), ("5", 5), ("9", 9)}
+
 
 def test_texts_of_any_kind_are_written_as_arrays_and_found_by_their_keys(database: Database) -> None:
     rows = [(text, n) for n, text in enumerate(TEXTS)]

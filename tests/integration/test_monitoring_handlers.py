@@ -334,7 +334,7 @@ def test_notes_on_real_time_packets_are_kept_for_35_days(plain: MonitoringHarnes
     fields = {NOX: {"Rtd": "1,5"}, SO2: {"Rtd": 50.0}}
     plain.take(*(plain.packet(moment, fields, command="2011") for moment in (old, young)))
     plain.take(plain.packet(old.replace(minute=0), {NOX: {"Avg": "1,5"}, SO2: 50.0}))
-    plain.days.prune(plain.now)
+    plain.notes.prune(plain.now)
     with plain.database.read() as session:
         notes = session.connection().execute(select(ITEM_NOTE.c.command, ITEM_NOTE.c.at_s)).all()
         packets = session.connection().execute(select(PACKET.c.start_s)).scalars().all()

@@ -58,7 +58,8 @@ def _page_by_page(harness: MonitoringHarness, day: int, size: int) -> list[Packe
 
 
 def test_days_with_rows_are_known_and_read_page_by_page_and_dropped_alone(harness: MonitoringHarness) -> None:
-    harness.days.make_ahead(harness.now - timedelta(days=4))  # the day before yesterday has a partition, today has none
+    # the day before yesterday has a partition, today has none
+    harness.partitions.make_ahead(harness.now - timedelta(days=4))
     _send(harness, "2026-11-18 00:00", "2026-11-18 23:59", "2026-11-20 00:00", "2026-11-20 08:00")
     _send(harness, "2026-11-18 12:00", "2026-11-20 07:00", mn=OTHER)
     _send(harness, "2026-11-18 12:10", "2026-11-20 07:10", command="2051")
@@ -85,8 +86,8 @@ def test_days_with_rows_are_known_and_read_page_by_page_and_dropped_alone(harnes
 
 def test_days_around_today_are_made_ahead_but_never_under_rows_that_stand_elsewhere(harness: MonitoringHarness) -> None:
     _send(harness, "2026-11-20 08:00")
-    harness.days.make_ahead(harness.now)
-    harness.days.make_ahead(harness.now)
+    harness.partitions.make_ahead(harness.now)
+    harness.partitions.make_ahead(harness.now)
     with harness.database.transaction() as session:
         days = partitioned_days(session)
         assert make_days(session, [TODAY + DAY_S]) == []

@@ -252,6 +252,8 @@ class _Search:
     low: int
     high: int
     step: int
+    left: bool = False  # whether what was read is whole at this side
+    right: bool = False
 
     @classmethod
     def around(cls, key: OutletKey, changed: _Changed) -> _Search:
@@ -259,40 +261,65 @@ class _Search:
         return cls(changed, changed.low - step, changed.high + step, step)
 
     def found(
-        self, key: OutletKey, rows: Sequence[VerdictRow], bounds: WindowBounds, now_s: int | None
+        self, key: OutletKey, rows: Sequence[VerdictRow], bounds: WindowBounds | None, now_s: int | None
     ) -> _Around | None:
-        """What was read, if the runs that matter are whole in it and so is what their levels count back to; else the search
-        is wider from now on."""
+        """What was read, if the runs that matter are whole in it and so is what their levels count back to; by the rows alone
+        as long as the outlet's `bounds` are not known."""
         low, high = self.low, self.high
         windows = worst_of_each_window(map(_decided, rows))
         whole = runs(windows, key.averaging, now_s)
         concerned = [run.start for run in whole if run.last >= self.changed.low - quiet_s(key.averaging)]
         need = min([*concerned, self.changed.low]) - REACH_S[key.averaging]
-        left = (low <= need and is_whole_left(windows, low, key.averaging)) or bounds.first_s >= low
-        right = is_whole_right(windows, high, key.averaging) or bounds.last_s <= high
-        if left and right:
+        self.left = low <= need and is_whole_left(windows, low, key.averaging)
+        self.right = is_whole_right(windows, high, key.averaging)
+        if bounds is not None:
+            self.left, self.right = self.left or bounds.first_s >= low, self.right or bounds.last_s <= high
+        if self.left and self.right:
             return _Around(low, high, self.changed, whole, {row.window: row for row in rows})
-        self.low, self.high = (low if left else low - self.step), (high if right else high + self.step)
-        self.step *= 2
         return None
+
+    def widen(self) -> None:
+        """Read further at the side that is not whole."""
+        self.low -= 0 if self.left else self.step
+        self.high += 0 if self.right else self.step
+        self.step *= 2
 
 
 def _load(
     history: OutletHistory, changed: Mapping[OutletKey, _Changed], now_s: int | None
 ) -> Mapping[OutletKey, _Around]:
-    """Widen until each outlet's runs are whole; all that are not are read again together."""
-    bounds = history.bounds(changed.keys())
+    """Widen until each outlet's runs are whole; all that are not are read again together. The bounds of an outlet, which are
+    looked for in all the years, are asked for only when its rows do not say."""
+    bounds: dict[OutletKey, WindowBounds] = {}
     searches = {key: _Search.around(key, span) for key, span in changed.items()}
     found: dict[OutletKey, _Around] = {}
     while searches:
         spans = {key: SpanOfWindows(search.low, search.high) for key, search in searches.items()}
         rows = history.verdicts_between(spans)
-        for key, search in list(searches.items()):
-            around = search.found(key, rows.get(key, ()), bounds.get(key, NO_WINDOWS), now_s)
-            if around is not None:
-                found[key] = around
-                del searches[key]
+        _find(found, searches, rows, bounds, now_s)
+        unknown = [key for key in searches if key not in bounds]
+        if unknown:
+            known = history.bounds(unknown)
+            bounds |= {key: known.get(key, NO_WINDOWS) for key in unknown}
+            _find(found, searches, rows, bounds, now_s)
+        for search in searches.values():
+            search.widen()
     return found
+
+
+def _find(
+    found: dict[OutletKey, _Around],
+    searches: dict[OutletKey, _Search],
+    rows: Mapping[OutletKey, Sequence[VerdictRow]],
+    bounds: Mapping[OutletKey, WindowBounds],
+    now_s: int | None,
+) -> None:
+    """Move from `searches` to `found` what is whole by now."""
+    for key, search in list(searches.items()):
+        around = search.found(key, rows.get(key, ()), bounds.get(key), now_s)
+        if around is not None:
+            found[key] = around
+            del searches[key]
 
 
 def _decided(row: VerdictRow) -> Decided:

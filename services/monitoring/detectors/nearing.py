@@ -154,7 +154,7 @@ def _load(history: OutletHistory, cases: Sequence[_Case], now: Instant) -> _Arou
             closed[case.key] = _worst(row for row in rows.get(case.key, ()) if not row.historical)
             if not _is_enough(closed[case.key], since, case.back_to):
                 further.append(case)
-    closed.update(_closed(history, further))
+    closed.update(_closed(history, further, now))
     mns = {row.mn for rows in closed.values() for row in rows}
     mns |= {case.running.mn for case in cases if case.running is not None}
     new = [case.key.subject for case in cases if case.before is None]
@@ -166,13 +166,13 @@ def _is_enough(found: Sequence[VerdictRow], since: int, back_to: int | None) -> 
     return any(not _nearness(row).near for row in found) and (back_to is None or since <= back_to)
 
 
-def _closed(history: OutletHistory, cases: Sequence[_Case]) -> Mapping[OutletKey, Sequence[VerdictRow]]:
+def _closed(history: OutletHistory, cases: Sequence[_Case], now: Instant) -> Mapping[OutletKey, Sequence[VerdictRow]]:
     """Of each outlet the decided windows, newest first, by the worst of its points: as far back as its newest run goes."""
     closed: dict[OutletKey, Sequence[VerdictRow]] = {}
     size = WINDOWS
     while cases:
         further: list[_Case] = []
-        found = history.newest_decided({case.key for case in cases}, size)
+        found = history.newest_decided({case.key for case in cases}, size, now.s)
         for case in cases:
             rows = found.get(case.key, ())
             whole = len(rows) < size

@@ -42,7 +42,7 @@ class PeriodStampDetector:
         sites = history.sites(concerned)
         issued = history.issued_counts(self.kind, early - open_risks.keys())
         asked = [mn for mn, site in sites.items() if site.point.period_stamp != END]
-        reports = history.newest_hours(asked, REPORTS)
+        reports = history.newest_hours(asked, REPORTS, now.s)
         drafts = [
             _draft(reports.get(mn, ()), sites[mn], open_risks.get(mn), issued.get(mn, 0), now)
             for mn in concerned

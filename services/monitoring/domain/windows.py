@@ -10,6 +10,7 @@ from shared.domain.clock import SHANGHAI
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 SHANGHAI_S = 8 * HOUR_S
+RECENT_S = 35 * DAY_S  # what is looked for as the newest is looked for in this time first
 EARLY_S = 5 * MINUTE_S  # by which a device's clock may be ahead of ours
 LENGTH_S = {"instant": 0, "minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}
 

@@ -37,7 +37,9 @@ class OutletHistory(RiskHistory, Protocol):
     def bounds(self, keys: Collection[OutletKey]) -> Mapping[OutletKey, WindowBounds]:
         """The first and the last window of which each outlet has a verdict."""
 
-    def newest_decided(self, keys: Collection[OutletKey], size: int) -> Mapping[OutletKey, Sequence[VerdictRow]]:
+    def newest_decided(
+        self, keys: Collection[OutletKey], size: int, now_s: int
+    ) -> Mapping[OutletKey, Sequence[VerdictRow]]:
         """The newest `size` verdicts of each outlet with a decided value, newest first, the window of the last one whole."""
 
     def decided_since(self, keys: Collection[OutletKey], since_s: int) -> Mapping[OutletKey, Sequence[VerdictRow]]:
@@ -46,7 +48,7 @@ class OutletHistory(RiskHistory, Protocol):
     def newest_of_instruments(self, mns: Collection[str], since_s: int) -> Mapping[str, Mapping[str, VerdictRow]]:
         """Of each point and factor the newest window from `since_s` on that shows the state of the instrument."""
 
-    def newest_hours(self, mns: Collection[str], size: int) -> Mapping[str, Sequence[HourReport]]:
+    def newest_hours(self, mns: Collection[str], size: int, now_s: int) -> Mapping[str, Sequence[HourReport]]:
         """The newest reported hours of each point, newest first."""
 
     def open_risks_of_points(self, kind: str, mns: Collection[str]) -> Sequence[RiskRow]:

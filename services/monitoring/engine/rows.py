@@ -49,8 +49,10 @@ class RowHistory:
     def bounds(self, keys: Collection[OutletKey]) -> Mapping[OutletKey, WindowBounds]:
         return verdicts.bounds_of(self._session, keys)
 
-    def newest_decided(self, keys: Collection[OutletKey], size: int) -> Mapping[OutletKey, Sequence[VerdictRow]]:
-        return verdicts.newest_decided(self._session, keys, size)
+    def newest_decided(
+        self, keys: Collection[OutletKey], size: int, now_s: int
+    ) -> Mapping[OutletKey, Sequence[VerdictRow]]:
+        return verdicts.newest_decided(self._session, keys, size, now_s)
 
     def decided_since(self, keys: Collection[OutletKey], since_s: int) -> Mapping[OutletKey, Sequence[VerdictRow]]:
         return verdicts.decided_since(self._session, keys, since_s)
@@ -58,8 +60,8 @@ class RowHistory:
     def newest_of_instruments(self, mns: Collection[str], since_s: int) -> Mapping[str, Mapping[str, VerdictRow]]:
         return verdicts.newest_of_instruments(self._session, mns, since_s)
 
-    def newest_hours(self, mns: Collection[str], size: int) -> Mapping[str, Sequence[HourReport]]:
-        return values.newest_hours(self._session, mns, size)
+    def newest_hours(self, mns: Collection[str], size: int, now_s: int) -> Mapping[str, Sequence[HourReport]]:
+        return values.newest_hours(self._session, mns, size, now_s)
 
     def open_risks(self, kind: str, subjects: Collection[str] | None = None) -> Mapping[str, RiskRow]:
         return risks.open_risks(self._session, kind, subjects)

@@ -1,59 +1,34 @@
-"""Packet rows by Shanghai day: the days that have any, their rows, and how a day is made ready or removed.
+"""Packet rows by Shanghai day: the days that have any, their rows, and how a day is removed.
 
-A day is named by the epoch second at which it begins. On PostgreSQL a day has a partition of its own, made ahead; rows of
+A day is named by the epoch second at which it begins. On PostgreSQL a day has a partition of its own (`partitions.py`); rows of
 days without one stand in `packet_default`. SQLite has one table, in the order of points.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
 from itertools import chain
 
 from sqlalchemy import bindparam, delete, func, select, text, tuple_
 from sqlmodel import Session
 
 from services.monitoring.domain.packet_row import PACKET_PERIODS, PacketKey, PacketRow
+from services.monitoring.domain.partitioning import PACKETS
 from services.monitoring.domain.windows import DAY_S, SHANGHAI_S, day_start_s
 from services.monitoring.store.packets import LAST_S, packets_between, read_packet_row
+from services.monitoring.store.partitions import PATIENCE_MS, has_rows, make_partitions, one_at_a_time, partitions
 from services.monitoring.store.tables import PACKET
 from shared.sql import embedded
 
-DEFAULT = "packet_default"
-NAME = "packet_%Y%m%d"
-LOCK = "monitoring.packet-days"
-PATIENCE_MS = 800  # less than PostgreSQL waits before it looks for a deadlock
-_PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'packet'::regclass"
-
 
 def make_days(session: Session, days: Iterable[int]) -> list[int]:
-    """PostgreSQL: a partition for each of these days that has none, and no row in the default partition. What was made.
-
-    Processes that do this at one time do it one after the other, until the end of their transactions."""
-    if embedded(session):
-        return []
-    connection = session.connection()
-    _one_at_a_time(session)
-    known = partitioned_days(session)
-    missing = [day for day in days if day not in known]
-    if missing:  # a row that came between the look and the new partition would make it fail
-        connection.execute(text(f"LOCK TABLE {DEFAULT} IN ACCESS EXCLUSIVE MODE"))
-    made = [day for day in missing if not _has_rows(session, DEFAULT, day)]
-    for day in made:
-        name = _name(day)
-        connection.execute(text(f"CREATE TABLE {name} (LIKE packet INCLUDING ALL)"))
-        # attached, not created in place: who reads and writes other days goes on
-        attached = f"ALTER TABLE packet ATTACH PARTITION {name} FOR VALUES FROM ({day}) TO ({day + DAY_S})"
-        connection.execute(text(attached))
-    return made
+    """PostgreSQL: a partition for each of these days that has none, and no row in the default partition. What was made."""
+    return make_partitions(session, PACKETS, days)
 
 
 def partitioned_days(session: Session) -> set[int]:
     """PostgreSQL: the days that have a partition; none on SQLite."""
-    if embedded(session):
-        return set()
-    names = session.connection().execute(text(_PARTITIONS)).scalars()
-    return {_day(name) for name in names if name != DEFAULT}
+    return {one.low_s for one in partitions(session, PACKETS)}
 
 
 def packet_days(session: Session, before_s: int = LAST_S) -> list[int]:
@@ -61,8 +36,12 @@ def packet_days(session: Session, before_s: int = LAST_S) -> list[int]:
     if embedded(session):
         days = (_days(session, mn, period, before_s) for mn in _points(session) for period in PACKET_PERIODS)
         return sorted(set(chain.from_iterable(days)))
-    found = {day for day in partitioned_days(session) if day < before_s and _has_rows(session, _name(day), day)}
-    query = text(f"SELECT DISTINCT (start_s + {SHANGHAI_S}) / {DAY_S} FROM {DEFAULT} WHERE start_s < :before")
+    found = {
+        day
+        for day in partitioned_days(session)
+        if day < before_s and has_rows(session, PACKETS.name(day), day, day + DAY_S)
+    }
+    query = text(f"SELECT DISTINCT (start_s + {SHANGHAI_S}) / {DAY_S} FROM {PACKETS.default} WHERE start_s < :before")
     numbers = session.connection().execute(query, {"before": day_start_s(before_s - 1) + DAY_S})
     return sorted(found | {number * DAY_S - SHANGHAI_S for number in numbers.scalars()})
 
@@ -98,9 +77,9 @@ def _of_points(session: Session, day: int, after: PacketKey | None, limit: int) 
 def drop_day(session: Session, day: int) -> None:
     """Remove every row of the day: its partition as a whole where it has one."""
     p = PACKET.c
-    _one_at_a_time(session)
+    one_at_a_time(session, PACKETS)
     if day in partitioned_days(session):
-        session.connection().execute(text(f"DROP TABLE {_name(day)}"))
+        session.connection().execute(text(f"DROP TABLE {PACKETS.name(day)}"))
         return
     of_day = delete(PACKET).where(p.start_s >= day, p.start_s < day + DAY_S)
     if not embedded(session):
@@ -114,7 +93,7 @@ def fingerprint(session: Session, day: int) -> str | None:
     """PostgreSQL: changes with every change of the day's partition; None when it has none, and on SQLite."""
     if day not in partitioned_days(session):
         return None
-    query = f"SELECT count(*) || ' ' || coalesce(sum(hash_record_extended(p, 0)), 0) FROM {_name(day)} p"
+    query = f"SELECT count(*) || ' ' || coalesce(sum(hash_record_extended(p, 0)), 0) FROM {PACKETS.name(day)} p"
     found = session.connection().execute(text(query)).scalar_one()
     return str(found)
 
@@ -122,15 +101,15 @@ def fingerprint(session: Session, day: int) -> str | None:
 def drop_unchanged(session: Session, day: int, known: str) -> bool:
     """PostgreSQL: drop the day's partition when it still has this fingerprint. Writers of the day wait meanwhile; all others
     for less than a second, after which this gives up (Unreachable)."""
-    _one_at_a_time(session)
+    one_at_a_time(session, PACKETS)
     if day not in partitioned_days(session):
         return False
     connection = session.connection()
-    connection.execute(text(f"LOCK TABLE {_name(day)} IN SHARE ROW EXCLUSIVE MODE"))
+    connection.execute(text(f"LOCK TABLE {PACKETS.name(day)} IN SHARE ROW EXCLUSIVE MODE"))
     if fingerprint(session, day) != known:
         return False
     connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_MS}ms'"))
-    connection.execute(text(f"DROP TABLE {_name(day)}"))
+    connection.execute(text(f"DROP TABLE {PACKETS.name(day)}"))
     return True
 
 
@@ -159,12 +138,6 @@ def delete_packets(session: Session, rows: Collection[PacketRow]) -> int:
     return session.connection().execute(statement, values).rowcount if values else 0
 
 
-def _one_at_a_time(session: Session) -> None:
-    """PostgreSQL: processes that make or remove days do it one after the other."""
-    if not embedded(session):
-        session.connection().execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": LOCK})
-
-
 def _points(session: Session, since: str = "") -> Iterable[str]:
     """SQLite: the points that have rows, in order from `since` on, each found by one step in the key's order."""
     newest, p = since, PACKET.c
@@ -184,16 +157,3 @@ def _days(session: Session, mn: str, period: str, before_s: int) -> Iterable[int
             return
         yield day_start_s(start)
         low = day_start_s(start) + DAY_S
-
-
-def _has_rows(session: Session, table: str, day: int) -> bool:
-    query = text(f"SELECT 1 FROM {table} WHERE start_s >= :low AND start_s < :high LIMIT 1")
-    return session.connection().execute(query, {"low": day, "high": day + DAY_S}).first() is not None
-
-
-def _name(day: int) -> str:
-    return datetime.fromtimestamp(day + SHANGHAI_S, UTC).strftime(NAME)
-
-
-def _day(name: str) -> int:
-    return int(datetime.strptime(name, NAME).replace(tzinfo=UTC).timestamp()) - SHANGHAI_S

@@ -17,7 +17,7 @@ from services.monitoring.domain.packet_row import PACKET_PERIODS
 from services.monitoring.domain.period_stamp import HourReport
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.verdict import Value
-from services.monitoring.domain.windows import WindowKey
+from services.monitoring.domain.windows import RECENT_S, WindowKey
 from services.monitoring.store.readings import first_packet, latest_of_packets, series_of_packets, starts_of_packets
 from services.monitoring.store.tables import LAST_SEEN, VALUE
 from shared.sql import Lookup, copy_or_write_many, write_many
@@ -40,21 +40,24 @@ _OF_WINDOWS = Lookup(
         f"value.{name}" for name in ("mn", "period", "start_s", "factor", "micro", "zs_micro", "mark", "received_at_s")
     ),
     "value",
-    "value.mn = k.mn AND value.period = k.period AND value.start_s = k.start_s",
+    "value.mn = k.mn AND value.period = k.period AND value.start_s = k.start_s"
+    " AND value.start_s >= :least_start_s AND value.start_s <= :greatest_start_s",
     among="value.factor",
 )
 
 
 @cache
 def _newest_hours(size: int) -> Lookup:
-    hours = "SELECT DISTINCT v.start_s FROM value AS v WHERE v.mn = k.mn AND v.period = 'hour'"
-    last = f"({hours} ORDER BY v.start_s DESC LIMIT 1 OFFSET {size - 1})"
+    hours = "v.mn = k.mn AND v.period = 'hour' AND v.start_s >= k.since_s AND v.start_s >= :least_since_s"
+    last = (
+        f"(SELECT DISTINCT v.start_s FROM value AS v WHERE {hours} ORDER BY v.start_s DESC LIMIT 1 OFFSET {size - 1})"
+    )
     return Lookup(
-        {"mn": "text"},
+        {"mn": "text", "since_s": "bigint"},
         "value.mn, value.start_s, max(value.received_at_s) AS received_s",
         "value",
-        f"value.mn = k.mn AND value.period = 'hour' AND value.start_s >= coalesce({last}, 0) "
-        "GROUP BY value.mn, value.start_s",
+        f"value.mn = k.mn AND value.period = 'hour' AND value.start_s >= coalesce({last}, k.since_s) "
+        "AND value.start_s >= :least_since_s GROUP BY value.mn, value.start_s",
         order="ORDER BY start_s DESC",
     )
 
@@ -90,10 +93,16 @@ def windows_between(session: Session, mn: str, period: str, low_s: int, high_s: 
     return list(session.connection().execute(wanted).scalars())
 
 
-def newest_hours(session: Session, mns: Collection[str], size: int) -> dict[str, list[HourReport]]:
+def newest_hours(session: Session, mns: Collection[str], size: int, now_s: int) -> dict[str, list[HourReport]]:
     """The newest reported hours of each point, newest first, each as its last value was received."""
+    found = _hours_since(session, mns, size, now_s - RECENT_S)
+    few = [mn for mn in mns if len(found.get(mn, ())) < size]
+    return found | _hours_since(session, few, size, 0)
+
+
+def _hours_since(session: Session, mns: Collection[str], size: int, since_s: int) -> dict[str, list[HourReport]]:
     found: dict[str, list[HourReport]] = {}
-    for mn, start, received_s in _newest_hours(size).rows(session, [(mn,) for mn in mns]):
+    for mn, start, received_s in _newest_hours(size).rows(session, [(mn, since_s) for mn in mns]):
         found.setdefault(mn, []).append(HourReport(start, received_s - start))
     return found
 

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from services.monitoring.domain.fault import newest_of_each_factor
 from services.monitoring.domain.verdict import Doubt, NoVerdict, Status, ValueKind
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
-from services.monitoring.domain.windows import SpanOfWindows, WindowBounds, WindowKey
+from services.monitoring.domain.windows import RECENT_S, SpanOfWindows, WindowBounds, WindowKey
 from services.monitoring.store.tables import DECISION
 from shared.sql import Lookup, SqlRow, copy_or_write_many, write_many
 
@@ -32,19 +32,27 @@ _columns_of = attrgetter(*FIELDS)
 _WINDOW = {"mn": "text", "averaging": "text", "start_s": "bigint"}
 _OUTLET = {"permit": "text", "outlet": "text", "factor": "text", "averaging": "text"}
 _OF_OUTLET = " AND ".join(f"decision.{name} = k.{name}" for name in _OUTLET)
-_OF_WINDOWS = Lookup(_WINDOW, _COLUMNS, "decision", " AND ".join(f"decision.{name} = k.{name}" for name in _WINDOW))
+_SINCE = "decision.start_s >= k.since_s AND decision.start_s >= :least_since_s"
+_OF_WINDOWS = Lookup(
+    _WINDOW,
+    _COLUMNS,
+    "decision",
+    " AND ".join(f"decision.{name} = k.{name}" for name in _WINDOW)
+    + " AND decision.start_s >= :least_start_s AND decision.start_s <= :greatest_start_s",
+)
 _BETWEEN = Lookup(
     {**_OUTLET, "low_s": "bigint", "high_s": "bigint"},
     _COLUMNS,
     "decision",
-    f"{_OF_OUTLET} AND decision.start_s >= k.low_s AND decision.start_s <= k.high_s",
+    f"{_OF_OUTLET} AND decision.start_s >= k.low_s AND decision.start_s <= k.high_s"
+    " AND decision.start_s >= :least_low_s AND decision.start_s <= :greatest_high_s",
     order="ORDER BY start_s, mn",
 )
 _DECIDED_SINCE = Lookup(
     {**_OUTLET, "since_s": "bigint"},
     _COLUMNS,
     "decision",
-    f"{_OF_OUTLET} AND decision.decided IS NOT NULL AND decision.start_s >= k.since_s",
+    f"{_OF_OUTLET} AND decision.decided IS NOT NULL AND {_SINCE}",
     order="ORDER BY start_s DESC, mn",
 )
 _BOUNDS = Lookup(
@@ -59,7 +67,7 @@ _OF_POINTS = Lookup(
     {"mn": "text", "averaging": "text", "since_s": "bigint"},
     _COLUMNS,
     "decision",
-    "decision.mn = k.mn AND decision.averaging = k.averaging AND decision.start_s >= k.since_s",
+    f"decision.mn = k.mn AND decision.averaging = k.averaging AND {_SINCE}",
 )
 _STATUS = {one.value: one for one in Status}
 _REASONS: Mapping[str | None, NoVerdict | None] = {None: None, **{one.value: one for one in NoVerdict}}
@@ -70,11 +78,12 @@ _DOUBTS: Mapping[str | None, Doubt | None] = {None: None, **{one.value: one for 
 @cache
 def _newest_decided(size: int) -> Lookup:
     """The window of the `size`-th row comes whole: no window is cut."""
-    of_outlet = _OF_OUTLET.replace("decision.", "d.")
-    last = f"""SELECT d.start_s FROM decision AS d WHERE {of_outlet} AND d.decided IS NOT NULL
+    decided = f"{_OF_OUTLET} AND decision.decided IS NOT NULL"
+    last = f"""SELECT d.start_s FROM decision AS d WHERE {f"{decided} AND {_SINCE}".replace("decision.", "d.")}
       ORDER BY d.start_s DESC LIMIT 1 OFFSET {size - 1}"""
-    newest = f"{_OF_OUTLET} AND decision.decided IS NOT NULL AND decision.start_s >= coalesce(({last}), 0)"
-    return Lookup(_OUTLET, _COLUMNS, "decision", newest, order="ORDER BY start_s DESC, mn")
+    newest = f"""{decided} AND decision.start_s >= coalesce(({last}), k.since_s)
+      AND decision.start_s >= :least_since_s"""
+    return Lookup({**_OUTLET, "since_s": "bigint"}, _COLUMNS, "decision", newest, order="ORDER BY start_s DESC, mn")
 
 
 def read_row(row: SqlRow) -> VerdictRow:
@@ -134,10 +143,15 @@ def bounds_of(session: Session, keys: Collection[OutletKey]) -> dict[OutletKey, 
     }
 
 
-def newest_decided(session: Session, keys: Collection[OutletKey], size: int) -> dict[OutletKey, list[VerdictRow]]:
+def newest_decided(
+    session: Session, keys: Collection[OutletKey], size: int, now_s: int
+) -> dict[OutletKey, list[VerdictRow]]:
     """The newest `size` verdict rows of each outlet that have a decided value, newest first, and what stands in the window of
     the last of them."""
-    return _by_outlet(_newest_decided(size).rows(session, keys))
+    since_s = now_s - RECENT_S
+    found = _by_outlet(_newest_decided(size).rows(session, [(*key, since_s) for key in keys]))
+    few = [(*key, 0) for key in keys if len(found.get(key, ())) < size]
+    return found | _by_outlet(_newest_decided(size).rows(session, few))
 
 
 def decided_since(session: Session, keys: Collection[OutletKey], since_s: int) -> dict[OutletKey, list[VerdictRow]]:

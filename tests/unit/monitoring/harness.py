@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import select
 
 from services.monitoring.handlers.due_work import Jobs
-from services.monitoring.handlers.packet_days import PacketDays
+from services.monitoring.handlers.note_pruning import NotePruning
 from services.monitoring.handlers.packets import PacketHandler
+from services.monitoring.handlers.partitions import Partitions
 from services.monitoring.handlers.quarantine import PutBack, QuarantineHandler
 from services.monitoring.handlers.registry import RegisterHandler
 from services.monitoring.handlers.silence import SilenceSweep
@@ -70,7 +71,8 @@ class MonitoringHarness:
         self.registering = RegisterHandler(clock=self.clock, put_back=self.put_back)
         self.quarantine = QuarantineHandler(metrics=self.metrics)
         self.jobs = Jobs(self.database, clock=self.clock, handler=self.packets, put_back=self.put_back)
-        self.days = PacketDays(self.database)
+        self.partitions = Partitions(self.database)
+        self.notes = NotePruning(self.database)
         self.silence = SilenceSweep(
             self.database,
             clock=self.clock,
