@@ -35,8 +35,10 @@ _READ = ("id", "subject", "kind", "condition", "state", "revision", "mn", "first
          "opened_at_s", "cleared")  # fmt: skip
 _ROW = ", ".join((*(f"risk.{name}" for name in _READ), "CAST(risk.document AS text) AS document"))
 _SUBJECT = {"subject": "text", "kind": "text"}
-_OF_SUBJECT = "risk.subject = k.subject AND risk.kind = k.kind"
-_OPEN = Lookup(_SUBJECT, _ROW, "risk", f"{_OF_SUBJECT} AND risk.state = 'open'")
+# kind and state are no plain columns where a subject is looked up: of a table that nobody analysed yet the planner takes them for
+# more selective than the subject, and reads every open risk for each key
+_OF_SUBJECT = "risk.subject = k.subject AND risk.kind || '' = k.kind"
+_OPEN = Lookup(_SUBJECT, _ROW, "risk", f"{_OF_SUBJECT} AND risk.state || '' = 'open'")
 _BETWEEN = Lookup(
     {**_SUBJECT, "low_s": "bigint", "high_s": "bigint"},
     _ROW,
