@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from json import dumps
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection, Dialect, LargeBinary, Row, Table, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -28,6 +29,7 @@ SqlRow: TypeAlias = Row[*tuple[Any, ...]]  # of columns that no type describes
 Rows = Sequence[Mapping[str, object]]  # all of the same columns
 CHUNK = 400  # keys in one IN list
 _IN_COPY = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}  # COPY's own escapes
+NULL_IN_COPY = "\\N"
 _SPECIAL_IN_COPY = re.compile(r"[\\\t\n\r]")
 _BOUND_OF_KEYS = re.compile(r"(?<!:):(least|greatest)_(\w+)")
 WORTH_COPYING = 50  # rows; below, a staging table costs more than it saves
@@ -195,7 +197,11 @@ def copy_or_write_many(
 
 def copy_rows(session: Session, table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> None:
     """COPY on PostgreSQL of texts, numbers, bytes and None; what goes wrong is SQLAlchemy's error, as of any other statement."""
-    text = _copied(list(rows))
+    copy_text(session, table, columns, copied_rows(list(rows)))
+
+
+def copy_text(session: Session, table: str, columns: str, text: str) -> None:
+    """`copy_rows` of what is written as COPY reads it: see `copied_rows`, `copied_text`."""
     connection, statement = session.connection(), f"COPY {table} ({columns}) FROM STDIN"
     with (
         _as_of_statement(connection, statement),
@@ -206,7 +212,7 @@ def copy_rows(session: Session, table: str, columns: str, rows: Iterable[tuple[o
         do_meanwhile(session)
 
 
-def _copied(rows: Collection[tuple[object, ...]]) -> str:
+def copied_rows(rows: Collection[tuple[object, ...]]) -> str:
     """The rows as COPY reads them; made a column at a time, which takes a third of the driver's time."""
     if not rows:
         return ""
@@ -215,28 +221,49 @@ def _copied(rows: Collection[tuple[object, ...]]) -> str:
 
 
 def _copied_column(column: Sequence[object]) -> Sequence[str]:
-    if set(map(type, column)) == {int}:
+    kinds = set(map(type, column))
+    if kinds == {int}:
         return list(map(str, column))
-    texts = [value for value in column if isinstance(value, str)]
-    if len(texts) == len(column) and not _SPECIAL_IN_COPY.search("".join(texts)):
-        return texts
+    if kinds <= {int, NoneType}:
+        return [NULL_IN_COPY if value is None else str(value) for value in column]
+    if all(issubclass(kind, str) for kind in kinds - {NoneType}):
+        texts = cast("Sequence[str | None]", column)
+        kept = [text for text in texts if text is not None] if NoneType in kinds else cast("Sequence[str]", texts)
+        if not _is_special("".join(kept)):
+            return kept if kept is texts else [NULL_IN_COPY if text is None else text for text in texts]
     return list(map(_copied_value, column))
+
+
+def _is_special(text: str) -> bool:
+    """As `_SPECIAL_IN_COPY` finds something; a tenth of its time."""
+    return "\\" in text or "\t" in text or "\n" in text or "\r" in text
+
+
+def copied_text(value: str) -> str:
+    """A text as COPY reads it."""
+    if not _is_special(value):
+        return value
+    return _SPECIAL_IN_COPY.sub(lambda found: _IN_COPY[found[0]], value)
 
 
 def _copied_value(value: object) -> str:
     if value is None:
-        return "\\N"
+        return NULL_IN_COPY
     if isinstance(value, bytes):
         return "\\\\x" + value.hex()
-    text = str(value)
-    return _SPECIAL_IN_COPY.sub(lambda found: _IN_COPY[found[0]], text) if isinstance(value, str) else text
+    return copied_text(str(value)) if isinstance(value, str) else str(value)
 
 
 def copy_new_rows(session: Session, table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> bool:
     """`copy_rows` as long as every key is new; False when one was there, and none of the rows has been written."""
+    return copy_new_text(session, table, columns, copied_rows(list(rows)))
+
+
+def copy_new_text(session: Session, table: str, columns: str, text: str) -> bool:
+    """`copy_text` as long as every key is new; False when one was there, and none of the rows has been written."""
     try:
         with session.connection().begin_nested():
-            copy_rows(session, table, columns, rows)
+            copy_text(session, table, columns, text)
     except IntegrityError:
         return False
     return True
