@@ -18,7 +18,7 @@ def convert(measured: Exact, *, oxygen_micro: Exact, reference_o2_pct: Decimal) 
     return measured * (AIR_PCT - Fraction(reference_o2_pct)) / (AIR_PCT - Fraction(oxygen_micro) / 1_000_000)
 
 
-def converted_micro(measured: Exact, oxygen_micro: Exact, below_air: Fraction) -> int:
+def converted_micro(measured: Exact, oxygen_micro: Exact, below_air: Exact) -> int:
     """`convert` rounded half-even to 1e-6, in whole numbers: every window of a point asks for it. `below_air`: 21 less the
     reference oxygen, in %."""
     over = measured.numerator * below_air.numerator * oxygen_micro.denominator * 1_000_000
@@ -33,7 +33,7 @@ def is_same_conversion(reported: Exact, own: Exact) -> bool:
     return max(difference, -difference) * 100 <= expected * SAME_PER_CENT + SAME_MICRO * 100
 
 
-def may_be_converted(reported: Exact, measured: Exact, below_air: Fraction) -> bool:
+def may_be_converted(reported: Exact, measured: Exact, below_air: Exact) -> bool:
     """Whether some oxygen makes `reported` of `measured`: no oxygen at all makes the least of it; a drift below zero is zero.
     `below_air`: as of `converted_micro`."""
     least, of = _not_below_zero(measured) * below_air.numerator, AIR_PCT * below_air.denominator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ class WindowCase:
     values: Reported
     now_s: int
     settle: bool = False
-    _oxygen_means: dict[_OwnOxygen, _OwnMean] = field(default_factory=dict)
+    _oxygen_means: dict[_OwnOxygen, _OwnMean] | None = None
 
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict on each limited factor."""
@@ -112,6 +112,8 @@ class WindowCase:
 
     def _own_oxygen(self, mn: str, hour_s: int, least: int) -> _OwnMean:
         """The same for every factor that is converted with it."""
+        if self._oxygen_means is None:
+            self._oxygen_means = {}
         key = _OwnOxygen(mn, hour_s, least)
         found = self._oxygen_means.get(key)
         if found is None:
@@ -140,7 +142,7 @@ class WindowCase:
     def _oxygen(self, bound: Bound) -> Value | None:
         """The oxygen of the window: the point's own where it can be used, else that of another point of its outlet."""
         own = self.values.get(OXYGEN)
-        if bound.reference_o2_pct is None or usable_oxygen(own) or len(self.limits.siblings) == 1:
+        if len(self.limits.siblings) == 1 or bound.reference_o2_pct is None or usable_oxygen(own):
             return own
         _, averaging, start = self.window
         others = sorted(WindowKey(mn, averaging, start) for mn in self._points()[1:])
@@ -168,27 +170,26 @@ class WindowCase:
 
     def row(self, factor: str, bound: Bound, verdict: Verdict, old: VerdictRow | None) -> VerdictRow:
         """The verdict as it is stored. `old`: the row that it replaces."""
+        limits = self.limits
         return VerdictRow(
-            mn=self.window.mn,
-            averaging=self.window.averaging,
-            start_s=self.window.start_s,
-            factor=factor,
-            permit=self.limits.permit,
-            outlet=self.limits.outlet,
-            credit_code=self.limits.credit_code,
-            status=verdict.status,
-            reason=verdict.reason,
-            value_kind=verdict.value_kind,
-            decided=verdict.decided,
-            measured=verdict.measured,
-            limit=bound.limit_text,
-            unit=bound.unit,
-            reference_o2_pct=bound.reference_text,
-            mark=verdict.mark,
-            first_seen_s=old.first_seen_s if old is not None and old.status.decides else self._seen(factor),
-            decided_at_s=self.now_s,
-            doubt=verdict.doubt,
-            doubted=verdict.doubted,
+            *self.window,
+            factor,
+            limits.permit,
+            limits.outlet,
+            limits.credit_code,
+            verdict.status,
+            verdict.reason,
+            verdict.value_kind,
+            verdict.decided,
+            verdict.measured,
+            bound.limit_text,
+            bound.unit,
+            bound.reference_text,
+            verdict.mark,
+            old.first_seen_s if old is not None and old.status.decides else self._seen(factor),
+            self.now_s,
+            verdict.doubt,
+            verdict.doubted,
         )
 
     def discharges(self, changes: Changes) -> None:
