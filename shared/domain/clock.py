@@ -6,6 +6,7 @@ A naive datetime is refused where it comes in.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,11 +81,10 @@ class Instant:
 
     field: datetime
     wall: datetime
+    s: int = dataclasses.field(init=False, compare=False)  # field time in whole epoch seconds
 
-    @property
-    def s(self) -> int:
-        """Field time in whole epoch seconds."""
-        return int(self.field.timestamp())
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "s", int(self.field.timestamp()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,23 +63,29 @@ class ExceedanceDetector:
 
 
 def _concerned(history: OutletHistory, changes: Changes) -> dict[OutletKey, _Changed]:
-    by_outlet = changes.by_outlet()
+    by_outlet, subjects = changes.by_outlet(), changes.subjects()
     since = {
-        key.subject: min(change.after.start_s for change in changed) - quiet_s(key.averaging)
+        subjects[key]: min([change.after.start_s for change in changed]) - quiet_s(key.averaging)
         for key, changed in by_outlet.items()
     }
     extents = history.extents(KIND, since) if since else {}
+    over = {row.outlet_key for change in changes.rows if _is_over(change) for row in change if row is not None}
     concerned: dict[OutletKey, _Changed] = {}
-    for key in sorted(by_outlet):
-        changed = _matters(by_outlet[key], extents.get(key.subject, ()), quiet_s(key.averaging))
+    for key in sorted(key for key in by_outlet if key in over or subjects[key] in extents):
+        changed = _matters(by_outlet[key], extents.get(subjects[key], ()), quiet_s(key.averaging))
         if changed is not None:
             concerned[key] = changed
     return concerned
 
 
+def _is_over(change: VerdictChange) -> bool:
+    """Whether the window exceeds its limit, or did before."""
+    return change.after.over or (change.before is not None and change.before.over)
+
+
 def _matters(changed: Sequence[VerdictChange], around: Sequence[RiskExtent], quiet: int) -> _Changed | None:
     """The span to be computed anew, None when neither an excess nor a risk is touched."""
-    over = any(change.after.over or (change.before is not None and change.before.over) for change in changed)
+    over = any(map(_is_over, changed))
     if not (over or around):
         return None
     starts = [change.after.start_s for change in changed]

@@ -57,13 +57,15 @@ class NearingDetector:
 
 def _changed(history: OutletHistory, changes: Changes, now: Instant) -> list[_Case]:
     """Windows seen long after their end open nothing."""
-    by_outlet = changes.by_outlet()
-    if not by_outlet:
+    subjects = changes.subjects()
+    if not subjects:
         return []
-    rows = history.open_risks(KIND, [key.subject for key in by_outlet])
-    concerned = (key for key, changed in by_outlet.items() if any(_may_open(change, now) for change in changed))
-    known = (key for key in by_outlet if key.subject in rows) if rows else ()
-    return [_Case(key, rows.get(key.subject)) for key in {**dict.fromkeys(known), **dict.fromkeys(concerned)}]
+    rows = history.open_risks(KIND, subjects.values())
+    concerned = [
+        row.outlet_key for change in changes.rows if _may_open(change, now) for row in change if row is not None
+    ]
+    known = [key for key, subject in subjects.items() if subject in rows] if rows else []
+    return [_Case(key, rows.get(subjects[key])) for key in dict.fromkeys([*known, *concerned])]
 
 
 def _running(history: OutletHistory, means: Iterable[VerdictRow]) -> list[_Case]:
@@ -190,7 +192,7 @@ def _may_open(change: VerdictChange, now: Instant) -> bool:
     if change.before is not None:
         return True
     after = change.after
-    return after.decided is not None and is_recent(after, now) and _nearness(after).near
+    return after.decided is not None and _nearness(after).near and is_recent(after, now)
 
 
 def _nearness(row: VerdictRow, *, closed: bool = True) -> Nearness:

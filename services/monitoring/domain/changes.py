@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from services.monitoring.domain.due_work import DueKey
 from services.monitoring.domain.verdict_row import OutletKey, VerdictRow
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictChange:
-    """A verdict before (None: the first one of its window) and after."""
+class VerdictChange(NamedTuple):
+    """A verdict before (None: the first one of its window) and after. A tuple, because every verdict makes one."""
 
     before: VerdictRow | None
     after: VerdictRow
 
 
-@dataclass(frozen=True, slots=True)
-class Discharge:
-    """A day (ISO date) on which the holder of a permit was seen to discharge."""
+class Discharge(NamedTuple):
+    """A day (ISO date) on which the holder of a permit was seen to discharge. A tuple, because every hour hashes one."""
 
     permit: str
     day: str
@@ -46,6 +46,7 @@ class Changes:
     running: list[VerdictRow] = field(default_factory=list)
     elapsed: list[Elapsed] = field(default_factory=list)
     _by_outlet: dict[OutletKey, list[VerdictChange]] | None = None
+    _subjects: dict[OutletKey, str] | None = None
 
     def by_outlet(self) -> dict[OutletKey, list[VerdictChange]]:
         """The changes by outlet, factor and averaging; a window that moved to another permit counts in both."""
@@ -57,3 +58,9 @@ class Changes:
                 if change.before is not None and change.before.outlet_key != key:
                     self._by_outlet.setdefault(change.before.outlet_key, []).append(change)
         return self._by_outlet
+
+    def subjects(self) -> Mapping[OutletKey, str]:
+        """The subject of each outlet, factor and averaging that changed: more than one detector asks for the risks of it."""
+        if self._subjects is None:
+            self._subjects = {key: key.subject for key in self.by_outlet()}
+        return self._subjects

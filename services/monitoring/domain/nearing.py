@@ -25,7 +25,7 @@ class Nearness(StrEnum):
 
     @property
     def near(self) -> bool:
-        return self in (Nearness.NEAR_80, Nearness.NEAR_90)
+        return self is Nearness.NEAR_80 or self is Nearness.NEAR_90
 
 
 GRAVITY = {nearness: place for place, nearness in enumerate(Nearness)}

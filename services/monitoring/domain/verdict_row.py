@@ -32,6 +32,9 @@ class OutletKey(NamedTuple):
         return cls(*subject.rsplit("/", 3))
 
 
+_outlet_key = OutletKey._make  # two thirds of the time of the constructor
+
+
 @lru_cache(maxsize=4_096)
 def _limit_micro(text: str) -> int:
     """Of the few limits that there are; every window of a point asks for its own."""
@@ -39,7 +42,7 @@ def _limit_micro(text: str) -> int:
 
 
 class VerdictRow(NamedTuple):
-    """One verdict. A tuple, because it is what SQL writes and every window makes some.
+    """One verdict. A tuple in the order of the columns, because it is what SQL writes and every window makes some.
 
     `decided` and `measured` in 1e-6 of the limit's unit; `limit` as the permit writes it. `doubted`: the reported number that
     `doubt` is about, in 1e-6 of the limit's unit, of oxygen in 1e-6 %."""
@@ -71,7 +74,7 @@ class VerdictRow(NamedTuple):
 
     @property
     def outlet_key(self) -> OutletKey:
-        return OutletKey(self.permit, self.outlet, self.factor, self.averaging)
+        return _outlet_key((self.permit, self.outlet, self.factor, self.averaging))
 
     @property
     def end_s(self) -> int:

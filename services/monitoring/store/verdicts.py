@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from operator import attrgetter
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -27,7 +26,6 @@ _CHANGED = ", ".join(f'"{name}" = excluded."{name}"' for name in FIELDS if name 
 _WRITE = f"INSERT INTO decision ({_NAMES}) {{}} ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET {_CHANGED}"
 _SQLITE = _WRITE.format(f"VALUES ({','.join('?' * len(FIELDS))})")
 _POSTGRES = _WRITE.format(f"SELECT * FROM unnest({_ARRAYS})")
-_columns_of = attrgetter(*FIELDS)
 
 _WINDOW = {"mn": "text", "averaging": "text", "start_s": "bigint"}
 _OUTLET = {"permit": "text", "outlet": "text", "factor": "text", "averaging": "text"}
@@ -114,9 +112,8 @@ def read_row(row: SqlRow) -> VerdictRow:
 
 def write_verdicts(session: Session, new: Sequence[VerdictRow], changed: Sequence[VerdictRow]) -> None:
     """Upsert; no window and factor may be there twice. `new`: those that there is no row of, as far as is known."""
-    fresh = [_columns_of(row) for row in new]
-    copy_or_write_many(session, "decision", _NAMES, fresh, sqlite=_SQLITE, postgres=_POSTGRES)
-    write_many(session, _SQLITE, _POSTGRES, [_columns_of(row) for row in changed])
+    copy_or_write_many(session, "decision", _NAMES, new, sqlite=_SQLITE, postgres=_POSTGRES)
+    write_many(session, _SQLITE, _POSTGRES, changed)
 
 
 def verdicts_of(session: Session, windows: Collection[WindowKey]) -> dict[WindowKey, dict[str, VerdictRow]]:
