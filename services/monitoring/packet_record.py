@@ -18,9 +18,11 @@ from services.monitoring.domain.items import nothing_usable, readings, repaired,
 from services.monitoring.domain.packet_row import MINUTE, PACKET_PERIODS, PacketRow
 from services.monitoring.domain.period_stamp import window_start_s
 from services.monitoring.domain.plain_packet import RealTimeFields, plain_body, real_time_body
+from services.monitoring.domain.plain_report import ReportFields, plain_readings
 from services.monitoring.domain.quarantine import QuarantineReason
 from services.monitoring.domain.reading import PERIODS, Fields, Reading, rank
-from services.monitoring.domain.windows import MINUTE_S, instant, seconds
+from services.monitoring.domain.window_report import WindowReport
+from services.monitoring.domain.windows import MINUTE_S, WindowKey, instant, seconds, start_s
 from shared.domain.clock import SHANGHAI, rfc3339
 from shared.domain.item_note import MOST_NOTES, ItemFault, ItemNote, limited, note
 from shared.domain.json import JsonValue, read_optional_text, read_text
@@ -80,6 +82,20 @@ class RealTimePacket(msgspec.Struct):
     item_notes: None = None
 
 
+class ReportPacket(msgspec.Struct):
+    """The document of an ordinary packet of an hour or a day: the mean of each factor, and nothing noted."""
+
+    mn: str
+    command: Literal["2061", "2031"]
+    factors: dict[str, ReportFields]
+    data_time: str
+    qn: str | None = None
+    rf: bool = False
+    received_at: str | None = None
+    source: str = "unknown"
+    item_notes: None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """Why a packet is not taken; `code` is from the closed set of quarantine reasons."""
@@ -101,6 +117,7 @@ class Accepted:
 HEARTBEAT = Accepted(None, 0, {})
 _decoder = msgspec.json.Decoder(Packet)
 _real_time_decoder = msgspec.json.Decoder(RealTimePacket)
+_report_decoder = msgspec.json.Decoder(ReportPacket)
 _shown = lru_cache(256)(rfc3339)  # packets of one moment, and those that are taken together
 
 
@@ -108,6 +125,14 @@ def read_real_time(document: bytes) -> RealTimePacket | None:
     """The packet if it is of the most frequent kind; None: `read_packet` reads it, or says what is wrong with it."""
     try:
         return _real_time_decoder.decode(document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError):
+        return None
+
+
+def read_report(document: bytes) -> ReportPacket | None:
+    """As `read_real_time`, of hours and days."""
+    try:
+        return _report_decoder.decode(document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError):
         return None
 
@@ -318,7 +343,23 @@ def plain_row(
     return PacketRow(packet.mn, period, start, ranked, packet.source[:40], seconds(received), body)
 
 
-def sent_of(packet: Packet | RealTimePacket, received: datetime) -> str:
+def plain_report(
+    packet: ReportPacket, content: bytes, period_stamp: str, received: datetime, *, field_now_s: int
+) -> WindowReport | None:
+    """What an ordinary packet of a registered point reports of an hour or a day. None: it is to be examined, for which see
+    `examine`. `content`: the bytes of its record; `period_stamp`: of its point."""
+    period, at_s = PERIODS[packet.command], _whole_second(packet.data_time)
+    if at_s is None or at_s > field_now_s + AHEAD_S or at_s != start_s(at_s, period):
+        return None
+    found = plain_readings(packet.factors)
+    if found is None:
+        return None
+    window = WindowKey(packet.mn, period, window_start_s(at_s, period, period_stamp))
+    ranked = rank(resent=packet.rf, sent=sent_of(packet, received), content=content)
+    return WindowReport(window, ranked, packet.source[:40], seconds(received), found)
+
+
+def sent_of(packet: Packet | RealTimePacket | ReportPacket, received: datetime) -> str:
     """When the packet was sent, as 17 digits in Shanghai time: its QN, or when it was received if it has none."""
     if packet.qn and len(packet.qn) == 17 and packet.qn.isdigit():
         return packet.qn

@@ -11,7 +11,7 @@ from services.monitoring.domain.plausible import PlausibleRange, plausible_range
 from services.monitoring.domain.point_summary import PointSummary, shared_summary
 from services.monitoring.domain.verdict import Bound
 from services.monitoring.domain.windows import DAY_S, date_start_s, day_start_s, shanghai_date
-from shared.domain.pollutant import pollutant
+from shared.domain.pollutant import OXYGEN, pollutant
 from shared.domain.quantity import scale
 from shared.register import Enterprise, Limit, Outlet, Permit, PermitVersion, Point
 
@@ -42,9 +42,11 @@ class ApplicableLimits:
     basis: Mapping[LimitKey, str | None]
     plausible: Mapping[str, PlausibleRange]  # of each factor that has any limit, in the unit that the point sends
 
+    factors: frozenset[str] = field(init=False, repr=False, compare=False)  # whose values count: of limits, and oxygen
     _of: dict[str, dict[str, Bound]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", frozenset({OXYGEN, *self.plausible}))
         for key, bound in self.bounds.items():
             self._of.setdefault(key.averaging, {})[key.factor] = bound
 

@@ -36,15 +36,6 @@ class Reading(NamedTuple):
     extras: dict[str, float] | None
 
 
-class PeriodValueKey(NamedTuple):
-    """What only one value can be of."""
-
-    mn: str
-    period: str
-    start_s: int
-    factor: str
-
-
 class PeriodValue(msgspec.Struct, frozen=True, order=True):
     """A reported value as it is stored, in rows and in files; `extras`: Min, Max, Cou as JSON."""
 

@@ -1,7 +1,7 @@
 """A batch of packet records, sorted: rows to be written, windows to be decided, marks to be made, what is refused.
 
-It reads nothing and writes nothing. An ordinary real-time or minute packet takes the short way (`plain_row`), all others are
-examined; both ways come to the same row.
+It reads nothing and writes nothing. An ordinary packet takes a short way (`plain_row`, `plain_report`), all others are
+examined; both ways come to the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from services.monitoring.domain.packet_row import PACKET_PERIODS, PacketKey, Pac
 from services.monitoring.domain.period_stamp import window_start_s
 from services.monitoring.domain.point_summary import PointSummary
 from services.monitoring.domain.quarantine import NewItem, QuarantineReason
-from services.monitoring.domain.reading import PeriodValue, PeriodValueKey, rank
+from services.monitoring.domain.reading import rank
+from services.monitoring.domain.window_report import WindowReport, WindowReports
 from services.monitoring.domain.windows import HOUR_S, WindowKey, seconds
 from services.monitoring.handlers.due_marks import DueMarks, marks_of
 from services.monitoring.packet_record import (
@@ -25,16 +26,18 @@ from services.monitoring.packet_record import (
     Packet,
     RealTimePacket,
     Rejection,
+    ReportPacket,
     data_time,
     examine,
+    plain_report,
     plain_row,
     read_packet,
     read_real_time,
+    read_report,
     sent_of,
 )
 from services.monitoring.store import quarantine
 from shared.domain.clock import Instant
-from shared.eventlog.codec import encode
 from shared.ports import Record
 from shared.register import Point
 
@@ -44,7 +47,7 @@ class PacketBatch:
     """What packets come to. `deciding`: points with hours or days, or without limits when a packet came: a change of the
     register, or a job, decides by what is stored of them at this moment."""
 
-    values: dict[PeriodValueKey, PeriodValue] = field(default_factory=dict)
+    reports: WindowReports = field(default_factory=WindowReports)
     packets: dict[PacketKey, PacketRow] = field(default_factory=dict)
     last_seen: dict[str, int] = field(default_factory=dict)
     windows: set[WindowKey] = field(default_factory=set)
@@ -58,12 +61,6 @@ class PacketBatch:
         other = self.packets.setdefault(key, row)
         if other is not row:
             self.packets[key] = merged(other, row)
-
-    def add_value(self, one: PeriodValue) -> None:
-        key = PeriodValueKey(one.mn, one.period, one.start_s, one.factor)
-        other = self.values.get(key)
-        if other is None or other.rank < one.rank:
-            self.values[key] = one
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +97,9 @@ class BatchSorter:
             real_time = read_real_time(record.value or b"")
             if real_time is not None and self._is_plain(record, real_time, known):
                 continue
+            report = read_report(record.value or b"")
+            if report is not None and self._is_plain_report(record, report, known):
+                continue
             packet = read_packet(record.value or b"")
             if isinstance(packet, Rejection) or not self._is_plain(record, packet, known):
                 odd.append(OddPacket(record, packet))
@@ -116,6 +116,19 @@ class BatchSorter:
             return False
         self._seen(row.mn, row.received_at_s)
         self._packet(row, point)
+        return True
+
+    def _is_plain_report(self, record: Record, packet: ReportPacket, known: Mapping[str, PointSummary]) -> bool:
+        """Whether it is an ordinary report of an hour or a day, and taken."""
+        point = known.get(packet.mn)
+        if point is None:
+            return False
+        received = _received(packet, record, self._now)
+        report = plain_report(packet, record.value or b"", point.period_stamp, received, field_now_s=self._now_s)
+        if report is None:
+            return False
+        self._seen(packet.mn, report.received_at_s)
+        self._report(report, point)
         return True
 
     def take_odd(self, odd: Iterable[OddPacket], sites: Mapping[str, Site]) -> None:
@@ -144,13 +157,14 @@ class BatchSorter:
             body = packed_readings(found.readings)
             self._packet(PacketRow(mn, found.period, start, ranked, source, received_s, body), site.summary())
             return
-        for factor, (micro, zs, mark, extras) in found.readings.items():
-            more = encode(extras).decode() if extras else None
-            value = PeriodValue(mn, found.period, start, factor, micro, zs, mark, source, ranked, received_s, more)
-            self.batch.add_value(value)
-        self.batch.deciding.add(mn)
-        if _is_limited(site, start):
-            self.batch.windows.add(WindowKey(mn, found.period, start))
+        window = WindowKey(mn, found.period, start)
+        self._report(WindowReport(window, ranked, source, received_s, found.readings), site.summary())
+
+    def _report(self, report: WindowReport, point: PointSummary) -> None:
+        self.batch.reports.add(report)
+        self.batch.deciding.add(report.window.mn)
+        if point.is_limited(report.window.start_s):
+            self.batch.windows.add(report.window)
 
     def _packet(self, row: PacketRow, point: PointSummary) -> None:
         self.batch.add_packet(row)
@@ -170,12 +184,7 @@ class BatchSorter:
             self.batch.last_seen[mn] = at_s
 
 
-def _is_limited(site: Site, start_s: int) -> bool:
-    limits = site.limits_at(start_s)
-    return limits is not None and bool(limits.bounds)
-
-
-def _received(packet: Packet | RealTimePacket | Rejection, record: Record, now: datetime) -> datetime:
+def _received(packet: Packet | RealTimePacket | ReportPacket | Rejection, record: Record, now: datetime) -> datetime:
     """When it was received, never later than now; without that, when it came into the log."""
     received = data_time(packet.received_at) if not isinstance(packet, Rejection) else None
     return min(received or record.appended_at, now)

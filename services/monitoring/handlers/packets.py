@@ -25,7 +25,7 @@ from services.monitoring.store.notes import write_notes
 from services.monitoring.store.packets import write_packets
 from services.monitoring.store.register import Register, lock_points
 from services.monitoring.store.risks import SOURCE, RiskRepository
-from services.monitoring.store.values import write_values
+from services.monitoring.store.values import stored_values, write_values
 from shared.domain.clock import Clock, Instant
 from shared.domain.events import DISCHARGE_SEEN, REGISTRY, RISKS, Event
 from shared.eventlog.outbox import Outbox
@@ -64,13 +64,15 @@ class PacketHandler:
         marks = self._marks.prepare(session, batch.due, now.s)
         deciding = self._register.sites(session, batch.deciding)
         lock_points(session, {*marks.contended, *batch.deciding, *_siblings(deciding.values(), now.s)})
-        write_values(session, batch.values.values())
+        reports = batch.reports.beside(stored_values(session, batch.reports.windows()))
+        write_values(session, reports)
         write_packets(session, batch.packets.values())
         self._marks.write(session, marks, batch.last_seen)
         quarantine.add(session, batch.refused)
         write_notes(session, batch.notes)
         if batch.windows:
-            self.settle(session, self.decider.decide(session, batch.windows, now.s, settle=False), now)
+            changes = self.decider.decide(session, batch.windows, now.s, settle=False, reports=reports)
+            self.settle(session, changes, now)
         self._metrics.stage_last.labels("decided").set(now.wall.timestamp())
 
     def _sorted(self, session: Session, records: Sequence[Record], now: Instant) -> PacketBatch:

@@ -17,6 +17,7 @@ from services.monitoring.domain.changes import Changes, VerdictChange
 from services.monitoring.domain.due_work import DAY, RUNNING_DAY, UNFINISHED, DueKey
 from services.monitoring.domain.verdict import GRACE_S, Bound, NoVerdict, Status, Value, Verdict
 from services.monitoring.domain.verdict_row import VerdictRow
+from services.monitoring.domain.window_report import NewReports
 from services.monitoring.domain.windows import DAY_S, WindowKey, day_start_s, end_s, is_unfinished
 from services.monitoring.handlers.window_case import WindowCase
 from services.monitoring.handlers.window_facts import WindowFacts
@@ -65,12 +66,21 @@ class Decider:
     def __init__(self, register: Register) -> None:
         self.register = register
 
-    def decide(self, session: Session, windows: Collection[WindowKey], now_s: int, *, settle: bool) -> Changes:
-        """Decide these windows (MN, averaging, start). `settle`: windows whose grace has passed decide by own means."""
+    def decide(
+        self,
+        session: Session,
+        windows: Collection[WindowKey],
+        now_s: int,
+        *,
+        settle: bool,
+        reports: NewReports | None = None,
+    ) -> Changes:
+        """Decide these windows (MN, averaging, start). `settle`: windows whose grace has passed decide by own means.
+        `reports`: what is reported of all of them, where that need not be read."""
         changes = Changes()
         if not windows:
             return changes
-        loaded = self._load(session, windows)
+        loaded = self._load(session, windows, reports)
         loaded.add(self._load(session, loaded.beside()))
         facts = WindowFacts(session, loaded.factors())
         cases = [
@@ -118,12 +128,15 @@ class Decider:
             if window.mn in sites and (governed := sites[window.mn].limits_at(window.start_s)) is not None
         }
 
-    def _load(self, session: Session, windows: Collection[WindowKey]) -> _Loaded:
+    def _load(self, session: Session, windows: Collection[WindowKey], reports: NewReports | None = None) -> _Loaded:
         """The governed ones among these windows, with their values and verdicts."""
         if not windows:
             return _Loaded({}, {}, {})
         limits = self._limits(session, windows)
-        values = values_of(session, limits.keys(), _factors(limits.values()))
+        if reports is not None:
+            values = {window: reports.values(window, governed.factors) for window, governed in limits.items()}
+        else:
+            values = values_of(session, limits.keys(), _factors(limits.values()))
         return _Loaded(limits, values, verdicts_of(session, limits.keys()))
 
     def _unfinished(self, case: WindowCase, before: Mapping[str, VerdictRow], changes: Changes) -> None:
@@ -193,20 +206,20 @@ def _concluded(
 def _factors(limits: Iterable[ApplicableLimits]) -> set[str]:
     """The factors whose values decide, or are what others are converted with."""
     different = {id(one): one for one in limits}
-    return {OXYGEN, *(factor for one in different.values() for factor in one.plausible)}
+    return {factor for one in different.values() for factor in one.factors}
 
 
 def _note(old: VerdictRow | None, row: VerdictRow, case: WindowCase, changes: Changes) -> None:
     """A first verdict always counts; another one only while the window is not older than 35 days."""
-    first = old is None or not old.status.decides
-    if first or row.end_s >= case.now_s - REDECIDE_S:
+    if old is None or not old.status.decides or row.end_s >= case.now_s - REDECIDE_S:
         changes.rows.append(VerdictChange(old, row))
 
 
 def _shows_discharge(case: WindowCase, verdicts: Mapping[str, Verdict]) -> bool:
     """A valid hour with emission of a limited factor shows that the permit's holder discharged that day."""
-    if any((verdict.measured or verdict.decided or 0) > 0 for verdict in verdicts.values()):
-        return True
+    for verdict in verdicts.values():
+        if (verdict.measured or verdict.decided or 0) > 0:
+            return True
     for factor, plausible in case.limits.plausible.items():
         value = case.values.get(factor)
         shown = (value.micro or value.zs_micro or 0) if value is not None and value.normal else 0

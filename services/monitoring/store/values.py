@@ -6,21 +6,22 @@ Hours and days are rows a factor here; real-time and minute readings are rows a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
-from operator import attrgetter
 
 from sqlalchemy import Row, func, select
 from sqlmodel import Session
 
 from services.monitoring.domain.packet_row import PACKET_PERIODS
 from services.monitoring.domain.period_stamp import HourReport
-from services.monitoring.domain.reading import PeriodValue
+from services.monitoring.domain.reading import MARKS, PeriodValue
 from services.monitoring.domain.verdict import Value
+from services.monitoring.domain.window_report import NewReports, StoredValue, WindowReport
 from services.monitoring.domain.windows import RECENT_S, WindowKey
 from services.monitoring.store.readings import first_packet, latest_of_packets, series_of_packets, starts_of_packets
 from services.monitoring.store.tables import LAST_SEEN, VALUE
-from shared.sql import Lookup, copy_or_write_many, write_many
+from shared.eventlog.codec import encode
+from shared.sql import NULL_IN_COPY, WORTH_COPYING, Lookup, copied_text, copy_new_text, embedded, write_many
 
 _COLUMNS = "mn, period, start_s, factor, micro, zs_micro, mark, source, rank, received_at_s, extras"
 _WINS = """ON CONFLICT (mn, period, start_s, factor) DO UPDATE SET micro = excluded.micro,
@@ -30,7 +31,6 @@ _SQLITE = f"INSERT INTO value ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?) {_WINS
 _TYPES = ["text", "bigint", "text", "bigint", "bigint", "text", "text", "text", "bigint", "text"]
 _ARRAYS = ", ".join(f"%s::{kind}[]" for kind in ("text", *_TYPES))
 _POSTGRES = f"INSERT INTO value ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) {_WINS}"
-_columns_of = attrgetter(*_COLUMNS.split(", "))
 _LAST_SEEN = """INSERT INTO last_seen (mn, at_s) {} ON CONFLICT (mn) DO UPDATE SET at_s = excluded.at_s
  WHERE excluded.at_s > last_seen.at_s"""
 _LAST_SEEN_OF = Lookup({"mn": "text"}, "last_seen.mn, last_seen.at_s", "last_seen", "last_seen.mn = k.mn")
@@ -44,6 +44,13 @@ _OF_WINDOWS = Lookup(
     " AND value.start_s >= :least_start_s AND value.start_s <= :greatest_start_s",
     among="value.factor",
 )
+_STORED = Lookup(
+    {"mn": "text", "period": "text", "start_s": "bigint"},
+    f"{_OF_WINDOWS.columns}, value.rank",
+    "value",
+    _OF_WINDOWS.where,
+)
+FACTORS = 8  # of a usual report
 
 
 @cache
@@ -62,10 +69,48 @@ def _newest_hours(size: int) -> Lookup:
     )
 
 
-def write_values(session: Session, rows: Collection[PeriodValue]) -> None:
-    """Upsert; a row of lesser rank changes nothing."""
-    columns = [_columns_of(row) for row in rows]
-    copy_or_write_many(session, "value", _COLUMNS, columns, sqlite=_SQLITE, postgres=_POSTGRES)
+def stored_values(session: Session, windows: Collection[WindowKey]) -> dict[WindowKey, dict[str, StoredValue]]:
+    """What is stored of these windows, by factor; a window of which nothing is, is not in it."""
+    found: dict[WindowKey, dict[str, StoredValue]] = {}
+    for mn, period, start, factor, micro, zs_micro, mark, received_at_s, rank in _STORED.rows(session, windows):
+        value = StoredValue(Value(micro, zs_micro, mark, received_at_s), rank)
+        found.setdefault(WindowKey(mn, period, start), {})[factor] = value
+    return found
+
+
+def write_values(session: Session, reports: NewReports) -> None:
+    """Insert what is new, replace what is of lesser rank. What somebody else stored meanwhile stays if its rank is greater."""
+    new, written = reports.new, reports.greater
+    if embedded(session) or len(new) * FACTORS < WORTH_COPYING or not _copied(session, new):
+        written = [*new, *written]
+    write_many(session, _SQLITE, _POSTGRES, [row for report in written for row in _rows(report)])
+
+
+def _copied(session: Session, reports: Sequence[WindowReport]) -> bool:
+    return copy_new_text(session, "value", _COLUMNS, "".join([line for one in reports for line in _lines(one)]))
+
+
+def _lines(report: WindowReport) -> Iterator[str]:
+    """Its rows as COPY reads them: most of a row is the same for all factors of a packet."""
+    (mn, period, start), rank, source, received_at_s, readings = report
+    head, end = f"{mn}\t{period}\t{start}\t", f"\t{copied_text(source)}\t{rank}\t{received_at_s}\t"
+    for factor, (micro, zs_micro, mark, extras) in readings.items():
+        if zs_micro is None and micro is not None and not extras and mark in MARKS:
+            yield f"{head}{factor}\t{micro}\t\\N\t{mark}{end}\\N\n"
+            continue
+        more = copied_text(encode(extras).decode()) if extras else NULL_IN_COPY
+        yield f"{head}{factor}\t{_number(micro)}\t{_number(zs_micro)}\t{copied_text(mark)}{end}{more}\n"
+
+
+def _number(value: int | None) -> str:
+    return NULL_IN_COPY if value is None else str(value)
+
+
+def _rows(report: WindowReport) -> Iterator[tuple[object, ...]]:
+    (mn, period, start), rank, source, received_at_s, readings = report
+    for factor, (micro, zs_micro, mark, extras) in readings.items():
+        more = encode(extras).decode() if extras else None
+        yield mn, period, start, factor, micro, zs_micro, mark, source, rank, received_at_s, more
 
 
 def write_last_seen(session: Session, seen: Mapping[str, int]) -> None:
