@@ -9,14 +9,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from shared.database import open_database
+from services.alerts.store.tables import PROGRESS
+from shared.database import Database, open_database
+from shared.domain.events import REGISTRY
+from shared.eventlog.progress import Progress
+from tests.bench.bulk_register import BulkPoint
 from tests.bench.engine_gateway import NATION_PACKETS
-from tests.bench.engine_harness import EngineHarness, Servers, engine_harness
+from tests.bench.engine_harness import MOST_S, EngineHarness, Servers, engine_harness
 from tests.bench.loggers import Answered, Load, await_open, loggers_result, start_loggers
 from tests.bench.nation_stages import KIND, stages
-from tests.bench.packet_topic import REAL_TIME
+from tests.bench.packet_topic import REAL_TIME, stream
 from tests.bench.rows import Row, quantile
 from tests.bench.sizes import Sizes
 from tests.support.ledger import Receiver
@@ -27,6 +32,8 @@ PROBES, OUTLETS = 200, 25
 FIRST_POINT = 1_001  # of the packets beside; the numbers below are the probed enterprises'
 LINES = 64
 LATE_S = 30.0
+SEEN_BEFORE = timedelta(minutes=3)
+REGISTER_GROUP = "alerts-register"
 
 
 @dataclass(slots=True)
@@ -59,8 +66,7 @@ def nation(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
         with engine_harness(folder / "nation", servers) as harness:
             points = harness.register(sizes.nation, FIRST_POINT)
             sources = _start_all(harness, receiver)
-            harness.fill(points, REAL_TIME, len(points))  # every point was seen, as on any other day
-            harness.await_committed()
+            _as_on_any_other_day(harness, points)
             port = harness.shape.gateway_port
             load = Load(port, LINES, LINES, sizes.seconds, sizes.nation, rate=NATION_PACKETS, first_point=FIRST_POINT)
             loggers = start_loggers(load)
@@ -78,8 +84,7 @@ def nation(folder: Path, servers: Servers, sizes: Sizes) -> list[Row]:
 
 def _stages(harness: EngineHarness, arrivals: Arrivals, sent: dict[str, float]) -> dict[str, float]:
     ahead = time.time() - time.monotonic()
-    alerts = open_database(harness.shape.settings["YUJING_DATABASE_URL"], harness.shape.folder, "alerts")
-    try:
+    with _alerts_database(harness) as alerts:
         return stages(
             harness.log,
             harness.database,
@@ -88,8 +93,28 @@ def _stages(harness: EngineHarness, arrivals: Arrivals, sent: dict[str, float]) 
             {mn: at + ahead for mn, at in arrivals.at.items()},
             arrivals.push_of(),
         )
+
+
+def _as_on_any_other_day(harness: EngineHarness, points: Sequence[BulkPoint]) -> None:
+    """Every point was seen before, and alerts has read the register."""
+    harness.fill_with(stream(points, REAL_TIME, len(points), datetime.now(UTC) - SEEN_BEFORE))
+    harness.await_committed()
+    with _alerts_database(harness) as alerts:
+
+        def has_read() -> bool:
+            with alerts.read() as session:
+                return Progress(PROGRESS).position(session, REGISTER_GROUP, REGISTRY) >= harness.register_offset
+
+        eventually(has_read, within_s=MOST_S, what="the register read by alerts")
+
+
+@contextmanager
+def _alerts_database(harness: EngineHarness) -> Iterator[Database]:
+    database = open_database(harness.shape.settings["YUJING_DATABASE_URL"], harness.shape.folder, "alerts")
+    try:
+        yield database
     finally:
-        alerts.close()
+        database.close()
 
 
 def _start_all(harness: EngineHarness, receiver: Receiver) -> list[OutletSource]:
