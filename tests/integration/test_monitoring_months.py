@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from sqlmodel import Session
 
+from services.monitoring.api.exceedances import Order, _Query, _windows
+from services.monitoring.api.requests import FOREVER_S, Span
 from services.monitoring.domain.partitioning import VALUES, VERDICTS, Partitioning
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.verdict import Status, ValueKind
@@ -30,9 +32,11 @@ from services.monitoring.store.verdicts import (
     verdicts_of,
     write_verdicts,
 )
+from shared.access import Caller, Role
 from shared.database import Database, open_database
 from shared.domain.errors import Unreachable
 from shared.runtime.migrating import migrate
+from shared.runtime.web import cursor
 from tests.support.migrating import downgrade
 from tests.support.plans import relations_read
 from tests.support.servers import PostgresServer
@@ -216,6 +220,15 @@ def test_what_is_asked_on_the_hot_path_opens_no_other_months(divided: Database, 
 
     opened = relations_read(divided, read)
     assert len(opened) == 1 and 0 < len(opened[0]) <= most, opened
+
+
+@pytest.mark.parametrize(("order", "left_out"), [(Order.DESC, "decision_2040"), (Order.ASC, "decision_2038")])
+def test_a_page_behind_a_cursor_opens_no_month_before_it(divided: Database, order: Order, left_out: str) -> None:
+    behind = cursor(_s("2039-06-01 00:00"), MN, NOX, "hour")
+    query = _Query(Caller(role=Role.ADMIN, subject="a"), None, None, None, Span(0, FOREVER_S), order, behind, 200)
+    (opened,) = relations_read(divided, lambda: _windows(divided, query))
+    assert "decision_203906" in opened
+    assert not [name for name in opened if name.startswith(left_out)]
 
 
 def test_bounds_are_found_over_all_months(divided: Database) -> None:

@@ -147,6 +147,8 @@ class _Query:
         if behind:
             here, there = tuple_(*key), tuple_(*behind)
             rows = rows.where(here < there if newest_first else here > there)
+            # says nothing new, but by it PostgreSQL leaves out the months before, or behind
+            rows = rows.where(key[0] <= behind[0] if newest_first else key[0] >= behind[0])
         return rows.order_by(*(c.desc() if newest_first else c for c in key)).limit(self.limit + 1)
 
 
