@@ -33,6 +33,7 @@ from shared.runtime.migrating import migrate
 from tests.support.migrating import downgrade
 from tests.support.plans import relations_read
 from tests.support.servers import postgres_server
+from tests.support.value_rows import write_value_rows
 
 PACKAGE = "services.monitoring.migrations"
 FACTORS = ("a21002", "a21026")
@@ -126,8 +127,8 @@ def _calls(points: int) -> Calls:
     windows = [WindowKey(mn, "hour", LAST) for mn in mns]
     keys = [OutletKey(f"P{mn}", "DA001", factor, "hour") for mn in mns for factor in FACTORS]
     spans = {key: SpanOfWindows(LAST - 4 * DAY_S, LAST) for key in keys}
-    fresh = [_value(mns[0], LAST + HOUR_S, n) for n in range(WRITTEN)]
-    known = [_value(mns[n % points], LAST - n // points * HOUR_S, 0) for n in range(WRITTEN)]
+    fresh = [_value(mns[n % points], LAST + (n // points + 1) * HOUR_S) for n in range(WRITTEN)]
+    known = [_value(mns[n % points], LAST - n // points * HOUR_S) for n in range(WRITTEN)]
     reads: dict[str, Callable[[Session], object]] = {
         "values_of, one window": lambda s: values.values_of(s, windows[:1], FACTORS),
         f"values_of, {points} windows": lambda s: values.values_of(s, windows, FACTORS),
@@ -147,8 +148,8 @@ def _calls(points: int) -> Calls:
         "series, a week": lambda s: _series(s, mns[0], LAST - 7 * DAY_S, LAST),
         "series, from the beginning": lambda s: _series(s, mns[0], 0, FOREVER_S),
         "latest": lambda s: values.latest(s, mns[0]),
-        f"write_values, {WRITTEN} new": lambda s: values.write_values(s, fresh),
-        f"write_values, {WRITTEN} known": lambda s: values.write_values(s, known),
+        f"write_values, {WRITTEN} new": lambda s: write_value_rows(s, fresh),
+        f"write_values, {WRITTEN} known": lambda s: write_value_rows(s, known),
         f"write_verdicts, {len(windows) * 2} changed": lambda s: _write_verdicts(s, windows),
     }
     return {
@@ -158,10 +159,9 @@ def _calls(points: int) -> Calls:
     }
 
 
-def _value(mn: str, start: int, n: int) -> PeriodValue:
-    """Of less rank than what stands under its key."""
-    factor = FACTORS[0] if n == 0 else f"f{n}"
-    return PeriodValue(mn, "hour", start, factor, n, None, "N", "gateway", "0a", start + HOUR_S, None)
+def _value(mn: str, start: int) -> PeriodValue:
+    """Of less rank than what may stand under its key."""
+    return PeriodValue(mn, "hour", start, FACTORS[0], 7, None, "N", "gateway", "0a", start + HOUR_S, None)
 
 
 def _write_verdicts(session: Session, windows: Sequence[WindowKey]) -> None:

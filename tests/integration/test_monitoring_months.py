@@ -22,7 +22,7 @@ from services.monitoring.domain.windows import DAY_S, HOUR_S, SpanOfWindows, Win
 from services.monitoring.handlers.partitions import Partitions
 from services.monitoring.store.partitions import make_partitions, partitions
 from services.monitoring.store.tables import DECISION, VALUE
-from services.monitoring.store.values import newest_hours, series, values_of, windows_between, write_values
+from services.monitoring.store.values import newest_hours, series, values_of, windows_between
 from services.monitoring.store.verdicts import (
     bounds_of,
     decided_since,
@@ -40,6 +40,7 @@ from shared.runtime.web import cursor
 from tests.support.migrating import downgrade
 from tests.support.plans import relations_read
 from tests.support.servers import PostgresServer
+from tests.support.value_rows import write_value_rows
 from tests.unit.monitoring.harness import MN, NOX, SO2, at
 
 HOW_TO = Path(__file__).resolve().parents[2] / "docs/how-to/use-the-archive.md"
@@ -77,7 +78,7 @@ def _verdict(moment: str, decided: int = 1) -> VerdictRow:
 
 def _write(database: Database, values: Sequence[PeriodValue] = (), verdicts: Sequence[VerdictRow] = ()) -> None:
     with database.transaction() as session:
-        write_values(session, values)
+        write_value_rows(session, values)
         write_verdicts(session, verdicts, [])
 
 
@@ -277,7 +278,7 @@ def test_a_table_that_is_written_to_is_divided_at_the_next_tick(on_postgres: Dat
     database = on_postgres
     job = Partitions(database)
     with database.transaction() as session:
-        write_values(session, [_value("2040-05-01 00:00")])
+        write_value_rows(session, [_value("2040-05-01 00:00")])
         with pytest.raises(Unreachable):
             job.make_ahead(NOW)
     job.make_ahead(NOW)
