@@ -33,7 +33,7 @@ from sqlmodel import Session
 
 from shared.commit_signal import CommitSignal, notify_committed
 from shared.domain.errors import Invalid, Unreachable
-from shared.meanwhile import MEANWHILE
+from shared.meanwhile import MEANWHILE, to_be_done
 from shared.private_files import make_private_file, make_private_folder
 
 SQLITE_AWAY = ("locked", "busy", "disk", "full", "unable to open", "readonly", "i/o")
@@ -105,7 +105,7 @@ class Database:
     def transaction(self, meanwhile: Callable[[], None] | None = None) -> Iterator[Session]:
         """The only way to write: commits at the end, rolls back on any error. `meanwhile`: see `shared.meanwhile`; it may
         not be done at all."""
-        info = {**self.session_info, OUTBOX_SIGNAL: self.committed, MEANWHILE: meanwhile}
+        info = {**self.session_info, OUTBOX_SIGNAL: self.committed, MEANWHILE: to_be_done(meanwhile)}
         with (
             self._turn or nullcontext(),
             self._translated(),

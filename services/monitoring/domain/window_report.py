@@ -92,6 +92,9 @@ class NewReports:
     _of: Mapping[WindowKey, tuple[WindowReport, ...]]
     _stored: Stored
 
+    def __contains__(self, window: WindowKey) -> bool:
+        return window in self._of
+
     def values(self, window: WindowKey, factors: Collection[str]) -> dict[str, Value]:
         """What is reported of these factors in one of the windows, once these reports are stored."""
         reports, known = self._of[window], self._stored.get(window)
@@ -105,6 +108,9 @@ class NewReports:
                 if value is not None and (other is None or report.rank > other.rank):
                     found[factor] = StoredValue(value, report.rank)
         return {factor: stored.value for factor, stored in found.items()}
+
+
+NO_REPORTS = NewReports([], [], {}, {})
 
 
 def _joined(others: tuple[WindowReport, ...], report: WindowReport) -> tuple[WindowReport, ...]:

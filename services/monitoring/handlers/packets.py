@@ -31,6 +31,7 @@ from shared.domain.events import DISCHARGE_SEEN, REGISTRY, RISKS, Event
 from shared.eventlog.outbox import Outbox
 from shared.eventlog.progress import Progress
 from shared.gc_pause import gc_paused
+from shared.meanwhile import first_do
 from shared.ports import Record
 from shared.runtime.consuming import NotYet
 from shared.runtime.metrics import Metrics
@@ -65,14 +66,15 @@ class PacketHandler:
         deciding = self._register.sites(session, batch.deciding)
         lock_points(session, {*marks.contended, *batch.deciding, *_siblings(deciding.values(), now.s)})
         reports = batch.reports.beside(stored_values(session, batch.reports.windows()))
+        verdicts = self.decider.begin(session, batch.windows, now.s, settle=False, reports=reports)
+        first_do(session, verdicts.go_on)  # the rules need no database
         write_values(session, reports)
         write_packets(session, batch.packets.values())
         self._marks.write(session, marks, batch.last_seen)
         quarantine.add(session, batch.refused)
         write_notes(session, batch.notes)
         if batch.windows:
-            changes = self.decider.decide(session, batch.windows, now.s, settle=False, reports=reports)
-            self.settle(session, changes, now)
+            self.settle(session, verdicts.finish(session), now)
         self._metrics.stage_last.labels("decided").set(now.wall.timestamp())
 
     def _sorted(self, session: Session, records: Sequence[Record], now: Instant) -> PacketBatch:

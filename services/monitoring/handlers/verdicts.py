@@ -17,7 +17,7 @@ from services.monitoring.domain.changes import Changes, VerdictChange
 from services.monitoring.domain.due_work import DAY, RUNNING_DAY, UNFINISHED, DueKey
 from services.monitoring.domain.verdict import GRACE_S, Bound, NoVerdict, Status, Value, Verdict
 from services.monitoring.domain.verdict_row import VerdictRow
-from services.monitoring.domain.window_report import NewReports
+from services.monitoring.domain.window_report import NO_REPORTS, NewReports
 from services.monitoring.domain.windows import DAY_S, WindowKey, day_start_s, end_s, is_unfinished
 from services.monitoring.handlers.window_case import WindowCase
 from services.monitoring.handlers.window_facts import WindowFacts
@@ -26,6 +26,7 @@ from services.monitoring.store.register import Register
 from services.monitoring.store.values import values_of
 from services.monitoring.store.verdicts import verdicts_of, write_verdicts
 from shared.domain.pollutant import OXYGEN
+from shared.meanwhile import first_do
 
 REDECIDE_S = 35 * DAY_S
 RETRY_S = 60  # a missing part of an old packet may take this long
@@ -66,52 +67,45 @@ class Decider:
     def __init__(self, register: Register) -> None:
         self.register = register
 
-    def decide(
+    def decide(self, session: Session, windows: Collection[WindowKey], now_s: int, *, settle: bool) -> Changes:
+        """Decide these windows (MN, averaging, start). `settle`: windows whose grace has passed decide by own means."""
+        return self.begin(session, windows, now_s, settle=settle).finish(session)
+
+    def begin(
         self,
         session: Session,
         windows: Collection[WindowKey],
         now_s: int,
         *,
         settle: bool,
-        reports: NewReports | None = None,
-    ) -> Changes:
-        """Decide these windows (MN, averaging, start). `settle`: windows whose grace has passed decide by own means.
-        `reports`: what is reported of all of them, where that need not be read."""
-        changes = Changes()
-        if not windows:
-            return changes
+        reports: NewReports = NO_REPORTS,
+    ) -> Deciding:
+        """Load what `decide` needs in any case. `reports`: what is reported of some of the windows and need not be read; they
+        may be stored until `finish`."""
         loaded = self._load(session, windows, reports)
-        loaded.add(self._load(session, loaded.beside()))
+        loaded.add(self._load(session, loaded.beside(), reports))
         facts = WindowFacts(session, loaded.factors())
-        cases = [
-            WindowCase(facts, window, loaded.limits[window], loaded.values.get(window, {}), now_s)
-            for window in sorted(loaded.limits)
-        ]
+        changes = Changes()
         ended: list[WindowCase] = []
-        for case in cases:
-            _, averaging, start = case.window
-            if is_unfinished(start, averaging, now_s):
-                self._unfinished(case, loaded.before.get(case.window, {}), changes)
+        for window in sorted(loaded.limits):
+            case = WindowCase(facts, window, loaded.limits[window], loaded.values.get(window, {}), now_s)
+            if is_unfinished(window.start_s, window.averaging, now_s):
+                _unfinished(case, loaded.before.get(window, {}), changes)
                 continue
-            case.settle = settle and now_s >= end_s(start, averaging) + GRACE_S
+            case.settle = settle and now_s >= end_s(window.start_s, window.averaging) + GRACE_S
             ended.append(case)
-        verdicts = _concluded(facts, ended, WindowCase.verdicts)
-        for case in ended:
-            self._window(case, verdicts[case.window], loaded.before.get(case.window, {}), changes)
-        write_verdicts(
-            session,
-            [change.after for change in changes.rows if change.before is None],
-            [*changes.unfinished, *(change.after for change in changes.rows if change.before is not None)],
-        )
-        mark_due(session, changes.waiting)
-        return changes
+        return Deciding(facts, ended, loaded.before, changes)
 
     def running(self, session: Session, windows: Collection[WindowKey], now_s: int) -> list[VerdictRow]:
         """The running windows' own means so far against their limits; only of factors with enough behind the mean."""
         limits = self._limits(session, windows)
         facts = WindowFacts(session, _factors(limits.values()))
         cases = [WindowCase(facts, window, limits[window], {}, now_s) for window in sorted(limits)]
-        verdicts = _concluded(facts, cases, WindowCase.all_so_far)
+        verdicts: dict[WindowKey, dict[str, Verdict]] = {}
+        left = _tried(facts, cases, WindowCase.all_so_far, verdicts)
+        while left:
+            facts.load()
+            left = _tried(facts, left, WindowCase.all_so_far, verdicts)
         return [
             case.row(factor, case.limits.of(case.window.averaging)[factor], verdict, None)
             for case in cases
@@ -128,79 +122,119 @@ class Decider:
             if window.mn in sites and (governed := sites[window.mn].limits_at(window.start_s)) is not None
         }
 
-    def _load(self, session: Session, windows: Collection[WindowKey], reports: NewReports | None = None) -> _Loaded:
+    def _load(self, session: Session, windows: Collection[WindowKey], reports: NewReports) -> _Loaded:
         """The governed ones among these windows, with their values and verdicts."""
         if not windows:
             return _Loaded({}, {}, {})
         limits = self._limits(session, windows)
-        if reports is not None:
-            values = {window: reports.values(window, governed.factors) for window, governed in limits.items()}
-        else:
-            values = values_of(session, limits.keys(), _factors(limits.values()))
+        values = {key: reports.values(key, governed.factors) for key, governed in limits.items() if key in reports}
+        values |= values_of(session, limits.keys() - values.keys(), _factors(limits.values()))
         return _Loaded(limits, values, verdicts_of(session, limits.keys()))
 
-    def _unfinished(self, case: WindowCase, before: Mapping[str, VerdictRow], changes: Changes) -> None:
-        """What was reported of a window that has not ended: no verdict, and due at its end."""
-        mn, averaging, start = case.window
-        for factor, bound in case.limits.of(averaging).items():
-            if factor in case.values:
-                changes.waiting[DueKey(mn, UNFINISHED[averaging], start)] = end_s(start, averaging)
-                self._change(case, factor, bound, Verdict(Status.UNFINISHED), before.get(factor), changes)
 
-    def _window(
-        self, case: WindowCase, verdicts: Mapping[str, Verdict], before: Mapping[str, VerdictRow], changes: Changes
-    ) -> None:
-        mn, averaging, start = case.window
-        bounds = case.limits.of(averaging)
-        for factor, verdict in verdicts.items():
-            bound, old = bounds[factor], before.get(factor)
-            if verdict.waiting:
-                changes.waiting[DueKey(mn, averaging, start)] = max(
-                    end_s(start, averaging) + GRACE_S, case.now_s + RETRY_S
-                )
-                if old is None or old.status.decides:
-                    continue  # what was decided stands until the window is settled
-            self._change(case, factor, bound, verdict, old, changes)
-        for factor, old in before.items():
-            if factor not in bounds and old.status is not Status.NONE:
-                _note(old, old._replace(status=Status.NONE, reason=NoVerdict.NO_LIMIT), case, changes)
-        if averaging == "hour":
-            if _shows_discharge(case, verdicts):
-                case.discharges(changes)
-            if case.limits.of(DAY):
-                day = day_start_s(start)
-                changes.waiting[DueKey(mn, DAY, day)] = max(day + DAY_S + GRACE_S + RETRY_S, case.now_s)
-                if case.now_s < day + DAY_S:
-                    changes.waiting[DueKey(mn, RUNNING_DAY, day)] = case.now_s + RETRY_S
+class Deciding:
+    """Windows that have ended, while they are decided."""
 
-    def _change(
-        self, case: WindowCase, factor: str, bound: Bound, verdict: Verdict, old: VerdictRow | None, changes: Changes
+    def __init__(
+        self,
+        facts: WindowFacts,
+        cases: Sequence[WindowCase],
+        before: Mapping[WindowKey, Mapping[str, VerdictRow]],
+        changes: Changes,
     ) -> None:
-        row = case.row(factor, bound, verdict, old)
-        if old is not None and old._replace(decided_at_s=row.decided_at_s) == row:
-            return
-        if verdict.status is Status.UNFINISHED and not (old is not None and old.status.decides):
-            changes.unfinished.append(row)
+        self._facts = facts
+        self._cases = cases
+        self._before = before
+        self._changes = changes
+        self._verdicts: dict[WindowKey, dict[str, Verdict]] = {}
+        self._left = cases  # have no verdicts yet
+
+    def go_on(self) -> None:
+        """Decide what lacks no rows; when nothing is left, say what changes. It reads nothing."""
+        if not self._left:
+            return  # done, whoever asks
+        self._left = _tried(self._facts, self._left, WindowCase.verdicts, self._verdicts)
+        if not self._left:
+            for case in self._cases:
+                _window(case, self._verdicts[case.window], self._before.get(case.window, {}), self._changes)
+
+    def finish(self, session: Session) -> Changes:
+        """Decide the rest, and save."""
+        while self._left:
+            self._facts.load()  # what those that were tried lack
+            self.go_on()
+        changes = self._changes
+        first_do(session, changes.subjects)
+        write_verdicts(
+            session,
+            [change.after for change in changes.rows if change.before is None],
+            [*changes.unfinished, *(change.after for change in changes.rows if change.before is not None)],
+        )
+        mark_due(session, changes.waiting)
+        return changes
+
+
+def _unfinished(case: WindowCase, before: Mapping[str, VerdictRow], changes: Changes) -> None:
+    """What was reported of a window that has not ended: no verdict, and due at its end."""
+    mn, averaging, start = case.window
+    for factor, bound in case.limits.of(averaging).items():
+        if factor in case.values:
+            changes.waiting[DueKey(mn, UNFINISHED[averaging], start)] = end_s(start, averaging)
+            _change(case, factor, bound, Verdict(Status.UNFINISHED), before.get(factor), changes)
+
+
+def _window(
+    case: WindowCase, verdicts: Mapping[str, Verdict], before: Mapping[str, VerdictRow], changes: Changes
+) -> None:
+    mn, averaging, start = case.window
+    bounds = case.limits.of(averaging)
+    for factor, verdict in verdicts.items():
+        bound, old = bounds[factor], before.get(factor)
+        if verdict.waiting:
+            changes.waiting[DueKey(mn, averaging, start)] = max(end_s(start, averaging) + GRACE_S, case.now_s + RETRY_S)
+            if old is None or old.status.decides:
+                continue  # what was decided stands until the window is settled
+        _change(case, factor, bound, verdict, old, changes)
+    for factor, old in before.items():
+        if factor not in bounds and old.status is not Status.NONE:
+            _note(old, old._replace(status=Status.NONE, reason=NoVerdict.NO_LIMIT), case, changes)
+    if averaging == "hour":
+        if _shows_discharge(case, verdicts):
+            case.discharges(changes)
+        if case.limits.of(DAY):
+            day = day_start_s(start)
+            changes.waiting[DueKey(mn, DAY, day)] = max(day + DAY_S + GRACE_S + RETRY_S, case.now_s)
+            if case.now_s < day + DAY_S:
+                changes.waiting[DueKey(mn, RUNNING_DAY, day)] = case.now_s + RETRY_S
+
+
+def _change(
+    case: WindowCase, factor: str, bound: Bound, verdict: Verdict, old: VerdictRow | None, changes: Changes
+) -> None:
+    row = case.row(factor, bound, verdict, old)
+    if old is not None and old._replace(decided_at_s=row.decided_at_s) == row:
+        return
+    if verdict.status is Status.UNFINISHED and not (old is not None and old.status.decides):
+        changes.unfinished.append(row)
+    else:
+        _note(old, row, case, changes)
+
+
+def _tried(
+    facts: WindowFacts,
+    cases: Iterable[WindowCase],
+    conclude: Callable[[WindowCase], dict[str, Verdict]],
+    found: dict[WindowKey, dict[str, Verdict]],
+) -> list[WindowCase]:
+    """The cases that lack rows; of the others the verdicts by factor are put into `found`."""
+    lacking: list[WindowCase] = []
+    for case in cases:
+        verdicts = facts.conclusion(partial(conclude, case))
+        if verdicts is None:
+            lacking.append(case)
         else:
-            _note(old, row, case, changes)
-
-
-def _concluded(
-    facts: WindowFacts, cases: Sequence[WindowCase], conclude: Callable[[WindowCase], dict[str, Verdict]]
-) -> dict[WindowKey, dict[str, Verdict]]:
-    """The verdicts of each case by factor; what some lack is loaded for all of them, and they are tried again."""
-    found: dict[WindowKey, dict[str, Verdict]] = {}
-    while cases:
-        lacking: list[WindowCase] = []
-        for case in cases:
-            verdicts = facts.conclusion(partial(conclude, case))
-            if verdicts is None:
-                lacking.append(case)
-            else:
-                found[case.window] = verdicts
-        facts.load()
-        cases = lacking
-    return found
+            found[case.window] = verdicts
+    return lacking
 
 
 def _factors(limits: Iterable[ApplicableLimits]) -> set[str]:
