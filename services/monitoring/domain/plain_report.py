@@ -29,6 +29,7 @@ class ReportFields(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     total: _Extra | None = msgspec.field(name="Cou", default=None)
     least_converted: _Extra | None = msgspec.field(name="ZsMin", default=None)
     greatest_converted: _Extra | None = msgspec.field(name="ZsMax", default=None)
+    equipment: str | None = msgspec.field(name="EFlag", default=None)  # not stored
 
 
 _extras_of = attrgetter("least", "greatest", "total", "least_converted", "greatest_converted")

@@ -31,7 +31,10 @@ RECEIVED = datetime(2026, 11, 20, 0, 59, 58, 123_000, tzinfo=UTC)
 usual_fields = (
     st.fixed_dictionaries({"Avg": numbers | odd_numbers, "Flag": flags})
     | st.fixed_dictionaries({"Avg": numbers}, optional={"Min": numbers, "Max": numbers, "Cou": numbers, "Flag": flags})
-    | st.fixed_dictionaries({"Avg": numbers, "ZsAvg": numbers, "Flag": flags}, optional={"ZsMin": odd_numbers})
+    | st.fixed_dictionaries(
+        {"Avg": numbers, "ZsAvg": numbers, "Flag": flags},
+        optional={"ZsMin": odd_numbers, "EFlag": st.sampled_from(["", "A01", "x" * 30, None, 7, 7.5, 1e300])},
+    )
 )
 documents = st.fixed_dictionaries(
     {
@@ -96,6 +99,7 @@ def test_an_ordinary_hour_or_day_takes_the_short_way() -> None:
         ("2061", "2026-11-20T08:00:00+08:00", {"Avg": 1.25, "Flag": "N"}),
         ("2061", "2026-11-20T07:00:00+08:00", {"Avg": 1.25, "ZsAvg": 2.5, "Flag": "D"}),
         ("2061", "2026-11-20T07:00:00+08:00", {"Avg": 1.25}),
+        ("2061", "2026-11-20T07:00:00+08:00", {"Avg": 1.25, "Flag": "N", "EFlag": "A01"}),
         ("2031", "2026-11-20T00:00:00+08:00", {"Avg": 0.1234567, "Min": 0.5, "Max": 2.0, "Cou": 3.0, "Flag": "N"}),
     ):
         factors = {"a21026": {"Avg": 7.0, "Flag": "N"}, "a21002": factor}
