@@ -31,6 +31,7 @@ from shared.sql import Lookup, embedded, upsert
 
 SITES_KEPT = 5_000  # decoded permits and limits of points; some 8 kB each, more where a permit is long
 UNKNOWN_KEPT = 50_000
+_LOCK = "SELECT mn FROM point WHERE mn = ANY(%s::text[]) ORDER BY mn FOR UPDATE"  # of thousands, as one parameter
 _POINTS = Lookup({"mn": "text"}, "CAST(point.data AS text) AS data", "point", "point.mn = k.mn AND point.active")
 _ENTERPRISES = Lookup(
     {"code": "text"}, "CAST(enterprise.data AS text) AS data", "enterprise", "enterprise.credit_code = k.code"
@@ -118,8 +119,7 @@ def lock_points(session: Session, mns: Iterable[str]) -> None:
     after the other. SQLite has one writer anyway."""
     wanted = sorted(set(mns))
     if wanted and not embedded(session):
-        statement = select(POINT.c.mn).where(POINT.c.mn.in_(wanted)).order_by(POINT.c.mn).with_for_update()
-        session.connection().execute(statement).all()
+        session.connection().exec_driver_sql(_LOCK, (wanted,)).all()
 
 
 def _load(session: Session, mns: Collection[str]) -> dict[str, Site]:
