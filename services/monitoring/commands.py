@@ -13,12 +13,22 @@ import typer
 from services.monitoring.domain.archive import ArchiveFile, leaves_before_s
 from services.monitoring.domain.capacity import Figure, Load, Need, needs
 from services.monitoring.domain.changes import VerdictChange
+from services.monitoring.domain.frame import FrameFile
 from services.monitoring.domain.windows import DAY_S, date_start_s, instant, seconds, shanghai_date
 from services.monitoring.handlers.replaying import Replayed, replay_days
 from services.monitoring.handlers.verdicts import Decider
 from services.monitoring.service import use_archive_of
 from services.monitoring.store import archive
 from services.monitoring.store.archive import Check, current_files, files_of_days, folder_of
+from services.monitoring.store.frames import (
+    FrameCheck,
+    FrameRun,
+    check_frame_file,
+    current_frame_files,
+    frame_names,
+    last_run,
+    note_frames_verified,
+)
 from services.monitoring.store.packet_days import packet_days
 from services.monitoring.store.register import Register
 from shared.database import Database
@@ -50,6 +60,9 @@ CAPACITY = {
     "archive_per_day": "归档每天",
     "archive_per_year": "归档每年",
     "archive_hours_per_day": "每天归档用时",
+    "frames_per_day": "原始报文每天",
+    "frames_per_year": "原始报文每年",
+    "frame_hours_per_day": "原始报文每天归档用时",
 }
 CHINESE = {
     "folder": "文件夹",
@@ -64,6 +77,12 @@ CHINESE = {
     "not_verified_for_90_days": "90 天未校验的文件",
     "replaced": "已被替代、待删除的文件",
     "unlisted": "清单外的文件",
+    "frames": "原始报文数",
+    "frame_files": "原始报文文件数",
+    "frame_bytes": "原始报文字节数",
+    "frames_oldest": "原始报文最早",
+    "frames_newest": "原始报文最新",
+    "frames_complete_to": "原始报文已归档至",
     "days_in_database": "数据库中的天数",
     "days_due": "待归档天数",
     "wrong": "有误的文件",
@@ -78,12 +97,12 @@ CHINESE = {
 
 def add_commands(app: typer.Typer, open_service: OpenService) -> None:
     """Add the verbs of this service. `open_service`: its context and its database, up to date."""
-    group = typer.Typer(no_args_is_help=True, help="归档 / The archive of real-time and minute packets.")
+    group = typer.Typer(no_args_is_help=True, help="归档 / The archive of real-time and minute packets, and of frames.")
     app.add_typer(group, name="archive")
 
     @group.command("status")
     def show_status(as_json: AsJson = False) -> None:
-        """归档状况 / Days, packets and bytes in files, the oldest and newest, what is due or not verified for long."""
+        """归档状况 / Days, packets, frames and bytes in files, the oldest and newest, what is due or not verified for long."""
         with plain_errors(), open_service() as (context, database):
             use_archive_of(context, database)
             found = _status(context, database)
@@ -91,7 +110,7 @@ def add_commands(app: typer.Typer, open_service: OpenService) -> None:
 
     @group.command("verify")
     def verify(day: Day = None, as_json: AsJson = False) -> None:
-        """校验归档文件 / Read every file: bytes, packets, readings, range; exit 1 and what is wrong when one is."""
+        """校验归档文件 / Read every file: bytes, packets, readings, frames, range; exit 1 and what is wrong when one is."""
         with plain_errors(), open_service() as (context, database):
             use_archive_of(context, database)
             checks = list(_verified(context, database, read_day(day, "--day")))
@@ -116,7 +135,8 @@ def add_capacity(app: typer.Typer) -> None:
         with plain_errors():
             settings = load_settings()
         load = Load(points, interval, factors, settings.readings_days)
-        found = needs(load, figures(), distributed=distributed or settings.distributed)
+        distributed = distributed or settings.distributed
+        found = needs(load, figures(), distributed=distributed, frames=settings.archive_frames)
         _print_needs(found, load, as_json=as_json)
 
 
@@ -173,7 +193,10 @@ def _status(context: Context, database: Database) -> dict[str, object]:
     folder, now_s = context.settings.archive_folder, seconds(context.clock.field_now())
     with database.read() as session:
         files, names, days = current_files(session), archive.names_in_manifest(session), packet_days(session)
+        of_frames, run, names_of_frames = current_frame_files(session), last_run(session), frame_names(session)
     archived = sorted({file.day for file in files})
+    everything: list[ArchiveFile | FrameFile] = [*files, *of_frames]
+    known = names | names_of_frames
     return {
         "folder": None if folder is None else str(folder),
         "days": len(archived),
@@ -183,21 +206,35 @@ def _status(context: Context, database: Database) -> dict[str, object]:
         "packets": sum(file.rows for file in files),
         "readings": sum(file.readings for file in files),
         "bytes": sum(file.bytes for file in files),
-        "least_recently_verified": _shown_time(min((file.verified_at_s for file in files), default=None)),
-        "not_verified_for_90_days": sum(file.verified_at_s + STALE_S <= now_s for file in files),
-        "replaced": len(names) - len(files),
-        "unlisted": archive.unlisted(folder, names) if folder is not None and folder.is_dir() else [],
+        **_frame_fields(of_frames, run),
+        "least_recently_verified": _shown_time(min((file.verified_at_s for file in everything), default=None)),
+        "not_verified_for_90_days": sum(file.verified_at_s + STALE_S <= now_s for file in everything),
+        "replaced": len(known) - len(everything),
+        "unlisted": archive.unlisted(folder, known) if folder is not None and folder.is_dir() else [],
         "days_in_database": len(days),
         "days_due": sum(day < leaves_before_s(now_s, context.settings.readings_days) for day in days),
-        "current": [_file_fields(file) for file in files],
+        "current": [_file_fields(file) for file in everything],
     }
 
 
-def _verified(context: Context, database: Database, day: int | None) -> Iterator[Check]:
+def _frame_fields(files: Sequence[FrameFile], run: FrameRun | None) -> dict[str, object]:
+    """`frames_complete_to`: whatever the log took before this stands in files."""
+    return {
+        "frames": sum(file.rows for file in files),
+        "frame_files": len(files),
+        "frame_bytes": sum(file.bytes for file in files),
+        "frames_oldest": _shown_day(files[0].day) if files else None,
+        "frames_newest": _shown_day(files[-1].day) if files else None,
+        "frames_complete_to": _shown_time(run.complete_to_s) if run else None,
+    }
+
+
+def _verified(context: Context, database: Database, day: int | None) -> Iterator[Check | FrameCheck]:
     """Each file as it is checked; what is right is noted in the manifest."""
     with database.read() as session:
         files = current_files(session) if day is None else files_of_days(session, [day])
-        if not files:
+        of_frames = current_frame_files(session, day)
+        if not files and not of_frames:
             if day is not None:
                 raise NotFound(f"no archived day {_shown_day(day)}")
             return
@@ -208,13 +245,21 @@ def _verified(context: Context, database: Database, day: int | None) -> Iterator
             with database.transaction() as session:
                 archive.note_verified(session, file.name, seconds(context.clock.field_now()))
         yield check
+    for one in of_frames:
+        found = check_frame_file(folder, one)
+        if found.wrong is None:
+            with database.transaction() as session:
+                note_frames_verified(session, one.name, seconds(context.clock.field_now()))
+        yield found
 
 
-def _print_checks(checks: Sequence[Check], wrong: Sequence[Check], *, as_json: bool) -> None:
+def _print_checks(checks: Sequence[Check | FrameCheck], wrong: Sequence[Check | FrameCheck], *, as_json: bool) -> None:
+    of_packets = [one for one in checks if isinstance(one, Check)]
     found: dict[str, object] = {
         "files": len(checks),
-        "packets": sum(one.file.rows for one in checks),
-        "readings": sum(one.file.readings for one in checks),
+        "packets": sum(one.file.rows for one in of_packets),
+        "readings": sum(one.file.readings for one in of_packets),
+        "frames": sum(one.file.rows for one in checks if isinstance(one, FrameCheck)),
         "wrong": len(wrong),
     }
     if as_json:
@@ -285,12 +330,14 @@ def _change_fields(one: VerdictChange) -> dict[str, object]:
     }
 
 
-def _file_fields(file: ArchiveFile) -> dict[str, object]:
+def _file_fields(file: ArchiveFile | FrameFile) -> dict[str, object]:
+    counts = (
+        {"packets": file.rows, "readings": file.readings} if isinstance(file, ArchiveFile) else {"frames": file.rows}
+    )
     return {
         "file": file.name,
         "day": _shown_day(file.day),
-        "packets": file.rows,
-        "readings": file.readings,
+        **counts,
         "bytes": file.bytes,
         "sha256": file.sha256,
         "written_at": _shown_time(file.written_at_s),

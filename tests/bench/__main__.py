@@ -21,6 +21,7 @@ from shared.runtime.logs import set_up_logs
 from tests.bench.archive import archive_bench
 from tests.bench.embedded import idle_cpu, readings, time_to_ready
 from tests.bench.engine import ENGINE_BENCHES, PEERS, engine_benches
+from tests.bench.frame_archive import frame_archive_bench
 from tests.bench.frames import frame_to_webhook, gateway_packets
 from tests.bench.many import peer_decision, stream_listeners
 from tests.bench.register import list_import, sweep, sweep_all
@@ -38,6 +39,7 @@ BENCHES: dict[str, Callable[[Path], list[Row]]] = {
     "sweep": sweep,
     "sweep-all": sweep_all,
     "archive": archive_bench,
+    "frames": frame_archive_bench,
 }
 GROUP = "engine"  # all that need Apache Kafka and PostgreSQL, on the same servers
 

@@ -135,7 +135,7 @@ def _bytes(database: Database, folder: Path) -> int:
 
 def _of_files(folder: Path) -> list[Row]:
     count = of_environment("FILED", 1_000_000)
-    before = _peak()
+    before = peak()
     begun, cpu = time.perf_counter(), time.process_time()
     files = list(write_parts(folder, DAY, packets_in(packets(count)), seconds(NOW + timedelta(hours=1)), most=PART))
     took, used = time.perf_counter() - begun, time.process_time() - cpu
@@ -143,10 +143,10 @@ def _of_files(folder: Path) -> list[Row]:
     path = "packets made in memory → files"
     return [
         Row("archive: written and read back", readings / took, "readings/s", path, {"by_cpu": readings / used}),
-        Row("archive: memory above the process's own", max(0, _peak() - before) / 1e6, "MB", f"{readings:,} readings"),
-        Row("archive: peak memory of the process", _peak() / 1e6, "MB", f"{readings:,} readings"),
+        Row("archive: memory above the process's own", max(0, peak() - before) / 1e6, "MB", f"{readings:,} readings"),
+        Row("archive: peak memory of the process", peak() / 1e6, "MB", f"{readings:,} readings"),
     ]
 
 
-def _peak() -> int:
+def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

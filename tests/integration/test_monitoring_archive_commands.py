@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from services.monitoring.handlers.frame_archiving import FrameArchiving
 from services.monitoring.service import archiving_of
 from services.monitoring.store.tables import DECISION, DUE, PACKET
 from shared.domain.clock import rfc3339
@@ -60,7 +61,7 @@ def test_the_status_shows_what_is_archived_and_how_much(api: ApiHarness, tmp_pat
 
 
 def test_verify_reads_every_file_and_names_what_is_wrong(api: ApiHarness, tmp_path: Path) -> None:
-    assert printed("archive", "verify") == {"files": 1, "packets": 60, "readings": 60, "wrong": []}
+    assert printed("archive", "verify") == {"files": 1, "packets": 60, "readings": 60, "frames": 0, "wrong": []}
     assert printed("archive", "verify", "--day", DAY)["files"] == 1
     path = _file(tmp_path)
     whole = path.read_bytes()
@@ -75,6 +76,31 @@ def test_verify_reads_every_file_and_names_what_is_wrong(api: ApiHarness, tmp_pa
     assert f"{path.name}: 文件缺失 / the file is missing" in missing.stdout
     path.write_bytes(whole)
     assert run("archive", "verify").exit_code == 0
+
+
+def test_files_of_frames_are_counted_and_verified_too(api: ApiHarness, tmp_path: Path) -> None:
+    packets = {_file(tmp_path)}
+    (worker,) = (one for one in api.service.workers if isinstance(one, FrameArchiving))
+    assert worker.take()
+    (path,) = {*(tmp_path / "archive").iterdir()} - packets
+    found = printed("archive", "status")
+    names = ("files", "packets", "frames", "frame_files", "frame_bytes", "frames_oldest", "frames_newest", "unlisted")
+    assert [found[name] for name in names] == [
+        1, 60, 120, 1, path.stat().st_size, "2026-11-20", "2026-11-20", []
+    ]  # fmt: skip
+    assert found["frames_complete_to"] == rfc3339(NOW)
+    assert [(one["file"], one.get("frames")) for one in found["current"]] == [
+        (packets.pop().name, None),
+        (path.name, 120),
+    ]
+    assert printed("archive", "verify") == {"files": 2, "packets": 60, "readings": 60, "frames": 120, "wrong": []}
+    assert printed("archive", "verify", "--day", "2026-11-20")["frames"] == 120
+    path.write_bytes(path.read_bytes()[:-7])
+    cut = run("archive", "verify", "--json")
+    assert (cut.exit_code, [one["file"] for one in json.loads(cut.stdout)["wrong"]]) == (1, [path.name])
+    path.rename(path.with_name("frames-2026-11-19-0123456789abcdef.parquet"))
+    assert printed("archive", "status")["unlisted"] == ["frames-2026-11-19-0123456789abcdef.parquet"]
+    assert f"{path.name}: 文件缺失 / the file is missing" in run("archive", "verify").stdout
 
 
 @pytest.mark.parametrize(

@@ -432,6 +432,21 @@ def test_records_that_the_log_has_forgotten_are_named_in_a_warning(
     assert "the log has forgotten records" in capsys.readouterr().out + caplog.text
 
 
+def test_the_embedded_log_keeps_what_is_in_no_file_yet_and_no_longer(alone: FramesHarness) -> None:
+    alone.append(0, 60)
+    alone.archiving.take()
+    alone.append(60, 120)
+    alone.now += timedelta(days=40)
+    assert isinstance(alone.log, EmbeddedLog)
+    alone.log.retain()
+    alone.archiving.take()
+    places = [(one.topic, one.partition, one.offset) for one in alone.archived()]
+    assert len(places) == len({*places}) == 132
+    alone.append(120, 121)  # what was reported is written with the next commit
+    assert alone.log.retain() > 60
+    assert len(alone.records()) < 20
+
+
 def test_a_run_ends_with_the_process_and_the_rest_is_taken_later(
     alone: FramesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ from services.monitoring.domain.windows import DAY_S
 YEAR_DAYS = 365
 SPARE = 2  # times what comes in: a backlog is caught up while packets go on coming
 LEAST_PARTITIONS = 12
+OF_MANY = ("processes", "partitions")  # of the distributed shape
+OF_FRAMES = ("frames_per_day", "frames_per_year", "frame_hours_per_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ class Need:
     rests_on: tuple[str, ...]
 
 
-def needs(load: Load, figures: Mapping[str, Figure], *, distributed: bool) -> list[Need]:
-    """What the load needs, in order of reading."""
+def needs(load: Load, figures: Mapping[str, Figure], *, distributed: bool, frames: bool = True) -> list[Need]:
+    """What the load needs, in order of reading. `frames`: what came stands in the archive too, as it came."""
     value = {name: figure.value for name, figure in figures.items()}
     shape = "distributed" if distributed else "embedded"
     taken = f"{shape}_readings_per_s"
@@ -66,6 +68,9 @@ def needs(load: Load, figures: Mapping[str, Figure], *, distributed: bool) -> li
     series = load.points * load.factors
     memory = processes * value["process_bytes"] + series * value["bytes_per_series"]
     archive_h = load.readings_per_s * DAY_S / value["archive_readings_per_s"] / 3_600
+    raw = a_day * (value["frame_bytes_per_packet"] + load.factors * value["frame_bytes_per_reading"])
+    frame_h = a_day / value["frames_per_s"] / 3_600
+    of_frames = ("frame_bytes_per_packet", "frame_bytes_per_reading")
     of_files = ("archive_bytes_per_packet", "archive_bytes_per_reading")
     found = [
         Need("packets_per_s", load.packets_per_s, "1/s", ()),
@@ -81,5 +86,9 @@ def needs(load: Load, figures: Mapping[str, Figure], *, distributed: bool) -> li
         Need("archive_per_day", files, "B", of_files),
         Need("archive_per_year", files * YEAR_DAYS, "B", of_files),
         Need("archive_hours_per_day", archive_h, "h", ("archive_readings_per_s",)),
+        Need("frames_per_day", raw, "B", of_frames),
+        Need("frames_per_year", raw * YEAR_DAYS, "B", of_frames),
+        Need("frame_hours_per_day", frame_h, "h", ("frames_per_s",)),
     ]
-    return found if distributed else [need for need in found if need.name not in ("processes", "partitions")]
+    left_out = (() if distributed else OF_MANY) + (() if frames else OF_FRAMES)
+    return [need for need in found if need.name not in left_out]

@@ -18,7 +18,7 @@ from services.monitoring.domain.archive import SUFFIX, FileState
 from services.monitoring.domain.windows import DAY_S, HOUR_S, shanghai_date
 
 FRAME_PREFIX = "frames-"
-NARROW_BYTES = 2_000  # of a frame in the mean: DuckDB sorts more of these than its memory holds, of wider ones not
+NARROW_BYTES = 1_000  # of a frame in the mean: DuckDB sorts more of these than its memory holds, of wider ones not
 SETTLES_S = 2 * HOUR_S  # after its end a day's files are merged
 
 

@@ -25,6 +25,7 @@ from services.monitoring.domain.archive import (
     file_name,
     rows_of,
 )
+from services.monitoring.domain.frame import FRAME_PREFIX
 from services.monitoring.domain.packet_row import PacketKey, PacketRow
 from services.monitoring.domain.reading import PeriodValue
 from services.monitoring.domain.windows import DAY_S
@@ -237,7 +238,8 @@ def check_file(folder: Path, file: ArchiveFile) -> Check:
 
 def unlisted(folder: Path, names: Collection[str]) -> list[str]:
     """Files of the archive that no manifest row names: of a database that was restored, or of a move that was cut off."""
-    return sorted(path.name for path in folder.glob(f"{PREFIX}*{SUFFIX}") if path.name not in names)
+    ours = (path.name for prefix in (PREFIX, FRAME_PREFIX) for path in folder.glob(f"{prefix}*{SUFFIX}"))
+    return sorted(name for name in ours if name not in names)
 
 
 def remove_file(folder: Path, name: str) -> None:

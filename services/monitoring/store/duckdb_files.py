@@ -17,7 +17,8 @@ from shared.domain.errors import Unreachable
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MEMORY = "256MB"  # of DuckDB, for all that a process reads; of a workspace another as much, while it is open
+MEMORY = "256MB"  # of DuckDB, for all that a process reads, and for the writing of readings
+WORKSPACE_MEMORY = "192MB"  # of a workspace, while it is open
 TEMPORARY = ".writing-"  # files, and folders, of something that is not whole yet
 SETTINGS: dict[str, str | int | float | list[str]] = {
     "threads": 1,
@@ -48,11 +49,12 @@ def _database() -> DuckDBPyConnection:
 @contextmanager
 def workspace(folder: Path) -> Iterator[DuckDBPyConnection]:
     """A DuckDB of its own that sorts more than fits into its memory, in files beside those of the archive. Its memory is given
-    back at the end."""
+    back at the end. Rows have no order but by ORDER BY."""
     import duckdb
 
     spill = folder / f"{TEMPORARY}{uuid4().hex}"
-    own = duckdb.connect(config={**SETTINGS, "temp_directory": str(spill)})
+    bounded = {**SETTINGS, "memory_limit": WORKSPACE_MEMORY, "preserve_insertion_order": False}
+    own = duckdb.connect(config={**bounded, "temp_directory": str(spill)})
     try:
         yield own
     finally:

@@ -25,7 +25,7 @@ from shared.private_files import FILE, make_private_file, make_private_folder
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-ROW_GROUP = 8_192  # frames: what is read to find those of an hour of a point
+ROW_GROUP = "ROW_GROUP_SIZE 8192, ROW_GROUP_SIZE_BYTES '8MB'"  # what is read to find the frames of an hour of a point
 AT_ONCE = 1_000  # frames in memory while a file is read
 LARGEST_LINE = 8 * 1024**2  # a record of 4 MiB in base64
 WHOLE = {"partition", "offset", "data_time_s", "received_at_ms", "logged_at_ms"}
@@ -35,7 +35,7 @@ _OF_LINES = f"""SELECT * REPLACE (from_base64(raw) AS raw) FROM read_json('{{}}'
  columns={{{{{_LINES}}}}}, maximum_object_size={LARGEST_LINE})"""
 _PLACE = 'received_at_ms, topic, "partition", "offset"'
 _COPY = f"""COPY ({{}} ORDER BY mn, {_PLACE})
- TO '{{}}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}, USE_TMP_FILE false)"""
+ TO '{{}}' (FORMAT parquet, COMPRESSION zstd, {ROW_GROUP}, USE_TMP_FILE false)"""
 _CONTENT = f"""SELECT count(*), sum(octet_length(raw))::BIGINT, sum(hash({_LIST})::HUGEINT), min(mn), max(mn),
  min(received_at_ms), max(received_at_ms) FROM """
 

@@ -11,7 +11,6 @@ from sqlmodel import Session
 
 from services.monitoring.domain.archive import FileState
 from services.monitoring.domain.frame import (
-    FRAME_PREFIX,
     Frame,
     FrameFile,
     PointRange,
@@ -171,11 +170,6 @@ def check_frame_file(folder: Path, file: FrameFile) -> FrameCheck:
     if (found.first_mn, found.last_mn, found.low_ms, found.high_ms) != ends:
         return FrameCheck(file, "键范围不符 / it begins or ends with another point or time than the manifest says")
     return FrameCheck(file, None)
-
-
-def unlisted_frames(folder: Path, names: Collection[str]) -> list[str]:
-    """Files of frames that no manifest row names: of a database that was restored, or of a run that was cut off."""
-    return sorted(path.name for path in folder.glob(f"{FRAME_PREFIX}*") if path.name not in names)
 
 
 # what is asked of the files

@@ -19,6 +19,9 @@ FIGURES = {
         "archive_bytes_per_packet": 10,
         "archive_bytes_per_reading": 5,
         "archive_readings_per_s": 100_000,
+        "frame_bytes_per_packet": 30,
+        "frame_bytes_per_reading": 6,
+        "frames_per_s": 40_000,
         "process_bytes": 1_000_000,
         "bytes_per_series": 100,
     }.items()
@@ -35,6 +38,10 @@ def test_needs_grow_with_the_load_and_leave_room_to_catch_up() -> None:
     assert found["database"] == 36 * found["database_per_day"]
     assert found["archive_per_year"] == 365 * 1_000 * 86_400 * (10 + 8 * 5)
     assert found["archive_hours_per_day"] == pytest.approx(1.92)
+    assert found["frames_per_year"] == 365 * found["frames_per_day"] == 365 * 1_000 * 86_400 * (30 + 8 * 6)
+    assert found["frame_hours_per_day"] == pytest.approx(0.6)
+    without = {need.name: need.value for need in needs(load, FIGURES, distributed=True, frames=False)}
+    assert {name: value for name, value in found.items() if "frame" not in name} == without
 
 
 def test_each_measured_figure_has_its_date_and_command_and_is_used() -> None:

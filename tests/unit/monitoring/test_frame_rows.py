@@ -6,6 +6,7 @@ import random
 from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,6 +32,9 @@ from services.monitoring.store.frame_files import FrameSpool
 from shared.domain.events import PACKETS, QUARANTINE
 from shared.eventlog.codec import encode
 from shared.ports import NO_HEADERS, Record
+from tests.fuzz.oracle import Oracle
+from tests.fuzz.records import Records
+from tests.fuzz.site import Site
 from tests.unit.monitoring.harness import MN, at
 
 TAKEN = at("2026-11-20 09:00") + timedelta(milliseconds=250)
@@ -160,6 +164,24 @@ def test_whatever_a_record_holds_its_row_comes_back_from_a_file(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_odd_records_of_the_fuzz_come_back_from_a_file(tmp_path: Path) -> None:
+    odd = Records(cast("Site", None), cast("Oracle", None))  # nothing is sent
+    made = [*odd.known(), *(odd.make(random.Random(seed)) for seed in range(2_000))]
+    rows = [
+        (packet_frame if one.target == PACKETS else quarantined_frame)(
+            Record(one.target, 0, offset, dict(one.headers)["key"].decode(), one.payload, dict(one.headers), TAKEN)
+        )
+        for offset, one in enumerate(made)
+        if one.target in (PACKETS, QUARANTINE)
+    ]
+    spool = FrameSpool(tmp_path)
+    spool.add(rows)
+    written = spool.write()
+    spool.remove()
+    assert frame_files.content_of(written.path) == written.content
+    assert written.content.rows == len(rows) > 800
+
+
 @pytest.mark.parametrize("width", [500, 64_000])
 def test_a_part_is_written_and_merged_in_bounded_memory_however_wide_its_frames_are(tmp_path: Path, width: int) -> None:
     """What is sorted is more than DuckDB may hold: then it sorts in files beside the others, and leaves none behind."""
@@ -177,6 +199,8 @@ def test_a_part_is_written_and_merged_in_bounded_memory_however_wide_its_frames_
         assert frame_files.content_of(written[-1].path) == written[-1].content
     merged = frame_files.merge_files([one.path for one in written], PointRange("", "B"))
     assert merged.content.rows == sum(one.content.rows for one in written)
+    order = [(one.mn, one.offset) for part in frame_files.read_file(merged.path) for one in part]
+    assert order == sorted(order)
     assert {*tmp_path.iterdir()} == {merged.path, *(one.path for one in written)}
 
 
