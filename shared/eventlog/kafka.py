@@ -37,6 +37,7 @@ MAX_POLL_INTERVAL_MS = 300_000
 OPEN_TIMEOUT_MS = 5_000
 ADMIN_TIMEOUT_MS = 15_000
 RECONNECT_MS = 1_000  # a broker that is back is found within a second
+METADATA_MS = 10_000  # a member that joined before its topic was known everywhere has no partitions until it asks again
 
 
 class KafkaLog:
@@ -168,6 +169,7 @@ class KafkaLog:
             auto_offset_reset="earliest",
             allow_auto_create_topics=False,
             metrics_enabled=False,
+            metadata_max_age_ms=METADATA_MS,
             bootstrap_timeout_ms=OPEN_TIMEOUT_MS,
             max_partition_fetch_bytes=LARGEST_BYTES,
             **settings,

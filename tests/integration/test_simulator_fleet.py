@@ -103,8 +103,10 @@ def test_an_unanswered_packet_is_sent_again_with_the_same_qn() -> None:
 
 def test_a_broken_connection_is_made_again_and_its_packets_resent() -> None:
     gateway = SmallGateway(fast_clock(), close_after=30)
-    fleet = asyncio.run(
-        run(gateway, lambda fleet: fleet.stats.acknowledged > 80 and fleet.stats.resent > 0, answer_s=0.3)
-    )
+
+    def all_answered_after_a_break(fleet: Fleet) -> bool:
+        return fleet.stats.acknowledged > 80 and fleet.stats.resent > 0 and not fleet.stats.unanswered
+
+    fleet = asyncio.run(run(gateway, all_answered_after_a_break, answer_s=0.3))
     assert fleet.stats.resent >= 1
     assert fleet.stats.unanswered == 0
